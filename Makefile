@@ -1,0 +1,85 @@
+# One kernel image, its initramfs and its tests.  `make help` lists the verbs.
+B	?= build
+CROSS	?= riscv64-linux-gnu-
+CC	:= $(CROSS)gcc
+LD	:= $(CROSS)ld
+OBJCOPY	:= $(CROSS)objcopy
+NM	:= $(CROSS)nm
+MEM	?= 256M
+SMP	?= 2
+BOARD	?= virt
+DEBUG	?= 0
+Q	:= $(if $(V),,@)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += -rR
+
+WARN	:= -Wall -Wextra -Werror -Wundef -Wshadow -Wstrict-prototypes \
+	   -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
+DEFS	:= -D_KERNEL -DDIAGNOSTIC -DKTRACE -DKGDB
+ifneq ($(DEBUG),0)
+DEFS	+= -DDEBUG
+endif
+KINC	:= -Iinclude -Iarch/riscv/include -I.
+KFLAGS	:= -std=gnu11 -O2 -g -ffreestanding -fno-builtin -nostdinc \
+	   -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \
+	   -march=rv64imafdc_zicsr_zifencei -mabi=lp64 -mcmodel=medany \
+	   -mstrict-align -mno-relax -msmall-data-limit=0 \
+	   -fno-pie -fno-pic -fno-common -fno-strict-aliasing \
+	   -fno-tree-loop-distribute-patterns -fno-jump-tables \
+	   -fno-stack-protector -fno-asynchronous-unwind-tables \
+	   -fno-omit-frame-pointer -ffunction-sections -fdata-sections \
+	   $(KINC) $(DEFS) $(WARN) $(KEXTRA)
+
+KDIRS	:= arch/riscv kern uvm pmap/sv39 fs drivers/uart drivers/virtio lib \
+	   tests/kern
+KSRC	:= $(sort $(foreach d,$(KDIRS),$(wildcard $d/*.c $d/*.S)))
+KOBJ	:= $(patsubst %,$(B)/obj/%.o,$(basename $(KSRC)))
+
+.PHONY: all kernel run test test-host test-guest bench bench-linux debug \
+	help clean lint format deps-run deps-test
+
+all: $(B)/Image $(B)/kernel.elf $(B)/initramfs.cpio
+
+include user/user.mk
+include tests/host/host.mk
+
+# -- Kernel --------------------------------------------------------------------
+
+# A change of flags rebuilds everything.
+$(B)/obj/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(KFLAGS)' | cmp -s - $@ || echo '$(CC) $(KFLAGS)' > $@
+FORCE:
+
+$(B)/obj/%.o: %.c $(B)/obj/flags
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(KFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/%.o: %.S $(B)/obj/flags
+	@mkdir -p $(@D)
+	@echo "  AS      $<"
+	$(Q)$(CC) $(KFLAGS) -D__ASSEMBLER__ -MMD -MP -c -o $@ $<
+
+# Linked twice: the symbol table of the first link becomes part of the second.
+$(B)/kernel.elf: $(KOBJ) arch/riscv/kernel.ld scripts/mksyms
+	@echo "  LD      $@"
+	$(Q)scripts/mksyms --empty > $(B)/obj/ksyms0.S
+	$(Q)$(CC) $(KFLAGS) -c -o $(B)/obj/ksyms0.o $(B)/obj/ksyms0.S
+	$(Q)$(LD) -nostdlib --gc-sections --no-relax -z max-page-size=4096 \
+	    -T arch/riscv/kernel.ld -o $(B)/obj/kernel0.elf $(KOBJ) $(B)/obj/ksyms0.o
+	$(Q)$(NM) -n $(B)/obj/kernel0.elf | scripts/mksyms > $(B)/obj/ksyms1.S
+	$(Q)$(CC) $(KFLAGS) -c -o $(B)/obj/ksyms1.o $(B)/obj/ksyms1.S
+	$(Q)$(LD) -nostdlib --gc-sections --no-relax -z max-page-size=4096 \
+	    -T arch/riscv/kernel.ld -o $@ $(KOBJ) $(B)/obj/ksyms1.o
+
+$(B)/Image: $(B)/kernel.elf
+	$(Q)$(OBJCOPY) -O binary $< $@
+	@ls -l $@ | awk '{ print "  IMAGE   $@  " $$5 " bytes" }'
+
+kernel: $(B)/Image
+
+-include $(KOBJ:.o=.d)

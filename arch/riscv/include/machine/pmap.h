@@ -1,0 +1,2 @@
+/* Which pmap this machine uses. */
+#include <pmap/sv39/pmap_sv39.h>

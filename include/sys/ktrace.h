@@ -1,0 +1,21 @@
+/*
+ * Trace ring: fixed-size events in a per-hart ring, dumped on panic.
+ * TRACE(name, a, b) costs a few instructions; name must be a literal.
+ */
+#ifndef _SYS_KTRACE_H_
+#define _SYS_KTRACE_H_
+
+#include <sys/types.h>
+
+/* => any context, any lock */
+void ktrace_event(const char *name, uint64_t a, uint64_t b);
+/* => dumps the newest events of every hart, oldest first; panic only */
+void ktrace_dump(int max);
+
+#ifdef KTRACE
+#define TRACE(name, a, b) ktrace_event(name, (uint64_t)(a), (uint64_t)(b))
+#else
+#define TRACE(name, a, b) ((void)sizeof(a), (void)sizeof(b))
+#endif
+
+#endif

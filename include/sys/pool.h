@@ -1,0 +1,76 @@
+/*
+ * Pools of equal-sized items, and kernel memory of any size over them.
+ *
+ * Each hart keeps a small stock of free items per pool; pages come from the
+ * page layer through the direct map.  DEBUG builds poison freed items and
+ * panic when one was written to, or is freed twice.
+ */
+#ifndef _SYS_POOL_H_
+#define _SYS_POOL_H_
+
+#include <sys/param.h>
+#include <sys/lock.h>
+#include <sys/queue.h>
+
+#define PR_WAITOK 0x01 /* sleep for memory, never NULL */
+#define PR_NOWAIT 0x02 /* NULL when no memory; any context */
+#define PR_ZERO	  0x04 /* zero-filled */
+
+struct pool_page;
+LIST_HEAD(pool_pagelist, pool_page);
+
+#define POOL_CACHE_ITEMS 16 /* a hart's stock of free items */
+
+/*
+ * Locks used to protect members of a pool:
+ *	I	immutable after pool_init()
+ *	h	only by the hart itself, with its interrupts off
+ *	p	pr_mtx
+ */
+struct pool_cache {
+	uint32_t pc_count; /* [h] items in stock */
+	int32_t pc_out; /* [h] gets minus puts by this hart */
+	void *pc_item[POOL_CACHE_ITEMS]; /* [h] */
+};
+
+struct pool {
+	struct mutex pr_mtx;
+	const char *pr_name; /* [I] */
+	uint32_t pr_size; /* [I] bytes per item, rounded to its alignment */
+	uint32_t pr_align; /* [I] */
+	uint32_t pr_perpage; /* [I] items in one slab */
+	uint32_t pr_slabsize; /* [I] bytes in one slab */
+	struct pool_pagelist pr_partial; /* [p] slabs with free items */
+	struct pool_pagelist pr_full; /* [p] slabs without */
+	uint32_t pr_nslabs; /* [p] */
+	uint32_t pr_nempty; /* [p] slabs of pr_partial that are all free */
+	struct pool_cache pr_cache[MAXCPUS]; /* [h] */
+	LIST_ENTRY(pool) pr_list; /* [pool list lock] all pools */
+};
+
+/* => thread context or boot; once per pool; align 0 means 8 */
+void pool_init(struct pool *pp, size_t size, size_t align, const char *name);
+/* => item, or NULL only without PR_WAITOK; PR_WAITOK: thread context */
+void *pool_get(struct pool *pp, int flags);
+/* => any context; the item is not used any more */
+void pool_put(struct pool *pp, void *item);
+/* => items handed out now (gets minus puts) */
+long pool_inuse(struct pool *pp);
+/* => items handed out now by all pools: the leak oracle of the tests */
+long pool_inuse_all(void);
+/* => gives slabs that hold no item back; returns pages freed */
+int pool_reclaim_all(void);
+/* => call fn for every pool; thread context */
+void pool_foreach(void (*fn)(struct pool *, void *), void *arg);
+
+/* Memory of any size; the caller remembers the size. */
+void *kmem_alloc(size_t size, int flags) __alloc_size(1);
+#define kmem_zalloc(size, flags) kmem_alloc((size), (flags) | PR_ZERO)
+void kmem_free(void *p, size_t size);
+
+#ifdef FAULT_INJECT
+/* Tests: let the nth allocation from now on fail (0: none), once or always. */
+extern void alloc_fail_at(long nth, bool from_there_on);
+#endif
+
+#endif

@@ -1,0 +1,221 @@
+/*
+ * Processes and threads.  struct proc is a thread, struct process what its
+ * threads share (the 5.x way: UVM-API.md 0.5).
+ */
+#ifndef _SYS_PROC_H_
+#define _SYS_PROC_H_
+
+#include <sys/param.h>
+#include <sys/lock.h>
+#include <sys/queue.h>
+#include <sys/atomic.h>
+#include <sys/timeout.h>
+#include <sys/signalvar.h>
+#include <sys/resource.h>
+#include <machine/cpu.h>
+
+struct filedesc;
+struct vmspace;
+struct vnode;
+struct session;
+struct pgrp;
+struct user;
+
+/*
+ * Locks used to protect members of a thread:
+ *	I	immutable after creation
+ *	o	only by the thread itself (and its creator before it runs)
+ *	r	run queue lock of p_cpu
+ *	s	sleep queue lock of p_wchan's chain
+ *	S	ps_sigmtx of the process
+ *	P	ps_lock of the process
+ *	T	proctree lock
+ *	a	atomic operations
+ */
+struct proc {
+	struct trapframe p_tf; /* [o] user registers; first: trap_entry.S */
+	struct cpu_info *volatile p_cpu; /* [r] hart it runs on or ran last */
+	vaddr_t p_kstack; /* [I] top of the kernel stack; trap_entry.S */
+	struct pcb p_pcb; /* [o] */
+	struct user *p_addr; /* [I] u-area; NULL for a boot thread */
+
+	struct process *p_p; /* [I] */
+	struct vmspace *p_vmspace; /* [o] ps_vmspace by another name */
+	pid_t p_tid; /* [I] thread id; of the first thread the pid */
+	TAILQ_ENTRY(proc) p_thr_link; /* [P] threads of the process */
+	LIST_ENTRY(proc) p_hash; /* [T] by thread id */
+
+	TAILQ_ENTRY(proc) p_runq; /* [r] run queue or [s] sleep queue */
+	volatile int p_stat; /* [r] S* */
+	volatile uint32_t p_oncpu; /* [a] 1 until fully switched out */
+	uint32_t p_flag; /* [a] P_* */
+	uint8_t p_priority; /* [r] */
+	uint8_t p_usrpri; /* [r] priority in user mode */
+	uint16_t p_slptime; /* [r] seconds asleep */
+	uint32_t p_swtime; /* [r] seconds since swapped in or out */
+	uint64_t p_cpumask; /* [r] harts it may run on */
+	const volatile void *volatile p_wchan; /* [s] what it sleeps on */
+	const char *p_wmesg; /* [s] and why */
+	struct timeout p_sleep_to; /* [s] timeout of the sleep */
+	uint64_t p_runtime; /* [r] ns on a hart */
+	uint64_t p_lastrun; /* [r] uptime it was last switched to, ns */
+	uint64_t p_utime, p_stime; /* [o] ns in user mode, kernel mode */
+	uint64_t p_entry; /* [o] uptime of the last user/kernel crossing */
+	long p_ru_minflt, p_ru_majflt; /* [o] */
+	long p_ru_nvcsw, p_ru_nivcsw; /* [o] */
+	uint32_t p_timeslice; /* [r] ticks left */
+
+	sigset_t p_sigmask; /* [S] */
+	sigset_t p_oldmask; /* [o] to restore after sigsuspend */
+	struct sigpending p_sigpend; /* [S] sent to this thread */
+	stack_t p_sigstk; /* [o] */
+	vaddr_t p_clear_tid; /* [o] set_tid_address */
+	vaddr_t p_robust; /* [o] set_robust_list */
+	char p_comm[MAXCOMLEN]; /* [P] */
+	uint32_t p_syscall; /* [o] number in progress, for messages */
+	uint32_t p_nlocks; /* [o] rwlocks held (DEBUG) */
+	void *p_locks; /* [o] lock-order checker (DEBUG) */
+};
+CTASSERT(offsetof(struct proc, p_cpu) == 288);
+CTASSERT(offsetof(struct proc, p_kstack) == 296);
+
+/* p_stat */
+#define SIDL	1 /* being made */
+#define SRUN	2 /* runnable */
+#define SSLEEP	3 /* waiting */
+#define SSTOP	4 /* stopped by a signal */
+#define SDEAD	5 /* exited; its stack is still in use or being freed */
+#define SONPROC 6 /* running */
+
+/* p_flag */
+#define P_KTHREAD    0x0001 /* no user space */
+#define P_SINTR	     0x0002 /* sleep can be ended by a signal */
+#define P_TIMEOUT    0x0004 /* sleep was ended by its timeout */
+#define P_SIGSUSPEND 0x0008 /* restore p_oldmask after the handler */
+#define P_WEXIT	     0x0010 /* exiting */
+#define P_INMEM	     0x0020 /* u-area is wired */
+#define P_OOMKILL    0x0040 /* killed for memory: may use the reserve */
+#define P_NEEDAST    0x0080 /* look for signals before user mode */
+#define P_IDLE	     0x0100
+#define P_WOKEN	     0x0200
+
+/*
+ * Locks used to protect members of a process:
+ *	I	immutable after creation
+ *	P	ps_lock
+ *	S	ps_sigmtx
+ *	T	proctree lock
+ *	a	atomic operations
+ */
+struct process {
+	struct rwlock ps_lock; /* LR_PROCESS */
+	struct mutex ps_sigmtx; /* LR_SIGNAL */
+	refcnt_t ps_refs; /* [a] */
+	pid_t ps_pid; /* [I] */
+	uint32_t ps_flags; /* [a] PS_* */
+	struct proc *ps_mainproc; /* [I] first thread */
+	TAILQ_HEAD(, proc) ps_threads; /* [P] and [S] to change, either to read */
+	u_int ps_nthreads; /* [P] */
+	struct vmspace *ps_vmspace; /* [P] */
+	struct filedesc *ps_fd; /* [I] own lock; replaced only at exec */
+	struct process *ps_pptr; /* [T] parent */
+	LIST_HEAD(, process) ps_children; /* [T] */
+	LIST_ENTRY(process) ps_sibling; /* [T] */
+	LIST_ENTRY(process) ps_list; /* [T] allprocess or zombprocess */
+	LIST_ENTRY(process) ps_hash; /* [T] by pid */
+	struct pgrp *ps_pgrp; /* [T] */
+	LIST_ENTRY(process) ps_pglist; /* [T] */
+	struct sigacts *ps_sigacts; /* [S] */
+	struct sigpending ps_sigpend; /* [S] sent to the process */
+	struct plimit *ps_limit; /* [P] */
+	struct uvm_ucred *ps_cred; /* [P] */
+	struct itimers *ps_itimers; /* [P] POSIX and interval timers */
+	struct rusage_ext ps_cru; /* [T] of waited-for children */
+	struct rusage_ext ps_ru; /* [P] of threads that have exited */
+	uint64_t ps_start; /* [I] uptime at creation, ns */
+	int ps_exitsig; /* [I] sent to the parent at exit; SIGCHLD */
+	int ps_xstat; /* [T] wait status */
+	int ps_stopsig; /* [S] */
+	struct process *ps_vforkparent; /* [T] waits until we exec or exit */
+	vaddr_t ps_sigcode; /* [P] address of the signal trampoline page */
+	char ps_comm[MAXCOMLEN]; /* [P] */
+	struct vnode *ps_textvp; /* [P] */
+	mode_t ps_umask; /* [P] */
+	int ps_nice; /* [P] */
+};
+
+/* ps_flags */
+#define PS_SYSTEM   0x0001 /* kernel threads' process */
+#define PS_ZOMBIE   0x0002 /* [T] exited, to be waited for */
+#define PS_PPWAIT   0x0004 /* parent waits for exec or exit */
+#define PS_EXEC	    0x0008 /* has called execve */
+#define PS_EXITING  0x0010
+#define PS_STOPPED  0x0020 /* [S] */
+#define PS_WAITED   0x0040 /* stop was reported */
+#define PS_CONTINUED 0x0080
+#define PS_SINGLE   0x0100 /* one thread makes the others exit (exec, exit) */
+#define PS_NODUMP   0x0200
+
+extern struct proc proc0; /* boot thread, later the swapper */
+extern struct process process0;
+extern struct process *initprocess; /* pid 1; set once */
+extern struct rwlock proctree_lock; /* LR_PROCTREE */
+LIST_HEAD(processlist, process);
+extern struct processlist allprocess; /* [T] */
+extern struct processlist zombprocess; /* [T] */
+
+/* -- Threads and scheduling (kern/kern_sched.c, kern/kern_synch.c) --------- */
+
+/* => boot hart, once; makes proc0 the running thread's identity */
+void sched_init(void);
+/* => a hart that just came up: becomes its idle loop */
+void sched_cpu_start(struct cpu_info *ci) __dead;
+/* => before a hart runs: allocates its idle thread and queues */
+void sched_cpu_prepare(struct cpu_info *ci);
+/* => first thing a new thread does: drops the run queue lock */
+void sched_thread_start(void);
+/* => thread in SIDL or SSLEEP; makes it runnable on some hart */
+void setrunnable(struct proc *p);
+/* => thread context, no spin mutex held */
+void preempt(void);
+/* => clock tick of this hart, interrupt context */
+void sched_tick(struct cpu_info *ci, bool usermode);
+/* => never returns; the thread's resources are freed by the reaper */
+void sched_exit(void) __dead;
+/* => ends p's interruptible sleep; any context */
+void sched_unsleep(struct proc *p);
+/* => number of runnable threads on all harts */
+int sched_nrunnable(void);
+/* 1, 5, 15 minute load averages, scaled by FSCALE (uvm_meter) */
+struct loadavg;
+extern struct loadavg averunnable;
+
+/* -- Life of processes (kern/kern_fork.c, kern_exit.c, kern_proc.c) --------- */
+
+/* => proc structure with u-area, SIDL, not on any list; NULL: no memory */
+struct proc *thread_alloc(struct process *pr, const char *name);
+void thread_free(struct proc *p);
+/* => a kernel thread that runs func(arg); 0 or errno; func must not return */
+int kthread_create(void (*func)(void *), void *arg, struct proc **pp,
+    const char *name);
+void kthread_exit(void) __dead;
+
+#define FORK_PPWAIT  0x01 /* parent waits for exec or exit */
+#define FORK_SHAREVM 0x02 /* share the address space */
+#define FORK_SHAREFD 0x04
+#define FORK_THREAD  0x08 /* new thread of the same process */
+#define FORK_SHARESIG 0x10
+#define FORK_SYSTEM  0x20 /* kernel thread */
+
+struct process *prfind(pid_t pid); /* => proctree lock held */
+struct proc *tfind(pid_t tid); /* => proctree lock held */
+void process_ref(struct process *pr);
+void process_rele(struct process *pr);
+/* => never returns; status as wait(2) reports it */
+void exit1(struct proc *p, int status) __dead;
+/* => before return to user mode: signals, rescheduling, exit of the process */
+void userret(struct proc *p);
+/* => trap.c calls it for a user ecall, interrupts on */
+void syscall(struct proc *p);
+
+#endif

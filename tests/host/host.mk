@@ -1,0 +1,89 @@
+# Tests that run on the build machine; included by the top Makefile, which
+# sets B.  README.md says how to add one.
+#	make test-host [T=name] [SEED=n]	under gcc's sanitizers
+#	make test-host-clang [T=name] [SEED=n]	the same under clang's
+#	make fuzz [FUZZ_TIME=seconds] [F=name]	libFuzzer, each target that long
+
+HOSTCC		?= gcc
+HOSTCLANG	?= clang
+DTC		?= dtc
+FUZZ_TIME	?= 10
+
+# Sources that need nothing of a kernel.  Add yours; a file that is not there
+# yet is left out.
+PURE_SRCS += $(wildcard $(addprefix lib/, string.c format.c sort.c fdt.c \
+	fdt_platform.c chacha20.c cpio.c bootargs.c))
+PURE_SRCS += $(wildcard uvm/uvm_maptree.c uvm/uvm_buddy.c \
+	uvm/uvm_amap_slots.c)
+
+HOST_TESTS	:= $(wildcard tests/host/main.c tests/host/test_*.c)
+HOST_KTESTS	:= $(wildcard tests/host/ktest_*.c)
+HOST_FUZZ	:= $(patsubst tests/host/fuzz/fuzz_%.c,%, \
+		   $(wildcard tests/host/fuzz/fuzz_*.c))
+HOST_DTBS	:= $(patsubst dts/%.dts,$(B)/dts/%.dtb,$(wildcard dts/*.dts))
+
+HOST_SAN	:= -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_FLAGS	:= -std=gnu11 -O1 -g -fno-omit-frame-pointer \
+		   -Wall -Wextra -Werror -Wno-unused-parameter \
+		   -DDTB_DIR='"$(B)/dts"' -Itests/host
+# Code under test, and ktest_*.c: the kernel's headers, no libc, and our own
+# memcpy and the like under another name.
+HOST_KFLAGS	= $(HOST_FLAGS) -ffreestanding -fno-builtin \
+		   -nostdinc -isystem $(shell $(1) -print-file-name=include) \
+		   -include tests/host/rename.h -Iinclude -Itests/host/include \
+		   -I. -DHOST_TEST -D_KERNEL -DDIAGNOSTIC -DDEBUG
+# test_*.c: libc's headers; <lib/...> is found, <sys/...> is libc's.
+HOST_UFLAGS	:= $(HOST_FLAGS) -D_GNU_SOURCE -DHOST_TEST -idirafter include
+
+# $(1) compiler, $(2) directory, $(3) sanitizer flags
+define host_objects
+$(2)/%.pure.o: %.c tests/host/host.mk
+	@mkdir -p $$(@D)
+	@echo "  HOSTCC  $$<"
+	$$(Q)$(1) $$(call HOST_KFLAGS,$(1)) $$(if $$(findstring clang,$(1)),,\
+	    -fno-tree-loop-distribute-patterns) $(3) -MMD -MP -c -o $$@ $$<
+$(2)/%.test.o: %.c tests/host/host.mk
+	@mkdir -p $$(@D)
+	@echo "  HOSTCC  $$<"
+	$$(Q)$(1) $$(HOST_UFLAGS) $(3) -MMD -MP -c -o $$@ $$<
+-include $$(shell find $(2) -name '*.d' 2>/dev/null)
+endef
+
+# $(1) compiler, $(2) directory
+define host_binary
+$(call host_objects,$(1),$(2),$(HOST_SAN))
+$(2)/run-tests: $$(PURE_SRCS:%.c=$(2)/%.pure.o) \
+    $(HOST_KTESTS:%.c=$(2)/%.pure.o) $(HOST_TESTS:%.c=$(2)/%.test.o)
+	@echo "  HOSTLD  $$@"
+	$$(Q)$(1) $(HOST_SAN) -o $$@ $$^ -lfdt
+endef
+
+$(eval $(call host_binary,$(HOSTCC),$(B)/host))
+$(eval $(call host_binary,$(HOSTCLANG),$(B)/host-clang))
+$(eval $(call host_objects,$(HOSTCLANG),$(B)/fuzz,$(HOST_SAN) -fsanitize=fuzzer-no-link))
+
+# The nasty trees are meant to be wrong: warnings would only be noise.
+$(B)/dts/%.dtb: dts/%.dts
+	@mkdir -p $(@D)
+	@echo "  DTC     $<"
+	$(Q)$(DTC) -q -q -f -I dts -O dtb -o $@ $<
+
+HOST_ARGS = $(if $(T),--name $(T)) $(if $(SEED),--seed $(SEED))
+
+.PHONY: test-host test-host-clang fuzz
+test-host: $(B)/host/run-tests $(HOST_DTBS)
+	$(Q)$< --rerun test-host $(HOST_ARGS)
+
+test-host-clang: $(B)/host-clang/run-tests $(HOST_DTBS)
+	$(Q)$< --rerun test-host-clang $(HOST_ARGS)
+
+$(B)/fuzz/fuzz_%: $(B)/fuzz/tests/host/fuzz/fuzz_%.test.o \
+    $(PURE_SRCS:%.c=$(B)/fuzz/%.pure.o)
+	@echo "  HOSTLD  $@"
+	$(Q)$(HOSTCLANG) $(HOST_SAN) -fsanitize=fuzzer -o $@ $^
+
+fuzz: $(addprefix fuzz-,$(or $(F),$(HOST_FUZZ)))
+.PHONY: $(addprefix fuzz-,$(HOST_FUZZ))
+$(addprefix fuzz-,$(HOST_FUZZ)): fuzz-%: $(B)/fuzz/fuzz_% $(HOST_DTBS)
+	$(Q)tests/host/fuzz/run $(B)/fuzz $* $(FUZZ_TIME) $(B)/dts
+.SECONDARY:

@@ -1,0 +1,33 @@
+/*
+ * The applets of the box: APPLET(name, function, usage).  Each lives in the
+ * file of its name.  To be included with APPLET defined; sorted by name.
+ */
+APPLET("[", test, "expression ]")
+APPLET("cat", cat, "[-u] [file ...]")
+APPLET("cp", cp, "[-r] source ... target")
+APPLET("dd", dd,
+    "[if=file] [of=file] [bs=n] [count=n] [skip=n] [seek=n] [conv=notrunc]")
+APPLET("echo", echo, "[-n] [string ...]")
+APPLET("false", false, "")
+APPLET("free", free, "")
+APPLET("hexdump", hexdump, "[-C] [-n length] [-s skip] [file ...]")
+APPLET("init", init, "[command [argument ...]]")
+APPLET("kill", kill, "[-signal] pid ... | -l [number ...]")
+APPLET("ls", ls, "[-1ailR] [file ...]")
+APPLET("memhog", memhog, "[-t seconds] [-n procs] size[K|M|G]")
+APPLET("mkdir", mkdir, "[-p] directory ...")
+APPLET("mv", mv, "[-f] source ... target")
+APPLET("poweroff", poweroff, "")
+APPLET("procmap", procmap, "[pid ...]")
+APPLET("ps", ps, "[-l]")
+APPLET("reboot", reboot, "")
+APPLET("rm", rm, "[-rf] file ...")
+APPLET("sh", sh, "[-ceilx] [command | file [argument ...]]")
+APPLET("sleep", sleep, "seconds ...")
+APPLET("sysctl", sysctl, "[-n] [name[=value] ...]")
+APPLET("test", test, "expression")
+APPLET("time", time, "command [argument ...]")
+APPLET("true", true, "")
+APPLET("uname", uname, "[-amnrsv]")
+APPLET("uptime", uptime, "")
+APPLET("vmstat", vmstat, "[-s] [wait [count]]")

@@ -1,0 +1,31 @@
+# User programs and the base initramfs.  Included by the top Makefile, which
+# sets B (build folder) and CROSS (tool prefix).
+B     ?= build
+CROSS ?= riscv64-linux-gnu-
+
+USER_CC     := $(CROSS)gcc
+USER_CFLAGS := -std=gnu11 -Os -g -Wall -Wextra -Werror -D_GNU_SOURCE \
+	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
+	-idirafter include
+USER_LDFLAGS := -static -Wl,--gc-sections
+
+BOX_SRCS := $(filter-out user/vmbench.c,$(wildcard user/*.c))
+BOX_OBJS := $(BOX_SRCS:user/%.c=$B/user/obj/%.o)
+
+$B/user/obj/%.o: user/%.c user/user.mk
+	@mkdir -p $(@D)
+	$(USER_CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
+
+$B/user/box: $(BOX_OBJS)
+	$(USER_CC) $(USER_LDFLAGS) -o $@.debug $(BOX_OBJS)
+	$(CROSS)strip -o $@ $@.debug
+
+# The benchmark keeps the flags the reference figures were taken with.
+$B/user/vmbench: user/vmbench.c user/user.mk
+	@mkdir -p $(@D)
+	$(USER_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -o $@ $<
+
+$B/initramfs.cpio: $B/user/box user/applets.h scripts/mkinitramfs
+	scripts/mkinitramfs --box $B/user/box --output $@
+
+-include $(BOX_OBJS:.o=.d)

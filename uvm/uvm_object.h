@@ -1,0 +1,38 @@
+/* Memory objects: a lock, a tree of pages, a pager. */
+#ifndef _UVM_UVM_OBJECT_H_
+#define _UVM_UVM_OBJECT_H_
+
+#include <sys/lock.h>
+#include <uvm/uvm_pagetree.h>
+
+struct uvm_pagerops;
+
+/*
+ * Locks used to protect members of an object:
+ *	I	immutable after uvm_obj_init
+ *	o	uo_lock
+ *	a	atomic operations
+ */
+struct uvm_object {
+	struct rwlock uo_lock; /* LR_OBJECT */
+	const struct uvm_pagerops *pgops; /* [I] */
+	struct uvm_pagetree uo_tree; /* [o] pages by offset */
+	int uo_npages; /* [o] pages in the tree */
+	int uo_refs; /* [o] references, or UVM_OBJ_KERN */
+};
+
+#define UVM_OBJ_KERN	   (-2)
+#define UVM_OBJ_IS_KERN(o) ((o)->uo_refs == UVM_OBJ_KERN)
+#define UVM_OBJ_IS_AOBJ(o) ((o)->pgops == &aobj_pager)
+#define UVM_OBJ_IS_VNODE(o) ((o)->pgops == &uvm_vnodeops)
+#define UVM_OBJ_IS_DEVICE(o) ((o)->pgops == &uvm_deviceops)
+
+extern const struct uvm_pagerops aobj_pager;
+
+/* => object not yet known to anyone */
+void uvm_obj_init(struct uvm_object *obj, const struct uvm_pagerops *ops,
+    int refs);
+/* => no pages, no references */
+void uvm_obj_destroy(struct uvm_object *obj);
+
+#endif

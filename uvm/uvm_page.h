@@ -1,0 +1,108 @@
+/*
+ * Pages of physical memory.
+ *
+ * A page belongs to a uvm_object or to an anon and is then protected by that
+ * owner's lock, or to nobody (kernel memory, page tables, free).
+ */
+#ifndef _UVM_UVM_PAGE_H_
+#define _UVM_UVM_PAGE_H_
+
+#include <sys/param.h>
+#include <sys/atomic.h>
+#include <sys/queue.h>
+#include <uvm/uvm_extern.h>
+#include <pmap/pmap.h> /* struct vm_page_md */
+
+/*
+ * Locks used to protect members of a page:
+ *	I	immutable after uvm_page_init
+ *	o	owner's lock (amap lock of the anon, or object lock)
+ *	Q	page-queue lock (uvm.pageqlock)
+ *	F	free-page lock, or the magazine's hart with interrupts off
+ *	a	atomic operations
+ *	p	pmap (see pmap/pmap.h)
+ * pageq is [Q] on a paging queue, [F] on a free list, else the owner's.
+ */
+struct vm_page {
+	TAILQ_ENTRY(vm_page) pageq;
+	struct uvm_object *uobject; /* [o] object, or NULL */
+	struct vm_anon *uanon; /* [o] anon, or NULL */
+	voff_t offset; /* [o] in uobject, bytes */
+	volatile uint32_t pg_flags; /* [a] PG_* by owner, PQ_* by [Q] */
+	uint32_t pg_ppn; /* [I] physical page number */
+	uint16_t wire_count; /* [Q] + [o] to change */
+	uint16_t loan_count; /* [Q] */
+	uint8_t pg_order; /* [F] order of the free block it heads */
+	uint8_t pg_freelist; /* [I] */
+	uint16_t pg_seg; /* [I] index of its vm_physseg */
+	struct vm_page_md mdpage; /* [p] */
+};
+
+#define PG_BUSY	     0x00000001 /* [o] under I/O or construction */
+#define PG_WANTED    0x00000002 /* [o] someone waits for PG_BUSY to go */
+#define PG_TABLED    0x00000004 /* [o] in its object's tree */
+#define PG_CLEAN     0x00000008 /* [o] backing store holds the same */
+#define PG_CLEANCHK  0x00000010 /* [o] clean bit checked by clustering */
+#define PG_RELEASED  0x00000020 /* [o] free it when no longer busy */
+#define PG_FAKE	     0x00000040 /* [o] contents not defined yet */
+#define PG_RDONLY    0x00000080 /* [o] mapped read-only only */
+#define PG_ZERO	     0x00000100 /* [F] free and zero-filled */
+#define PG_TEXT	     0x00000200 /* [o] counted in vtextpages */
+
+#define PQ_FREE	     0x00010000 /* [F] on a free list */
+#define PQ_INACTIVE  0x00020000 /* [Q] */
+#define PQ_ACTIVE    0x00040000 /* [Q] */
+#define PQ_MAGAZINE  0x00080000 /* [F] free, in a hart's magazine */
+#define PQ_ANON	     0x00100000 /* [o] counted in anonpages, owned by an anon */
+#define PQ_AOBJ	     0x00200000 /* [o] counted in anonpages, owned by an aobj */
+#define PQ_QUEUED    (PQ_INACTIVE | PQ_ACTIVE)
+
+#define VM_PAGE_TO_PHYS(pg) ((paddr_t)(pg)->pg_ppn << PAGE_SHIFT)
+#define VM_PAGE_TO_DMAP(pg) PHYS_TO_DMAP(VM_PAGE_TO_PHYS(pg))
+
+/* A range of physical memory handed to uvm_page_physload(); byte addresses. */
+struct vm_physseg {
+	paddr_t start, end; /* [I] */
+	paddr_t avail_start, avail_end; /* [I] but pmap_steal_memory at boot */
+	int free_list; /* [I] */
+	struct vm_page *pgs, *lastpg; /* [I] its pages, last + 1 */
+};
+extern struct vm_physseg vm_physmem[VM_PHYSSEG_MAX]; /* [I], ascending */
+extern int vm_nphysseg; /* [I] */
+
+/* => page of a physical address, NULL if not managed; any context */
+struct vm_page *PHYS_TO_VM_PAGE(paddr_t pa);
+
+/* => boot, from uvm_init: builds the page array, the free lists */
+void uvm_page_init(vaddr_t *kvm_start, vaddr_t *kvm_end);
+
+/* -- Owner's view (uvm_page.c); owner's lock held for writing ---------------- */
+/* => PG_BUSY goes; wakes waiters; frees the page if PG_RELEASED (TRUE then) */
+bool uvm_page_unbusy(struct vm_page *pg);
+/* => sleep until pg may not be busy any more; the owner's lock is dropped and
+ *    NOT retaken: look everything up again */
+void uvm_page_wait(struct vm_page *pg, struct rwlock *owner,
+    const char *wmesg);
+/* => object's page at off (page-aligned), or NULL; object lock held */
+struct vm_page *uvm_pagelookup(struct uvm_object *obj, voff_t off);
+void uvm_pagezero(struct vm_page *pg);
+void uvm_pagecopy(struct vm_page *src, struct vm_page *dst);
+
+/* -- Paging queues (uvm_pageq.c): they take uvm.pageqlock themselves ---------- */
+/* => owner's lock held for writing */
+void uvm_pagewire(struct vm_page *pg);
+void uvm_pageunwire(struct vm_page *pg);
+void uvm_pageactivate(struct vm_page *pg);
+/* => clears the reference attribute, re-evaluates PG_CLEAN */
+void uvm_pagedeactivate(struct vm_page *pg);
+void uvm_pagedequeue(struct vm_page *pg);
+/*
+ * Put this hart's pending activations on the queue (they are batched).
+ * => no page queue lock held
+ */
+void uvm_pageq_flush(void);
+
+/* => unowned page: for page tables, pools; NULL, never sleeps */
+#define uvm_page_get_unowned(flags) uvm_pagealloc(NULL, 0, NULL, (flags))
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * Pages of an object by offset: a radix tree of 64-way nodes, as high as the
+ * largest index needs.  An object of one page has no node at all.
+ */
+#ifndef _UVM_UVM_PAGETREE_H_
+#define _UVM_UVM_PAGETREE_H_
+
+#include <sys/types.h>
+
+#define UVM_PTREE_SHIFT 6
+#define UVM_PTREE_FAN	(1 << UVM_PTREE_SHIFT)
+
+struct uvm_ptnode;
+
+/* All members: the owner's lock. */
+struct uvm_pagetree {
+	void *pt_root; /* page if height 0, else node */
+	uint32_t pt_height; /* levels of nodes */
+	uint32_t pt_unused;
+};
+
+#define UVM_PAGETREE_INITIALIZER { NULL, 0, 0 }
+
+/* => item at index, or NULL */
+void *uvm_pagetree_lookup(const struct uvm_pagetree *t, uint64_t index);
+/* => 0, or ENOMEM with the tree unchanged; the slot must be empty */
+int uvm_pagetree_insert(struct uvm_pagetree *t, uint64_t index, void *item);
+/* => the item taken out, or NULL; empty nodes are freed */
+void *uvm_pagetree_remove(struct uvm_pagetree *t, uint64_t index);
+/* => first item at an index >= *index, which becomes its index; or NULL */
+void *uvm_pagetree_next(const struct uvm_pagetree *t, uint64_t *index);
+/* => boot */
+void uvm_pagetree_init(void);
+
+#endif
