@@ -83,3 +83,67 @@ $(B)/Image: $(B)/kernel.elf
 kernel: $(B)/Image
 
 -include $(KOBJ:.o=.d)
+
+# -- Running --------------------------------------------------------------------
+
+# Installed first, so that the toolchain is there when this make looks for it.
+deps-run:
+	@scripts/install-deps run
+deps-test:
+	@scripts/install-deps test
+
+QEMU	:= qemu-system-riscv64
+QEMUARGS = -machine $(BOARD) -smp $(SMP) -m $(MEM) -nographic -bios default \
+	   -kernel $(B)/Image -initrd $(B)/initramfs.cpio \
+	   $(if $(APPEND),-append '$(APPEND)') $(QEMUEXTRA)
+
+run: deps-run
+	@$(MAKE) --no-print-directory all
+	@echo "Booting $(BOARD): $(SMP) harts, $(MEM).  Ctrl-A X leaves."
+	@$(QEMU) $(QEMUARGS)
+
+# Halted before the first instruction; gdb attaches by itself.
+debug: deps-test
+	@$(MAKE) --no-print-directory all
+	@scripts/debug $(B) $(QEMU) $(QEMUARGS)
+
+# -- Testing ---------------------------------------------------------------------
+
+test: deps-test
+	@$(MAKE) --no-print-directory all
+	@scripts/test-all
+
+test-guest: deps-test
+	@$(MAKE) --no-print-directory all
+	@scripts/testrun $(if $(T),--name $(T)) $(if $(SEED),--seed $(SEED))
+
+bench: deps-run
+	@$(MAKE) --no-print-directory all $(B)/user/vmbench
+	@scripts/bench $(BENCHARGS)
+
+bench-linux: deps-run
+	@$(MAKE) --no-print-directory all $(B)/user/vmbench
+	@scripts/bench --linux $(BENCHARGS)
+
+lint:
+	@scripts/lint
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf $(B)
+
+help:
+	@echo "make             kernel (build/Image, build/kernel.elf) and initramfs"
+	@echo "make run         boot to a shell [MEM=256M] [SMP=2] [APPEND='aslr=0']"
+	@echo "make test        every test; last line: N passed, N failed, N skipped"
+	@echo "make test-host   tests on this machine, under ASan and UBSan [T=name] [SEED=n]"
+	@echo "make test-guest  tests in the booted kernel [T=name] [SEED=n]"
+	@echo "make fuzz        libFuzzer on the readers [FUZZ_TIME=10]"
+	@echo "make bench       instructions per operation, beside baseline and Linux"
+	@echo "make bench-linux the same, with Debian's Linux measured in the same run"
+	@echo "make debug       boot halted, attach gdb"
+	@echo "make lint        include rules, formatting, names"
+	@echo "make clean       remove build/"
+	@echo "scripts/vmrun -- CMD ARGS   boot, run one command, exit with its status"

@@ -872,7 +872,7 @@ fdt_translate(const struct fdt *f, const fdt_node_t *path, int n,
 	return error;
 }
 
-fdt_node_t
+uint32_t
 fdt_interrupt_parent(const struct fdt *f, const fdt_node_t *path, int n)
 {
 	uint32_t phandle;
@@ -881,9 +881,9 @@ fdt_interrupt_parent(const struct fdt *f, const fdt_node_t *path, int n)
 	for (i = n - 1; i >= 0; i--) {
 		error = fdt_get_u32(f, path[i], "interrupt-parent", &phandle);
 		if (error == 0)
-			return fdt_by_phandle(f, phandle);
+			return phandle;
 		if (error != ENOENT)
 			break;
 	}
-	return FDT_NONE;
+	return 0;
 }

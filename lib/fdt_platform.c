@@ -27,7 +27,6 @@ struct reader {
 	struct fdt f; /* [o] the tree */
 	struct fdt_platform *p; /* [o] result */
 	uint32_t intc[FDT_MAXHARTS]; /* [o] phandle of hart[i]'s controller */
-	fdt_node_t plic[FDT_MAXPLICS]; /* [o] node of plic[i] */
 	char path[PATHLEN]; /* [o] a node's path, for messages */
 };
 
@@ -894,7 +893,6 @@ read_plic(struct reader *r, const struct place *at)
 		    path_of(r, node), FDT_MAXPLICS);
 		return;
 	}
-	r->plic[p->nplic] = node;
 	plic = &p->plic[p->nplic++];
 	plic->base = d.base;
 	plic->size = d.size;
@@ -914,7 +912,7 @@ read_plic(struct reader *r, const struct place *at)
 static void
 read_irq(struct reader *r, const struct place *at, struct fdt_dev *d)
 {
-	fdt_node_t intc, node = at->path[at->n - 1];
+	fdt_node_t node = at->path[at->n - 1];
 	struct fdt_prop p;
 	uint32_t phandle, irq;
 	unsigned int i;
@@ -922,15 +920,14 @@ read_irq(struct reader *r, const struct place *at, struct fdt_dev *d)
 	if (fdt_getprop(&r->f, node, "interrupts-extended", &p)) {
 		if (!fdt_cell(&p, 0, &phandle) || !fdt_cell(&p, 1, &irq))
 			return;
-		intc = fdt_by_phandle(&r->f, phandle);
 	} else {
 		if (!fdt_getprop(&r->f, node, "interrupts", &p) ||
 		    !fdt_cell(&p, 0, &irq))
 			return;
-		intc = fdt_interrupt_parent(&r->f, at->path, at->n);
+		phandle = fdt_interrupt_parent(&r->f, at->path, at->n);
 	}
-	for (i = 0; intc >= 0 && i < r->p->nplic; i++) {
-		if (r->plic[i] == intc) {
+	for (i = 0; phandle != 0 && i < r->p->nplic; i++) {
+		if (r->p->plic[i].phandle == phandle) {
 			d->irq = irq;
 			d->plic = i;
 		}
@@ -1223,17 +1220,12 @@ fdt_plic_context(const struct fdt_plic *plic, uint64_t hartid)
 const char *
 fdt_hart_why(enum fdt_hartwhy why)
 {
-	switch (why) {
-	case FDT_HART_USABLE:
-		return "usable";
-	case FDT_HART_DISABLED:
-		return "disabled";
-	case FDT_HART_NOMMU:
-		return "no Sv39";
-	case FDT_HART_NOISA:
-		return "not rv64";
-	case FDT_HART_NOFPU:
-		return "no floating point";
-	}
-	return "unknown";
+	/* in the order of the enum; one string, as in isa_names */
+	const char *s = "usable\0disabled\0no Sv39\0not rv64\0"
+			"no floating point\0unknown";
+	unsigned int i;
+
+	for (i = 0; i < (unsigned int)why && i <= FDT_HART_NOFPU; i++)
+		s += strlen(s) + 1;
+	return s;
 }

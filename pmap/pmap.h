@@ -71,6 +71,11 @@ int pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot,
 void pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva);
 /* => never adds rights; PROT_NONE removes; keeps wiring */
 void pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot);
+/*
+ * Grant write to what is mapped in the range of a user pmap; nothing is entered.
+ * => the owner's locks of all pages there are held, and each may be written
+ */
+void pmap_raise(struct pmap *pm, vaddr_t sva, vaddr_t eva);
 void pmap_page_protect(struct vm_page *pg, vm_prot_t prot);
 /* => interrupt-safe; tables exist below pmap_growkernel's result */
 void pmap_kenter_pa(vaddr_t va, paddr_t pa, vm_prot_t prot);

@@ -10,7 +10,7 @@
 
 struct uvmexp;
 
-#define BOX_DECLARE(name, function, usage)	\
+#define BOX_DECLARE(name, function, usage) \
 	int function##_main(int argc, char **argv);
 #define APPLET BOX_DECLARE
 #include "applets.h"

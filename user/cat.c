@@ -30,7 +30,7 @@ cat_main(int argc, char **argv)
 	int opt, status = 0;
 
 	while ((opt = getopt(argc, argv, "u")) != -1)
-		if (opt != 'u')		/* output is never held back */
+		if (opt != 'u') /* output is never held back */
 			usage();
 	if (optind == argc)
 		return cat_file("-") != 0;

@@ -116,14 +116,17 @@ report(const struct job *j, const struct timespec *start)
 	    (unsigned long long)j->full_in, (unsigned long long)j->part_in,
 	    (unsigned long long)j->full_out, (unsigned long long)j->part_out,
 	    (unsigned long long)j->bytes, us / 1000000, us / 1000 % 1000,
-	    (unsigned long long)(us > 0 ? j->bytes * 1000000 / 1024 /
-					      (uint64_t)us : 0));
+	    (unsigned long long)(us > 0
+		    ? j->bytes * 1000000 / 1024 / (uint64_t)us
+		    : 0));
 }
 
 int
 dd_main(int argc, char **argv)
 {
-	struct job j = { .bs = 512, .count = UINT64_MAX, .in = STDIN_FILENO,
+	struct job j = { .bs = 512,
+		.count = UINT64_MAX,
+		.in = STDIN_FILENO,
 		.out = STDOUT_FILENO };
 	struct timespec start;
 	int rv;

@@ -21,8 +21,8 @@ free_main(int argc, char **argv)
 	kernel = (long)u.npages - u.free - u.active - u.inactive - u.wired;
 	printf("%-5s%11s%11s%11s%11s%11s%11s%11s\n", "KiB", "total", "used",
 	    "free", "active", "inactive", "wired", "kernel");
-	printf("%-5s%11ld%11ld%11ld%11ld%11ld%11ld%11ld\n", "Mem:",
-	    u.npages * kib, (u.npages - u.free) * kib, u.free * kib,
+	printf("%-5s%11ld%11ld%11ld%11ld%11ld%11ld%11ld\n",
+	    "Mem:", u.npages * kib, (u.npages - u.free) * kib, u.free * kib,
 	    u.active * kib, u.inactive * kib, u.wired * kib, kernel * kib);
 	printf("%-5s%11ld%11ld%11ld\n", "Swap:", u.swpages * kib,
 	    u.swpginuse * kib, (u.swpages - u.swpginuse) * kib);

@@ -50,8 +50,8 @@ fill(char ***files, FILE **f, unsigned char *b, size_t want, int *failed)
 		if (*f == NULL) {
 			if (**files == NULL)
 				break;
-			*f = strcmp(**files, "-") == 0 ? stdin :
-							 fopen(**files, "r");
+			*f = strcmp(**files, "-") == 0 ? stdin
+						       : fopen(**files, "r");
 			if (*f == NULL) {
 				complain("%s", **files);
 				*failed = 1;

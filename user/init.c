@@ -73,8 +73,7 @@ run_command(char **argv)
 			return 71;
 		}
 	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) :
-				   128 + WTERMSIG(status);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static void
@@ -103,8 +102,8 @@ run_shells(void)
 
 	for (;;) {
 		status = run_command(shell);
-		printf("init: shell exited with %d, starting another\n",
-		    status);
+		printf(
+		    "init: shell exited with %d, starting another\n", status);
 		fflush(stdout);
 		if (status == 126 || status == 127 || status == 71)
 			sleep_ns(1000000000);

@@ -72,8 +72,8 @@ kill_main(int argc, char **argv)
 	if (first < argc && strcmp(argv[first], "--") == 0)
 		first++;
 	if (sig < 0) {
-		complainx("%s: no such signal (kill -l lists them)",
-		    argv[first - 1]);
+		complainx(
+		    "%s: no such signal (kill -l lists them)", argv[first - 1]);
 		return 2;
 	}
 	if (first >= argc)

@@ -30,8 +30,8 @@ static void
 list_add(struct list *l, const char *name, const struct stat *st)
 {
 	if ((l->n & (l->n - 1)) == 0)
-		l->items = xrealloc(l->items,
-		    (l->n > 0 ? 2 * l->n : 1) * sizeof(*l->items));
+		l->items = xrealloc(
+		    l->items, (l->n > 0 ? 2 * l->n : 1) * sizeof(*l->items));
 	l->items[l->n].name = xstrdup(name);
 	l->items[l->n++].st = *st;
 }
@@ -48,8 +48,8 @@ list_free(struct list *l)
 static int
 by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct item *)a)->name,
-	    ((const struct item *)b)->name);
+	return strcmp(
+	    ((const struct item *)a)->name, ((const struct item *)b)->name);
 }
 
 static void
@@ -108,8 +108,8 @@ print_long(const struct item *it, const char *dir)
 	printf(" %3lu %4u %4u", (unsigned long)it->st.st_nlink, it->st.st_uid,
 	    it->st.st_gid);
 	if (S_ISCHR(it->st.st_mode) || S_ISBLK(it->st.st_mode))
-		printf(" %4u, %4u", major(it->st.st_rdev),
-		    minor(it->st.st_rdev));
+		printf(
+		    " %4u, %4u", major(it->st.st_rdev), minor(it->st.st_rdev));
 	else
 		printf(" %10lld", (long long)it->st.st_size);
 	print_date(it->st.st_mtime);

@@ -39,7 +39,7 @@ mv_main(int argc, char **argv)
 	int opt, status = 0;
 
 	while ((opt = getopt(argc, argv, "f")) != -1)
-		if (opt != 'f')		/* never asks, so nothing to force */
+		if (opt != 'f') /* never asks, so nothing to force */
 			usage();
 	if (argc - optind < 2)
 		usage();

@@ -34,13 +34,15 @@ print_entry(const struct uvm_mapinfo *m)
 		"zero" };
 	static const char *const advice[] = { "norm", "rand", "seq" };
 
-	printf("%010llx-%010llx %8llx %8llu %8llu", (unsigned long long)m->start,
-	    (unsigned long long)m->end, (unsigned long long)m->offset,
+	printf("%010llx-%010llx %8llx %8llu %8llu",
+	    (unsigned long long)m->start, (unsigned long long)m->end,
+	    (unsigned long long)m->offset,
 	    (unsigned long long)(m->end - m->start) / 1024,
 	    (unsigned long long)m->resident * 4);
 	print_prot(m->prot);
 	print_prot(m->maxprot);
-	printf(" %-5s %-4s %4u %c%c%c %-6s%s%.*s\n", inherit[m->inherit >> 4 & 3],
+	printf(" %-5s %-4s %4u %c%c%c %-6s%s%.*s\n",
+	    inherit[m->inherit >> 4 & 3],
 	    m->advice < 3 ? advice[m->advice] : "?", m->wired,
 	    m->flags & UVM_MI_F_COPYONW ? 'c' : '-',
 	    m->flags & UVM_MI_F_NEEDSCOPY ? 'n' : '-',

@@ -19,10 +19,10 @@ print_process(const struct uvm_procinfo *p, int wide)
 		printf("%5d %5d %4u %3u %4d ", p->pgid, p->sid, p->uid,
 		    p->nthreads, p->hart);
 	printf("%-4s %8llu %7llu %4llu:%02llu.%02llu %-10.*s %.*s\n", stat,
-	    (unsigned long long)p->vsize / 1024,
-	    (unsigned long long)p->rss * 4, cs / 6000, cs / 100 % 60, cs % 100,
-	    (int)sizeof(p->wmesg), p->wmesg[0] != '\0' ? p->wmesg : "-",
-	    (int)sizeof(p->comm), p->comm);
+	    (unsigned long long)p->vsize / 1024, (unsigned long long)p->rss * 4,
+	    cs / 6000, cs / 100 % 60, cs % 100, (int)sizeof(p->wmesg),
+	    p->wmesg[0] != '\0' ? p->wmesg : "-", (int)sizeof(p->comm),
+	    p->comm);
 }
 
 static int

@@ -33,8 +33,8 @@ rm_main(int argc, char **argv)
 	if (optind == argc && !force)
 		usage();
 	for (; optind < argc; optind++)
-		if ((recursive ? remove_tree : remove_file)(argv[optind],
-			force) != 0)
+		if ((recursive ? remove_tree : remove_file)(
+			argv[optind], force) != 0)
 			status = 1;
 	return status;
 }

@@ -51,8 +51,8 @@ source_peek(struct source *s, size_t n)
 		}
 		read_line(s);
 	}
-	return s->pos + n < s->text.len ?
-	    (unsigned char)s->text.s[s->pos + n] : 0;
+	return s->pos + n < s->text.len ? (unsigned char)s->text.s[s->pos + n]
+					: 0;
 }
 
 /* Forget what has been run. */
@@ -183,7 +183,7 @@ start_interactive(void)
 	sh.interactive = true;
 	sigaction(SIGINT, &sa, NULL);
 	signal(SIGQUIT, SIG_IGN);
-	signal(SIGTSTP, SIG_IGN);	/* there is no fg to go on with */
+	signal(SIGTSTP, SIG_IGN); /* there is no fg to go on with */
 	signal(SIGTTIN, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN);
 	if (getpgrp() != pid)

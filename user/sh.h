@@ -15,7 +15,7 @@
 /* Memory of one parsed command, freed in one go. */
 struct arena {
 	struct chunk *chunks;
-	bool keep;		/* a function lives in it */
+	bool keep; /* a function lives in it */
 };
 
 void *arena_alloc(struct arena *a, size_t size);
@@ -43,11 +43,11 @@ struct args {
 	int n, cap;
 };
 
-void args_add(struct args *a, char *s);		/* takes ownership of s */
+void args_add(struct args *a, char *s); /* takes ownership of s */
 void args_free(struct args *a);
 
 struct word {
-	char *text;		/* as written, quotes and all */
+	char *text; /* as written, quotes and all */
 	struct word *next;
 };
 
@@ -61,18 +61,22 @@ struct redir {
 };
 
 enum node_kind {
-	N_SIMPLE,		/* assigns, words, redirs */
-	N_PIPE,			/* a | b */
-	N_AND, N_OR, N_SEQ,	/* a && b, a || b, a ; b */
-	N_NOT,			/* ! a */
-	N_BACKGROUND,		/* a & */
-	N_SUBSHELL, N_GROUP,	/* ( a ), { a } */
-	N_IF,			/* a: condition, b: then, c: else */
-	N_WHILE, N_UNTIL,	/* a: condition, b: body */
-	N_FOR,			/* words[0] in words[1...]; b: body */
-	N_CASE,			/* words[0]; items in a, linked by c */
-	N_ITEM,			/* words: patterns; b: body; c: next item */
-	N_FUNC,			/* words[0]; b: body */
+	N_SIMPLE, /* assigns, words, redirs */
+	N_PIPE, /* a | b */
+	N_AND, /* a && b */
+	N_OR, /* a || b */
+	N_SEQ, /* a ; b */
+	N_NOT, /* ! a */
+	N_BACKGROUND, /* a & */
+	N_SUBSHELL, /* ( a ) */
+	N_GROUP, /* { a } */
+	N_IF, /* a: condition, b: then, c: else */
+	N_WHILE, /* a: condition, b: body */
+	N_UNTIL, /* the same */
+	N_FOR, /* words[0] in words[1...]; b: body */
+	N_CASE, /* words[0]; items in a, linked by c */
+	N_ITEM, /* words: patterns; b: body; c: next item */
+	N_FUNC, /* words[0]; b: body */
 };
 
 struct node {
@@ -80,15 +84,15 @@ struct node {
 	struct node *a, *b, *c;
 	struct word *assigns, *words;
 	struct redir *redirs;
-	bool has_in;		/* N_FOR: with a list of words */
+	bool has_in; /* N_FOR: with a list of words */
 };
 
 /* Where commands are read from. */
 struct source {
 	struct buf text;
 	size_t pos;
-	int fd;			/* read on from here; -1: text is all */
-	bool interactive;	/* prompt before reading */
+	int fd; /* read on from here; -1: text is all */
+	bool interactive; /* prompt before reading */
 	bool eof;
 };
 
@@ -105,29 +109,34 @@ int source_peek(struct source *s, size_t n);
 int parse_command(struct source *s, struct arena *a, struct node **out);
 
 /* Why lists are being left. */
-enum leaving { LEAVE_NOT, LEAVE_BREAK, LEAVE_CONTINUE, LEAVE_RETURN,
-	LEAVE_LINE };
+enum leaving {
+	LEAVE_NOT,
+	LEAVE_BREAK,
+	LEAVE_CONTINUE,
+	LEAVE_RETURN,
+	LEAVE_LINE
+};
 
 struct shell {
-	int status;		/* $? */
-	pid_t pid;		/* $$ */
-	pid_t last_bg;		/* $! */
-	const char *name;	/* $0 */
-	char **params;		/* $1 ... */
+	int status; /* $? */
+	pid_t pid; /* $$ */
+	pid_t last_bg; /* $! */
+	const char *name; /* $0 */
+	char **params; /* $1 ... */
 	int nparams;
 	bool interactive;
-	bool job_control;	/* process groups for jobs */
-	bool in_child;		/* forked: may exit instead of returning */
+	bool job_control; /* process groups for jobs */
+	bool in_child; /* forked: may exit instead of returning */
 	bool errexit, xtrace;
-	int no_errexit;		/* depth of conditions being evaluated */
-	int loops;		/* depth of loops being run */
+	int no_errexit; /* depth of conditions being evaluated */
+	int loops; /* depth of loops being run */
 	enum leaving leaving;
-	int leave_depth;	/* loops to leave still */
-	struct arena *arena;	/* of the command being run */
+	int leave_depth; /* loops to leave still */
+	struct arena *arena; /* of the command being run */
 };
 
 extern struct shell sh;
-extern volatile int sh_interrupted;	/* set by SIGINT at the prompt */
+extern volatile int sh_interrupted; /* set by SIGINT at the prompt */
 
 /*
  * Read and run all commands of a source.
@@ -159,7 +168,7 @@ pid_t fork_shell(void);
  */
 int wait_for(pid_t pid);
 void note_background(pid_t pid);
-int wait_background(pid_t pid);		/* pid 0: all; 127: not a child */
+int wait_background(pid_t pid); /* pid 0: all; 127: not a child */
 void reap_background(void);
 
 /* Give the terminal to a process group, if there is job control. */
@@ -190,7 +199,7 @@ void var_export(const char *name);
 void var_unset(const char *name);
 void var_print(bool exported_only);
 void var_import(char **environment);
-char **var_environ(void);		/* fresh; entries are the table's */
+char **var_environ(void); /* fresh; entries are the table's */
 bool is_name(const char *s, size_t len);
 
 /*

@@ -174,7 +174,7 @@ builtin_set(int argc, char **argv)
 	for (; i < argc; i++)
 		args_add(&params, xstrdup(argv[i]));
 	args_add(&params, NULL);
-	sh.params = params.v;	/* kept: $1 may be in use anywhere */
+	sh.params = params.v; /* kept: $1 may be in use anywhere */
 	sh.nparams = params.n - 1;
 	return 0;
 }
@@ -322,17 +322,28 @@ static const struct {
 	const char *name;
 	builtin_fn *fn;
 } builtins[] = {
-	{ ".", builtin_source }, { ":", builtin_colon },
-	{ "[", builtin_applet }, { "break", builtin_break },
-	{ "cd", builtin_cd }, { "continue", builtin_break },
-	{ "echo", builtin_applet }, { "eval", builtin_eval },
-	{ "exec", builtin_exec }, { "exit", builtin_exit },
-	{ "export", builtin_export }, { "false", builtin_applet },
-	{ "kill", builtin_applet }, { "pwd", builtin_pwd },
-	{ "read", builtin_read }, { "return", builtin_return },
-	{ "set", builtin_set }, { "shift", builtin_shift },
-	{ "test", builtin_applet }, { "true", builtin_applet },
-	{ "umask", builtin_umask }, { "unset", builtin_unset },
+	{ ".", builtin_source },
+	{ ":", builtin_colon },
+	{ "[", builtin_applet },
+	{ "break", builtin_break },
+	{ "cd", builtin_cd },
+	{ "continue", builtin_break },
+	{ "echo", builtin_applet },
+	{ "eval", builtin_eval },
+	{ "exec", builtin_exec },
+	{ "exit", builtin_exit },
+	{ "export", builtin_export },
+	{ "false", builtin_applet },
+	{ "kill", builtin_applet },
+	{ "pwd", builtin_pwd },
+	{ "read", builtin_read },
+	{ "return", builtin_return },
+	{ "set", builtin_set },
+	{ "shift", builtin_shift },
+	{ "test", builtin_applet },
+	{ "true", builtin_applet },
+	{ "umask", builtin_umask },
+	{ "unset", builtin_unset },
 	{ "wait", builtin_wait },
 };
 

@@ -182,8 +182,8 @@ note_background(pid_t pid)
 {
 	if (background.n == background.cap) {
 		background.cap = 2 * background.cap + 8;
-		background.pids = xrealloc(background.pids,
-		    (size_t)background.cap * sizeof(pid_t));
+		background.pids = xrealloc(
+		    background.pids, (size_t)background.cap * sizeof(pid_t));
 	}
 	background.pids[background.n++] = pid;
 	sh.last_bg = pid;
@@ -364,8 +364,7 @@ exec_path(const char *path, struct args *args, char **env)
  * Look for the command along PATH and become it.  A file that is there but
  * cannot be run is remembered: that is the error worth telling.
  */
-static void __attribute__((noreturn))
-exec_command(struct args *args)
+static void __attribute__((noreturn)) exec_command(struct args *args)
 {
 	const char *path = var_get("PATH"), *colon;
 	char **env = var_environ(), *full, *dir;
@@ -528,8 +527,7 @@ exec_simple(struct node *n)
  * Run a node in a child that has been forked, and end it.  A simple command
  * takes the child over.
  */
-static void __attribute__((noreturn))
-run_and_exit(struct node *n)
+static void __attribute__((noreturn)) run_and_exit(struct node *n)
 {
 	struct args args = { 0 };
 
@@ -722,7 +720,7 @@ exec_case(struct node *n)
 		bool match = false;
 
 		for (struct word *w = item->words; w != NULL && !match;
-		    w = w->next) {
+		     w = w->next) {
 			char *pattern = expand_pattern(w->text);
 
 			match = pattern_match(pattern, value);

@@ -20,12 +20,12 @@
 
 struct expansion {
 	struct buf field;
-	struct args *out;	/* NULL: one string, no splitting */
-	bool started;		/* the field is there even if it is empty */
+	struct args *out; /* NULL: one string, no splitting */
+	bool started; /* the field is there even if it is empty */
 };
 
-static void expand_text(struct expansion *e, const char *s, size_t len,
-    bool quoted);
+static void
+expand_text(struct expansion *e, const char *s, size_t len, bool quoted);
 
 /* -- Patterns ------------------------------------------------------------- */
 
@@ -373,8 +373,8 @@ put_alternative(struct expansion *e, const char *name, size_t name_len,
 	} else {
 		char *text = expand_string(word);
 
-		complainx("%s: %s", copy,
-		    *text != '\0' ? text : "parameter not set");
+		complainx(
+		    "%s: %s", copy, *text != '\0' ? text : "parameter not set");
 		free(text);
 		sh.status = 1;
 		sh.leaving = LEAVE_LINE;
@@ -421,16 +421,16 @@ expand_braces(struct expansion *e, const char *s, size_t len, bool quoted)
 		return;
 	}
 	if (s[n] == '%' || s[n] == '#') {
-		put_trimmed(e, value != NULL ? value : "", s + n, len - n,
-		    quoted);
+		put_trimmed(
+		    e, value != NULL ? value : "", s + n, len - n, quoted);
 		return;
 	}
 	colon = s[n] == ':';
 	if (colon && value != NULL && *value == '\0')
 		value = NULL;
 	if (len - n - colon > 0 && strchr("-=+?", s[n + colon]) != NULL) {
-		put_alternative(e, s, n, value, s + n + colon, len - n - colon,
-		    quoted);
+		put_alternative(
+		    e, s, n, value, s + n + colon, len - n - colon, quoted);
 		return;
 	}
 	complainx("${%.*s}: bad substitution", (int)len, s);
@@ -649,8 +649,8 @@ expand_tilde(struct expansion *e, const char *text)
 	if (text[0] != '~' || (text[1] != '/' && text[1] != '\0') ||
 	    home == NULL)
 		return text;
-	put_value(e, strcmp(home, "/") == 0 && text[1] == '/' ? "" : home,
-	    true);
+	put_value(
+	    e, strcmp(home, "/") == 0 && text[1] == '/' ? "" : home, true);
 	return text + 1;
 }
 
@@ -694,7 +694,7 @@ struct arith {
 
 static const struct {
 	char text[3];
-	int level;		/* binds tighter when higher */
+	int level; /* binds tighter when higher */
 } operators[] = { { "||", 1 }, { "&&", 2 }, { "==", 6 }, { "!=", 6 },
 	{ "<=", 7 }, { ">=", 7 }, { "<<", 8 }, { ">>", 8 }, { "|", 3 },
 	{ "^", 4 }, { "&", 5 }, { "<", 7 }, { ">", 7 }, { "+", 9 }, { "-", 9 },
@@ -733,10 +733,10 @@ arith_operand(struct arith *a)
 		char op = *a->s++;
 
 		value = (unsigned long)arith_operand(a);
-		value = op == '-' ? -value :
-		    op == '!'	  ? value == 0 :
-		    op == '~'	  ? ~value :
-				    value;
+		value = op == '-' ? -value
+		    : op == '!'   ? value == 0
+		    : op == '~'   ? ~value
+				  : value;
 	} else if (*a->s >= '0' && *a->s <= '9') {
 		value = strtoul(a->s, &end, 0);
 		a->s = end;
@@ -772,7 +772,9 @@ arith_apply(struct arith *a, const char *op, long x, long y)
 	case '!':
 		return x != y;
 	case '<':
-		return !two ? x < y : op[1] == '=' ? x <= y : (long)(u << (v & 63));
+		return !two        ? x < y
+		    : op[1] == '=' ? x <= y
+				   : (long)(u << (v & 63));
 	case '>':
 		return !two ? x > y : op[1] == '=' ? x >= y : x >> (v & 63);
 	case '+':
@@ -803,8 +805,7 @@ arith_binary(struct arith *a, int level)
 			if (strncmp(a->s, operators[i].text,
 				strlen(operators[i].text)) == 0)
 				break;
-		if (i == NOPERATORS || operators[i].level < level ||
-		    a->failed)
+		if (i == NOPERATORS || operators[i].level < level || a->failed)
 			return value;
 		a->s += strlen(operators[i].text);
 		value = arith_apply(a, operators[i].text, value,

@@ -15,19 +15,31 @@
 #include "box.h"
 #include "sh.h"
 
-enum token { T_END, T_NEWLINE, T_WORD, T_SEMI, T_DSEMI, T_AMP, T_AND, T_OR,
-	T_PIPE, T_LPAREN, T_RPAREN, T_REDIR };
+enum token {
+	T_END,
+	T_NEWLINE,
+	T_WORD,
+	T_SEMI,
+	T_DSEMI,
+	T_AMP,
+	T_AND,
+	T_OR,
+	T_PIPE,
+	T_LPAREN,
+	T_RPAREN,
+	T_REDIR
+};
 
 struct parser {
 	struct source *src;
 	struct arena *arena;
 	enum token token;
-	char *text;		/* T_WORD */
-	enum redir_kind redir;	/* T_REDIR */
-	int redir_fd;		/* T_REDIR */
-	struct buf word;	/* being collected */
-	int depth;		/* of nested commands */
-	jmp_buf escape;		/* of the syntax error */
+	char *text; /* T_WORD */
+	enum redir_kind redir; /* T_REDIR */
+	int redir_fd; /* T_REDIR */
+	struct buf word; /* being collected */
+	int depth; /* of nested commands */
+	jmp_buf escape; /* of the syntax error */
 };
 
 /* Deeper nesting would exhaust the stack before it makes sense. */
@@ -42,8 +54,7 @@ syntax_error(struct parser *p, const char *what)
 	longjmp(p->escape, 1);
 }
 
-static void __attribute__((noreturn))
-unexpected(struct parser *p)
+static void __attribute__((noreturn)) unexpected(struct parser *p)
 {
 	static const char *const names[] = { "end of input", "newline", "word",
 		";", ";;", "&", "&&", "||", "|", "(", ")", "redirection" };

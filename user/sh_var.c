@@ -90,7 +90,7 @@ args_free(struct args *a)
 
 struct var {
 	struct var *next;
-	char *entry;		/* NAME=value, as the environment has it */
+	char *entry; /* NAME=value, as the environment has it */
 	size_t name_len;
 	bool exported, is_set;
 };
@@ -175,9 +175,9 @@ var_print(bool exported_only)
 		if (v->is_set) {
 			fputs("='", stdout);
 			for (const char *s = v->entry + v->name_len + 1; *s;
-			    s++)
-				fputs(*s == '\'' ? "'\\''" :
-						   (char[]){ *s, '\0' },
+			     s++)
+				fputs(
+				    *s == '\'' ? "'\\''" : (char[]){ *s, '\0' },
 				    stdout);
 			putchar('\'');
 		}

@@ -51,11 +51,11 @@ print_exp(const struct param *p, const char *member)
 
 	if (get_vm_param(p->id, &u, sizeof(u)) != 0)
 		return -1;
-#define UVMEXP(m, text)                                            \
-	if (member == NULL || strcmp(member, #m) == 0) {           \
-		print_name(p->name, #m);                           \
-		printf("%d\n", u.m);                               \
-		found = 1;                                         \
+#define UVMEXP(m, text)                                  \
+	if (member == NULL || strcmp(member, #m) == 0) { \
+		print_name(p->name, #m);                 \
+		printf("%d\n", u.m);                     \
+		found = 1;                               \
 	}
 #include "uvmexp_members.h"
 #undef UVMEXP
@@ -148,8 +148,8 @@ do_operand(char *arg)
 		if (strncmp(arg, params[i].name, len) != 0)
 			continue;
 		if (arg[len] == '\0')
-			return value != NULL ? set_param(&params[i], value) :
-					       print_param(&params[i], NULL);
+			return value != NULL ? set_param(&params[i], value)
+					     : print_param(&params[i], NULL);
 		if (arg[len] == '.' && params[i].kind == EXP && value == NULL)
 			return print_param(&params[i], arg + len + 1);
 	}

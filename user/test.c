@@ -75,7 +75,7 @@ eval_unary(char op, const char *arg)
 	case 's':
 		return st.st_size > 0;
 	default:
-		return 1;		/* e */
+		return 1; /* e */
 	}
 }
 

@@ -57,12 +57,12 @@ time_main(int argc, char **argv)
 			return 1;
 		}
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	print_time("real", (end.tv_sec - start.tv_sec) * 1000000LL +
-	    (end.tv_nsec - start.tv_nsec) / 1000);
+	print_time("real",
+	    (end.tv_sec - start.tv_sec) * 1000000LL +
+		(end.tv_nsec - start.tv_nsec) / 1000);
 	print_time("user", to_us(&ru.ru_utime));
 	print_time("sys ", to_us(&ru.ru_stime));
 	fprintf(stderr, "faults %ld, with I/O %ld; %ld KiB resident at most\n",
 	    ru.ru_minflt, ru.ru_majflt, ru.ru_maxrss);
-	return WIFEXITED(status) ? WEXITSTATUS(status) :
-				   128 + WTERMSIG(status);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

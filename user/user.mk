@@ -1,5 +1,5 @@
 # User programs and the base initramfs.  Included by the top Makefile, which
-# sets B (build folder) and CROSS (tool prefix).
+# sets B (build folder), CROSS (tool prefix) and Q (@ unless V is set).
 B     ?= build
 CROSS ?= riscv64-linux-gnu-
 
@@ -14,18 +14,22 @@ BOX_OBJS := $(BOX_SRCS:user/%.c=$B/user/obj/%.o)
 
 $B/user/obj/%.o: user/%.c user/user.mk
 	@mkdir -p $(@D)
-	$(USER_CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  CC      $<"
+	$(Q)$(USER_CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
 
 $B/user/box: $(BOX_OBJS)
-	$(USER_CC) $(USER_LDFLAGS) -o $@.debug $(BOX_OBJS)
-	$(CROSS)strip -o $@ $@.debug
+	@echo "  LD      $@"
+	$(Q)$(USER_CC) $(USER_LDFLAGS) -o $@.debug $(BOX_OBJS)
+	$(Q)$(CROSS)strip -o $@ $@.debug
 
 # The benchmark keeps the flags the reference figures were taken with.
 $B/user/vmbench: user/vmbench.c user/user.mk
 	@mkdir -p $(@D)
-	$(USER_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -o $@ $<
+	@echo "  CC      $@"
+	$(Q)$(USER_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -o $@ $<
 
 $B/initramfs.cpio: $B/user/box user/applets.h scripts/mkinitramfs
-	scripts/mkinitramfs --box $B/user/box --output $@
+	@echo "  CPIO    $@"
+	$(Q)scripts/mkinitramfs --box $B/user/box --output $@
 
 -include $(BOX_OBJS:.o=.d)

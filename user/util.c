@@ -368,7 +368,7 @@ get_vm_array(const int *name, unsigned namelen, void **out)
 	for (int tries = 0; tries < 20; tries++) {
 		if (bsd_sysctl(name, namelen, NULL, &len, NULL, 0) != 0)
 			break;
-		len += len / 4 + 1024;	/* it may grow in between */
+		len += len / 4 + 1024; /* it may grow in between */
 		*out = xrealloc(*out, len);
 		if (bsd_sysctl(name, namelen, *out, &len, NULL, 0) == 0)
 			return (ssize_t)len;
@@ -400,24 +400,44 @@ format_uptime(char *buf, size_t len, uint64_t seconds)
 	else if (hours > 0)
 		snprintf(buf, len, "%u:%02u", hours, minutes);
 	else
-		snprintf(buf, len, "%u min %u s", minutes,
-		    (unsigned)(seconds % 60));
+		snprintf(
+		    buf, len, "%u min %u s", minutes, (unsigned)(seconds % 60));
 }
 
 static const struct {
 	int number;
 	const char *name;
 } signals[] = {
-	{ SIGHUP, "HUP" }, { SIGINT, "INT" }, { SIGQUIT, "QUIT" },
-	{ SIGILL, "ILL" }, { SIGTRAP, "TRAP" }, { SIGABRT, "ABRT" },
-	{ SIGBUS, "BUS" }, { SIGFPE, "FPE" }, { SIGKILL, "KILL" },
-	{ SIGUSR1, "USR1" }, { SIGSEGV, "SEGV" }, { SIGUSR2, "USR2" },
-	{ SIGPIPE, "PIPE" }, { SIGALRM, "ALRM" }, { SIGTERM, "TERM" },
-	{ SIGCHLD, "CHLD" }, { SIGCONT, "CONT" }, { SIGSTOP, "STOP" },
-	{ SIGTSTP, "TSTP" }, { SIGTTIN, "TTIN" }, { SIGTTOU, "TTOU" },
-	{ SIGURG, "URG" }, { SIGXCPU, "XCPU" }, { SIGXFSZ, "XFSZ" },
-	{ SIGVTALRM, "VTALRM" }, { SIGPROF, "PROF" }, { SIGWINCH, "WINCH" },
-	{ SIGIO, "IO" }, { SIGPWR, "PWR" }, { SIGSYS, "SYS" },
+	{ SIGHUP, "HUP" },
+	{ SIGINT, "INT" },
+	{ SIGQUIT, "QUIT" },
+	{ SIGILL, "ILL" },
+	{ SIGTRAP, "TRAP" },
+	{ SIGABRT, "ABRT" },
+	{ SIGBUS, "BUS" },
+	{ SIGFPE, "FPE" },
+	{ SIGKILL, "KILL" },
+	{ SIGUSR1, "USR1" },
+	{ SIGSEGV, "SEGV" },
+	{ SIGUSR2, "USR2" },
+	{ SIGPIPE, "PIPE" },
+	{ SIGALRM, "ALRM" },
+	{ SIGTERM, "TERM" },
+	{ SIGCHLD, "CHLD" },
+	{ SIGCONT, "CONT" },
+	{ SIGSTOP, "STOP" },
+	{ SIGTSTP, "TSTP" },
+	{ SIGTTIN, "TTIN" },
+	{ SIGTTOU, "TTOU" },
+	{ SIGURG, "URG" },
+	{ SIGXCPU, "XCPU" },
+	{ SIGXFSZ, "XFSZ" },
+	{ SIGVTALRM, "VTALRM" },
+	{ SIGPROF, "PROF" },
+	{ SIGWINCH, "WINCH" },
+	{ SIGIO, "IO" },
+	{ SIGPWR, "PWR" },
+	{ SIGSYS, "SYS" },
 };
 #define NSIGNALS (sizeof(signals) / sizeof(signals[0]))
 

@@ -43,10 +43,9 @@ print_line(const struct uvmexp *u, const struct uvmexp *old, unsigned secs)
 	printf("%4d%4d %8lu %9lu %6u %4u %4u %4u %4u %4u %6u %6u %5u\n",
 	    (int)t.t_rq, (int)t.t_sl,
 	    (unsigned long)t.t_avm * (unsigned)u->pagesize / 1024,
-	    (unsigned long)u->free * (unsigned)u->pagesize / 1024,
-	    RATE(faults), RATE(pdreact), RATE(pageins), RATE(pdpageouts),
-	    RATE(pdfreed), RATE(pdscans), RATE(intrs), RATE(syscalls),
-	    RATE(swtch));
+	    (unsigned long)u->free * (unsigned)u->pagesize / 1024, RATE(faults),
+	    RATE(pdreact), RATE(pageins), RATE(pdpageouts), RATE(pdfreed),
+	    RATE(pdscans), RATE(intrs), RATE(syscalls), RATE(swtch));
 #undef RATE
 	fflush(stdout);
 }
@@ -80,7 +79,7 @@ vmstat_main(int argc, char **argv)
 	}
 	print_heading();
 	memset(&old, 0, sizeof(old));
-	clock_gettime(CLOCK_MONOTONIC, &up);	/* the first line: since boot */
+	clock_gettime(CLOCK_MONOTONIC, &up); /* the first line: since boot */
 	secs = up.tv_sec > 0 ? (unsigned)up.tv_sec : 1;
 	for (unsigned long i = 0; i < count; i++) {
 		if (i > 0)

@@ -10,30 +10,47 @@ struct amap_lock;
 /*
  * Locks used to protect members of an anon:
  *	l	an_lock, the lock of every amap that holds it
- *	I	immutable while the anon is referenced
+ *	I	immutable while the anon is in an amap
  */
 struct vm_anon {
-	struct amap_lock *an_lock; /* [I] */
+	struct amap_lock *an_lock; /* [I] NULL until it enters an amap */
 	struct vm_page *an_page; /* [l] resident page, or NULL */
-	int an_ref; /* [l] amap slots that hold it */
+	int an_ref; /* [l] amap slots, and loans, that hold it */
 	int an_swslot; /* [l] swap slot, or 0 */
 };
 
 /*
- * => an anon without page, an_ref 1, an_lock unset; NULL: the limit nanon is
- *    reached or no memory (counted in nfreeanon); never sleeps
+ * => an anon without page, an_ref 1, an_lock NULL; NULL: the limit nanon is
+ *    reached or no memory; never sleeps
  */
 struct vm_anon *uvm_analloc(void);
 /*
  * Free an anon nobody refers to, with its page and swap slot.
- * => an_lock held for writing (it stays with the amap); an_ref 0
+ * => an_ref 0; an_lock, if it has one, held for writing (it stays with the
+ *    amap); mappings of the page may exist
+ * => a busy page is released by whoever keeps it busy
  */
 void uvm_anfree(struct vm_anon *anon);
+/*
+ * The same for an anon whose page was found PG_RELEASED after the I/O for
+ * which we kept it busy.
+ * => an_lock held for writing on entry, released on exit
+ */
+void uvm_anon_release(struct vm_anon *anon);
+/*
+ * Give back an anon that was never in an amap, with its page.
+ * => an_ref 1, an_lock NULL, the page unmapped
+ */
+void uvm_anon_discard(struct vm_anon *anon);
 /* => raise / lower the number of anons the system may have (swap devices) */
 void uvm_anon_add(int count);
 void uvm_anon_remove(int count);
+/* => boot, once, after the page layer: the limit from the free pages */
 void uvm_anon_init(void);
-/* => deactivated, freed from all mappings; an_lock held */
+/* => the anon has no swap slot any more, so its page is dirty; an_lock held
+ *    for writing */
 void uvm_anon_dropswap(struct vm_anon *anon);
+/* => sleep until an anon was freed, or a while; no lock held */
+void uvm_anwait(void);
 
 #endif

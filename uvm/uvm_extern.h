@@ -125,14 +125,7 @@ CTASSERT(UVM_PROT_X == PROT_EXEC && UVM_PROT_W == PROT_WRITE);
 CTASSERT(UVM_INH_COPY == MAP_INHERIT_COPY && UVM_INH_NONE == MAP_INHERIT_NONE);
 CTASSERT(UVM_ADV_SEQUENTIAL == MADV_SEQUENTIAL);
 
-/* Map flags (2.6, 2.7). */
-#define VM_MAP_PAGEABLE	     0x001 /* entries may be paged: faults resolved */
-#define VM_MAP_INTRSAFE	     0x002 /* usable in interrupt handlers */
-#define VM_MAP_WIREFUTURE    0x004 /* wire later mappings at once */
-#define VM_MAP_GUARDPAGES    0x020
-#define VM_MAP_TOPDOWN	     0x040 /* search from the top */
-#define VM_MAP_WANTVA	     0x100 /* someone sleeps for address space */
-#define VM_MAP_ISVMSPACE     0x200 /* part of a vmspace (D17) */
+/* VM_MAP_*, flags of a map: uvm_map.h, included below. */
 
 #ifndef VM_NFREELIST
 #define VM_NFREELIST	     2
@@ -244,6 +237,8 @@ void uvm_scheduler(void);
 void uvm_swapin(struct proc *p);
 /* => sleep for memory; wakes the daemon; not for the daemon itself */
 void uvm_wait(const char *wmesg);
+/* => the same; TRUE: the process is being killed, asking again is no use */
+bool uvm_wait_killed(const char *wmesg);
 
 /* -- Anonymous objects (1.10) --------------------------------------------------- */
 struct uvm_object *uao_create(vsize_t size, int flags);

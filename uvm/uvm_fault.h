@@ -1,4 +1,4 @@
-/* What a fault knows while it is resolved. */
+/* Faults: what the rest of UVM and the pagers see of their handling. */
 #ifndef _UVM_UVM_FAULT_H_
 #define _UVM_UVM_FAULT_H_
 
@@ -8,26 +8,36 @@
 struct uvm_faultinfo {
 	vm_map_t orig_map; /* [thread] as called */
 	vaddr_t orig_rvaddr; /* [thread] page-aligned */
-	vaddr_t orig_size;
+	vsize_t orig_size; /* [thread] of the access: one page */
 	vm_map_t map; /* [thread] after following submaps */
-	u_int mapv; /* [thread] its timestamp when it was unlocked */
+	u_int mapv; /* [thread] its timestamp when it was locked */
 	struct vm_map_entry *entry; /* [thread] valid while map is locked */
-	vsize_t size;
+	vsize_t size; /* [thread] up to the end of the entry */
 };
 
 /*
  * => on TRUE ufi->map is locked (write-locked if asked) and ufi->entry holds
  *    the address; on FALSE nothing is locked
+ * => FALSE also for a map or submap whose faults are not resolved: not
+ *    pageable, or interrupt-safe
  */
 bool uvmfault_lookup(struct uvm_faultinfo *ufi, bool write_lock);
 /* => after everything was unlocked: TRUE and read-locked if unchanged */
 bool uvmfault_relock(struct uvm_faultinfo *ufi);
 void uvmfault_unlockmaps(struct uvm_faultinfo *ufi, bool write_locked);
 
-/* => fault pages of [start, end) in wired; no lock; 0 or errno, all undone */
-int uvm_fault_wire(vm_map_t map, vaddr_t start, vaddr_t end,
-    vm_prot_t access_type);
-/* => unlocked / map locked (either way); unmapped pages are skipped */
+/*
+ * Fault pages of [start, end) in and wire them.
+ * => no lock held; 0 or errno, all undone; the entries are counted as wired
+ *    already
+ */
+int
+uvm_fault_wire(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access_type);
+/*
+ * Take one wiring from the mapped pages of [start, end).
+ * => unlocked / map locked (either way); unmapped pages are skipped
+ * => entries whose wired_count is 0 also lose the wiring of their mappings
+ */
 void uvm_fault_unwire(vm_map_t map, vaddr_t start, vaddr_t end);
 void uvm_fault_unwire_locked(vm_map_t map, vaddr_t start, vaddr_t end);
 

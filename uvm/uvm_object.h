@@ -35,4 +35,19 @@ void uvm_obj_init(struct uvm_object *obj, const struct uvm_pagerops *ops,
 /* => no pages, no references */
 void uvm_obj_destroy(struct uvm_object *obj);
 
+struct uio;
+/*
+ * Moves len bytes at uio_offset between the request and the object's pages.
+ * => the range lies within the object, which the caller keeps from shrinking
+ * => no object lock held; may sleep; 0, EFAULT, EIO, ENOMEM
+ */
+int uvm_obj_uiomove(struct uvm_object *uobj, struct uio *uio, size_t len);
+
+/* Anonymous objects as files (fs/tmpfs.c); object unlocked, may sleep. */
+/* => new size in bytes; pages beyond it are freed, the last one's tail zeroed */
+int uao_shrink(struct uvm_object *uobj, vsize_t size);
+int uao_grow(struct uvm_object *uobj, vsize_t size);
+/* => resident pages */
+long uao_pages(struct uvm_object *uobj);
+
 #endif

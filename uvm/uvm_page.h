@@ -32,7 +32,8 @@ struct vm_page {
 	uint32_t pg_ppn; /* [I] physical page number */
 	uint16_t wire_count; /* [Q] + [o] to change */
 	uint16_t loan_count; /* [Q] */
-	uint8_t pg_order; /* [F] order of the free block it heads */
+	uint8_t pg_order; /* [F] free: order of the block it heads, plus one; */
+			  /* PQ_PENDING: hart in whose batch it is */
 	uint8_t pg_freelist; /* [I] */
 	uint16_t pg_seg; /* [I] index of its vm_physseg */
 	struct vm_page_md mdpage; /* [p] */
@@ -55,6 +56,7 @@ struct vm_page {
 #define PQ_MAGAZINE  0x00080000 /* [F] free, in a hart's magazine */
 #define PQ_ANON	     0x00100000 /* [o] counted in anonpages, owned by an anon */
 #define PQ_AOBJ	     0x00200000 /* [o] counted in anonpages, owned by an aobj */
+#define PQ_PENDING   0x00400000 /* in a hart's batch of activations */
 #define PQ_QUEUED    (PQ_INACTIVE | PQ_ACTIVE)
 
 #define VM_PAGE_TO_PHYS(pg) ((paddr_t)(pg)->pg_ppn << PAGE_SHIFT)
@@ -75,6 +77,12 @@ struct vm_page *PHYS_TO_VM_PAGE(paddr_t pa);
 
 /* => boot, from uvm_init: builds the page array, the free lists */
 void uvm_page_init(vaddr_t *kvm_start, vaddr_t *kvm_end);
+/*
+ * Pages of a loaded segment that lay outside its avail range (the initrd, once
+ * unpacked) become free; npages grows.
+ * => byte addresses, cut inwards to whole pages; thread context
+ */
+void uvm_page_addrange(paddr_t start, paddr_t end);
 
 /* -- Owner's view (uvm_page.c); owner's lock held for writing ---------------- */
 /* => PG_BUSY goes; wakes waiters; frees the page if PG_RELEASED (TRUE then) */
@@ -101,6 +109,17 @@ void uvm_pagedequeue(struct vm_page *pg);
  * => no page queue lock held
  */
 void uvm_pageq_flush(void);
+/* => boot */
+void uvm_pageq_init(void);
+/* => off its queue and not wired any more: it is about to be freed */
+void uvm_pageq_release(struct vm_page *pg);
+/* => owner write-locked; pg is on its queue or on none, but in no batch */
+void uvm_pagesettle(struct vm_page *pg);
+/* => lengths of the queues, pages pending for the active one included */
+int uvm_pageq_active(void);
+int uvm_pageq_inactive(void);
+/* => pages with a wire count */
+int uvm_pageq_wired(void);
 
 /* => unowned page: for page tables, pools; NULL, never sleeps */
 #define uvm_page_get_unowned(flags) uvm_pagealloc(NULL, 0, NULL, (flags))

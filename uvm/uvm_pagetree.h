@@ -10,7 +10,19 @@
 #define UVM_PTREE_SHIFT 6
 #define UVM_PTREE_FAN	(1 << UVM_PTREE_SHIFT)
 
-struct uvm_ptnode;
+/*
+ * A node.  All members: the owner's lock.
+ */
+struct uvm_ptnode {
+	void *pn_slot[UVM_PTREE_FAN]; /* nodes, or items at the lowest level */
+	uint32_t pn_count; /* slots in use */
+	uint32_t pn_unused;
+};
+#define UVM_PTNODE_SIZE (UVM_PTREE_FAN * sizeof(void *) + 8)
+
+/* => zeroed node or NULL, never sleeps; any context (uvm_object.c) */
+struct uvm_ptnode *uvm_ptnode_get(void);
+void uvm_ptnode_put(struct uvm_ptnode *n);
 
 /* All members: the owner's lock. */
 struct uvm_pagetree {

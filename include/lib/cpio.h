@@ -6,6 +6,7 @@
  * checksums is read too, and the checksum of regular files verified).
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct cpio {
 	const uint8_t *base; /* [o] the archive */
 	size_t size; /* [o] bytes in it */
 	size_t off; /* [o] next header */
+	bool ended; /* [o] the last entry was a trailer, or there is none */
 	const char *why; /* [o] reason of the last failure */
 	size_t why_off; /* [o] header it happened at */
 };

@@ -191,9 +191,9 @@ int fdt_translate(
  * nearest ancestor that names one.
  *
  * => path as from fdt_ancestors(), n nodes
- * => FDT_NONE: none, or a dangling phandle
+ * => its phandle, which may dangle; 0: none or malformed
  */
-fdt_node_t fdt_interrupt_parent(const struct fdt *, const fdt_node_t *, int);
+uint32_t fdt_interrupt_parent(const struct fdt *, const fdt_node_t *, int);
 
 /*
  * fdt_memreserve: the i-th entry of the memory reservation block.

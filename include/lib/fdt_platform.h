@@ -158,13 +158,13 @@ struct fdt_platform {
 	struct fdt_range mem[FDT_MAXMEM]; /* [i] sorted, disjoint, merged */
 	unsigned int nmem; /* [i] at least 1 */
 	struct fdt_range rsv[FDT_MAXRSV]; /* [i] sorted; may overlap */
-	unsigned int nrsv;
+	unsigned int nrsv; /* [i] how many */
 	struct fdt_range usable[FDT_MAXUSABLE]; /* [i] sorted, disjoint,
 						       page aligned */
 	unsigned int nusable; /* [i] at least 1 */
 	struct fdt_range nomap[FDT_MAXRSV]; /* [i] sorted, disjoint, rounded
 						   out to pages */
-	unsigned int nnomap;
+	unsigned int nnomap; /* [i] how many */
 
 	struct fdt_hart hart[FDT_MAXHARTS]; /* [i] in tree order */
 	unsigned int nhart; /* [i] recorded */
@@ -173,10 +173,10 @@ struct fdt_platform {
 	uint64_t isa_all; /* [i] what every usable hart has */
 
 	struct fdt_plic plic[FDT_MAXPLICS]; /* [i] in tree order */
-	unsigned int nplic;
+	unsigned int nplic; /* [i] how many */
 	struct fdt_console console; /* [i] stdout-path */
 	struct fdt_dev virtio[FDT_MAXVIRTIO]; /* [i] sorted by base */
-	unsigned int nvirtio;
+	unsigned int nvirtio; /* [i] how many */
 	struct fdt_dev rtc; /* [i] google,goldfish-rtc */
 	struct fdt_dev test; /* [i] sifive,test0 */
 	struct fdt_syscon poweroff; /* [i] syscon-poweroff */

@@ -32,6 +32,8 @@ void cons_tty_write(const char *buf, size_t n);
 /* => receive interrupt or poll: a byte arrived (kern/tty.c) */
 void cons_rint(int c);
 void cons_txready(void);
+/* => who takes received bytes; fn runs in interrupt context */
+void cons_set_input(void (*fn)(int c));
 /* => panic: polled output only, no locks from here on */
 void cons_panic(void);
 

@@ -54,5 +54,6 @@
 /* Kernel-internal results; never reach a program. */
 #define ERESTART     512 /* restart the system call after a signal */
 #define EJUSTRETURN  513 /* leave the trap frame alone */
+#define ERESTARTNOHAND 514 /* as ERESTART, but EINTR after any handler */
 
 #endif

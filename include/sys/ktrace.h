@@ -9,6 +9,9 @@
 
 /* => any context, any lock */
 void ktrace_event(const char *name, uint64_t a, uint64_t b);
+struct cpu_info;
+/* => before the hart runs */
+void ktrace_cpu_prepare(struct cpu_info *ci);
 /* => dumps the newest events of every hart, oldest first; panic only */
 void ktrace_dump(int max);
 

@@ -43,6 +43,7 @@ enum lock_rank {
 	LR_ASID, /* mutex: address-space numbers */
 	LR_POOL, /* mutex: a pool */
 	LR_FPAGE, /* mutex: free pages */
+	LR_SELINFO, /* mutex: who polls an object */
 	LR_MISC, /* mutex: leaves that take no lock but the ones below */
 	LR_SLEEPQ, /* mutex: a sleep queue */
 	LR_RUNQ, /* mutex: a hart's run queue */
@@ -72,30 +73,36 @@ struct rwlock {
 	const char *rwl_name; /* [I] */
 };
 
-#define MUTEX_INITIALIZER(rank, name) { 0, (rank), NULL, (name) }
-#define RWLOCK_INITIALIZER(rank, name) { 0, (rank), 0, (name) }
+#define MUTEX_INITIALIZER(rank, name)   \
+	{                               \
+		0, (rank), NULL, (name) \
+	}
+#define RWLOCK_INITIALIZER(rank, name) \
+	{                              \
+		0, (rank), 0, (name)   \
+	}
 
-/* => nobody else knows the lock yet */
-void mtx_init(struct mutex *m, enum lock_rank rank, const char *name);
-/* => any context; interrupts of this hart are off until mtx_leave() */
-void mtx_enter(struct mutex *m);
-/* => TRUE: entered; FALSE: it is held; ignores the lock order */
-bool mtx_enter_try(struct mutex *m) __warn_unused;
-/* => held by this hart; interrupts return to the state of the outermost enter */
-void mtx_leave(struct mutex *m);
-bool mtx_owned(const struct mutex *m);
+/* rwl_word: a writer's struct proc or the number of readers, and flags. */
+#define RWL_WAIT   0x1UL /* someone sleeps: the release wakes them */
+#define RWL_WRWANT 0x2UL /* a writer waits: new readers stay out */
+#define RWL_WRITE  0x4UL /* the rest of the word is the owner */
+#define RWL_READER 0x8UL /* one reader */
+#define RWL_OWNER  (~0x7UL)
 
 /* op of rw_enter() */
 #define RW_WRITE   1
-#define RW_READ	   2
+#define RW_READ    2
 #define RW_NOSLEEP 0x10 /* EBUSY instead of waiting; ignores the order */
+
+/* => nobody else knows the lock yet */
+void mtx_init(struct mutex *m, enum lock_rank rank, const char *name);
+/* => TRUE: entered; FALSE: it is held; ignores the lock order */
+bool mtx_enter_try(struct mutex *m) __warn_unused;
+bool mtx_owned(const struct mutex *m);
 
 void rw_init(struct rwlock *l, enum lock_rank rank, const char *name);
 /* => thread context, no mutex held; 0, or EBUSY with RW_NOSLEEP */
 int rw_enter(struct rwlock *l, int op);
-void rw_enter_read(struct rwlock *l);
-void rw_enter_write(struct rwlock *l);
-void rw_exit(struct rwlock *l);
 /* => read-held; TRUE: write-held now; FALSE: still read-held (another reader) */
 bool rw_upgrade_try(struct rwlock *l) __warn_unused;
 /* => write-held on entry, read-held on exit; waiting readers are let in */
@@ -103,11 +110,97 @@ void rw_downgrade(struct rwlock *l);
 /* RW_WRITE if this thread holds it for writing, RW_READ if anyone for reading */
 int rw_status(const struct rwlock *l);
 
-#define rw_write_held(l)      (rw_status(l) == RW_WRITE)
-#define rw_lock_held(l)	      (rw_status(l) != 0)
+/* The contended halves (kern_lock.c); nobody else calls them. */
+void mtx_enter_slow(struct mutex *m);
+void rw_enter_read_slow(struct rwlock *l);
+void rw_enter_write_slow(struct rwlock *l);
+void rw_exit_slow(struct rwlock *l);
+
+/*
+ * mtx_enter: => any context; interrupts of this hart are off until mtx_leave()
+ * mtx_leave: => held by this hart; interrupts return to the state of the
+ *    outermost enter
+ * rw_enter_read, rw_enter_write: => as rw_enter()
+ * rw_exit: => held by this thread, for reading or writing
+ */
+#if defined(_KERNEL) && !defined(DEBUG) && !defined(HOST_TEST)
+#include <machine/cpu.h>
+
+static __always_inline void
+mtx_enter(struct mutex *m)
+{
+	unsigned long sie = intr_disable();
+	struct cpu_info *ci = curcpu();
+
+	if (ci->ci_mtxdepth++ == 0)
+		ci->ci_mtxsie = (uint32_t)sie;
+	if (__predict_false(
+		__atomic_exchange_n(&m->mtx_locked, 1, __ATOMIC_ACQUIRE) != 0))
+		mtx_enter_slow(m);
+	m->mtx_owner = ci;
+}
+
+static __always_inline void
+mtx_leave(struct mutex *m)
+{
+	struct cpu_info *ci = curcpu();
+
+	m->mtx_owner = NULL;
+	__atomic_store_n(&m->mtx_locked, 0, __ATOMIC_RELEASE);
+	if (--ci->ci_mtxdepth == 0)
+		intr_restore(ci->ci_mtxsie);
+}
+
+static __always_inline void
+rw_enter_read(struct rwlock *l)
+{
+	uint64_t w = __atomic_load_n(&l->rwl_word, __ATOMIC_RELAXED);
+
+	if (__predict_false((w & (RWL_WRITE | RWL_WRWANT)) != 0 ||
+		!__atomic_compare_exchange_n(&l->rwl_word, &w, w + RWL_READER,
+		    0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+		rw_enter_read_slow(l);
+}
+
+static __always_inline void
+rw_enter_write(struct rwlock *l)
+{
+	uint64_t w = 0;
+
+	if (__predict_false(!__atomic_compare_exchange_n(&l->rwl_word, &w,
+		(uint64_t)curproc | RWL_WRITE, 0, __ATOMIC_ACQUIRE,
+		__ATOMIC_RELAXED)))
+		rw_enter_write_slow(l);
+}
+
+static __always_inline void
+rw_exit(struct rwlock *l)
+{
+	uint64_t w = __atomic_load_n(&l->rwl_word, __ATOMIC_RELAXED);
+	uint64_t new = (w & RWL_WRITE) != 0 ? 0 : w - RWL_READER;
+
+	if (__predict_false((w & RWL_WAIT) != 0 ||
+		!__atomic_compare_exchange_n(&l->rwl_word, &w, new, 0,
+		    __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
+		rw_exit_slow(l);
+}
+#else
+void mtx_enter(struct mutex *m);
+void mtx_leave(struct mutex *m);
+void rw_enter_read(struct rwlock *l);
+void rw_enter_write(struct rwlock *l);
+void rw_exit(struct rwlock *l);
+#endif
+
+#define rw_write_held(l)       (rw_status(l) == RW_WRITE)
+#define rw_lock_held(l)        (rw_status(l) != 0)
 #define MUTEX_ASSERT_LOCKED(m) KASSERT(mtx_owned(m))
 
+#ifdef DEBUG
 /* => panics in DEBUG builds if this thread holds any lock */
 void lockorder_assert_none(const char *where);
+#else
+#define lockorder_assert_none(where) ((void)0)
+#endif
 
 #endif

@@ -17,8 +17,7 @@
 struct filedesc;
 struct vmspace;
 struct vnode;
-struct session;
-struct pgrp;
+struct tty;
 struct user;
 
 /*
@@ -36,6 +35,8 @@ struct proc {
 	struct trapframe p_tf; /* [o] user registers; first: trap_entry.S */
 	struct cpu_info *volatile p_cpu; /* [r] hart it runs on or ran last */
 	vaddr_t p_kstack; /* [I] top of the kernel stack; trap_entry.S */
+	uint32_t p_flag; /* [a] P_*; trap_entry.S */
+	uint32_t p_syscall; /* [o] number in progress, for messages */
 	struct pcb p_pcb; /* [o] */
 	struct user *p_addr; /* [I] u-area; NULL for a boot thread */
 
@@ -48,7 +49,6 @@ struct proc {
 	TAILQ_ENTRY(proc) p_runq; /* [r] run queue or [s] sleep queue */
 	volatile int p_stat; /* [r] S* */
 	volatile uint32_t p_oncpu; /* [a] 1 until fully switched out */
-	uint32_t p_flag; /* [a] P_* */
 	uint8_t p_priority; /* [r] */
 	uint8_t p_usrpri; /* [r] priority in user mode */
 	uint16_t p_slptime; /* [r] seconds asleep */
@@ -64,15 +64,21 @@ struct proc {
 	long p_ru_minflt, p_ru_majflt; /* [o] */
 	long p_ru_nvcsw, p_ru_nivcsw; /* [o] */
 	uint32_t p_timeslice; /* [r] ticks left */
+	uint32_t p_estcpu; /* [r] ticks it ran lately, decayed each second */
+	int p_wakeres; /* [s] why the sleep ended: 0, EWOULDBLOCK, EINTR */
 
 	sigset_t p_sigmask; /* [S] */
 	sigset_t p_oldmask; /* [o] to restore after sigsuspend */
+	sigset_t p_sigwait; /* [S] blocked signals that sigtimedwait takes */
 	struct sigpending p_sigpend; /* [S] sent to this thread */
 	stack_t p_sigstk; /* [o] */
 	vaddr_t p_clear_tid; /* [o] set_tid_address */
+	vaddr_t p_set_tid; /* [o] where a new thread stores its id; 0: no */
 	vaddr_t p_robust; /* [o] set_robust_list */
+	struct process *p_vforkchild; /* [T] child we wait for (vfork) */
+	uint32_t p_restart; /* [o] RESTART_*: how the call just left ends */
+	uint64_t p_restart_end; /* [o] uptime a restarted sleep ends; 0: none */
 	char p_comm[MAXCOMLEN]; /* [P] */
-	uint32_t p_syscall; /* [o] number in progress, for messages */
 	uint32_t p_nlocks; /* [o] rwlocks held (DEBUG) */
 	void *p_locks; /* [o] lock-order checker (DEBUG) */
 };
@@ -80,24 +86,69 @@ CTASSERT(offsetof(struct proc, p_cpu) == 288);
 CTASSERT(offsetof(struct proc, p_kstack) == 296);
 
 /* p_stat */
-#define SIDL	1 /* being made */
-#define SRUN	2 /* runnable */
-#define SSLEEP	3 /* waiting */
-#define SSTOP	4 /* stopped by a signal */
-#define SDEAD	5 /* exited; its stack is still in use or being freed */
+#define SIDL    1 /* being made */
+#define SRUN    2 /* runnable */
+#define SSLEEP  3 /* waiting */
+#define SSTOP   4 /* stopped by a signal */
+#define SDEAD   5 /* exited; its stack is still in use or being freed */
 #define SONPROC 6 /* running */
 
 /* p_flag */
 #define P_KTHREAD    0x0001 /* no user space */
-#define P_SINTR	     0x0002 /* sleep can be ended by a signal */
+#define P_SINTR      0x0002 /* sleep can be ended by a signal */
 #define P_TIMEOUT    0x0004 /* sleep was ended by its timeout */
 #define P_SIGSUSPEND 0x0008 /* restore p_oldmask after the handler */
-#define P_WEXIT	     0x0010 /* exiting */
-#define P_INMEM	     0x0020 /* u-area is wired */
+#define P_WEXIT      0x0010 /* exiting */
+#define P_INMEM      0x0020 /* u-area is wired */
 #define P_OOMKILL    0x0040 /* killed for memory: may use the reserve */
 #define P_NEEDAST    0x0080 /* look for signals before user mode */
-#define P_IDLE	     0x0100
-#define P_WOKEN	     0x0200
+#define P_IDLE       0x0100
+#define P_WOKEN      0x0200
+
+/* p_restart */
+#define RESTART_NONE   0
+#define RESTART_SIG    1 /* again, unless a handler without SA_RESTART runs */
+#define RESTART_NOHAND 2 /* again, unless any handler runs */
+
+/*
+ * Session: process groups with one controlling terminal.
+ * Locks used to protect members of a session:
+ *	I	immutable after creation
+ *	T	proctree lock
+ */
+struct session {
+	u_int s_count; /* [T] process groups in it */
+	pid_t s_sid; /* [I] */
+	struct process *s_leader; /* [T] NULL: it has exited */
+	struct tty *s_ttyp; /* [T] controlling terminal, or NULL */
+	/* [T] terminal's: the session gives it up; proctree write-locked */
+	void (*s_ttygone)(struct session *s, struct tty *tp);
+};
+
+/*
+ * Process group.
+ * Locks used to protect members of a pgrp:
+ *	I	immutable after creation
+ *	T	proctree lock
+ */
+struct pgrp {
+	LIST_ENTRY(pgrp) pg_hash; /* [T] by id */
+	LIST_HEAD(, process) pg_members; /* [T] never empty */
+	struct session *pg_session; /* [I] */
+	pid_t pg_id; /* [I] */
+};
+
+/*
+ * Credentials.
+ * Locks used to protect members:
+ *	I	immutable while shared
+ *	a	atomic operations
+ */
+struct uvm_ucred {
+	refcnt_t cr_refs; /* [a] */
+	uid_t cr_ruid, cr_uid; /* [I] real, effective user */
+	gid_t cr_rgid, cr_gid; /* [I] real, effective group */
+};
 
 /*
  * Locks used to protect members of a process:
@@ -114,11 +165,14 @@ struct process {
 	pid_t ps_pid; /* [I] */
 	uint32_t ps_flags; /* [a] PS_* */
 	struct proc *ps_mainproc; /* [I] first thread */
-	TAILQ_HEAD(, proc) ps_threads; /* [P] and [S] to change, either to read */
-	u_int ps_nthreads; /* [P] */
+	TAILQ_HEAD(,
+	    proc) ps_threads; /* [P] and [S] to change, either to read */
+	u_int ps_nthreads; /* [P] and [S] to change, either to read */
+	struct proc *ps_single; /* [S] thread that PS_SINGLE leaves alive */
 	struct vmspace *ps_vmspace; /* [P] */
 	struct filedesc *ps_fd; /* [I] own lock; replaced only at exec */
 	struct process *ps_pptr; /* [T] parent */
+	pid_t ps_ppid; /* [T] to change; its id, read without a lock */
 	LIST_HEAD(, process) ps_children; /* [T] */
 	LIST_ENTRY(process) ps_sibling; /* [T] */
 	LIST_ENTRY(process) ps_list; /* [T] allprocess or zombprocess */
@@ -134,9 +188,9 @@ struct process {
 	struct rusage_ext ps_ru; /* [P] of threads that have exited */
 	uint64_t ps_start; /* [I] uptime at creation, ns */
 	int ps_exitsig; /* [I] sent to the parent at exit; SIGCHLD */
-	int ps_xstat; /* [T] wait status */
+	int ps_xstat; /* [T, S to begin an exit] wait status */
 	int ps_stopsig; /* [S] */
-	struct process *ps_vforkparent; /* [T] waits until we exec or exit */
+	struct proc *ps_vforkparent; /* [T] waits until we exec or exit */
 	vaddr_t ps_sigcode; /* [P] address of the signal trampoline page */
 	char ps_comm[MAXCOMLEN]; /* [P] */
 	struct vnode *ps_textvp; /* [P] */
@@ -145,16 +199,17 @@ struct process {
 };
 
 /* ps_flags */
-#define PS_SYSTEM   0x0001 /* kernel threads' process */
-#define PS_ZOMBIE   0x0002 /* [T] exited, to be waited for */
-#define PS_PPWAIT   0x0004 /* parent waits for exec or exit */
-#define PS_EXEC	    0x0008 /* has called execve */
-#define PS_EXITING  0x0010
-#define PS_STOPPED  0x0020 /* [S] */
-#define PS_WAITED   0x0040 /* stop was reported */
+#define PS_SYSTEM    0x0001 /* kernel threads' process */
+#define PS_ZOMBIE    0x0002 /* [T] exited, to be waited for */
+#define PS_PPWAIT    0x0004 /* parent waits for exec or exit */
+#define PS_EXEC      0x0008 /* has called execve */
+#define PS_EXITING   0x0010
+#define PS_STOPPED   0x0020 /* [S] */
+#define PS_WAITED    0x0040 /* stop was reported */
 #define PS_CONTINUED 0x0080
-#define PS_SINGLE   0x0100 /* one thread makes the others exit (exec, exit) */
-#define PS_NODUMP   0x0200
+#define PS_SINGLE    0x0100 /* one thread makes the others exit (exec, exit) */
+#define PS_NODUMP    0x0200
+#define PS_CONTNOTE  0x0400 /* [S] parent has to hear of the SIGCONT */
 
 extern struct proc proc0; /* boot thread, later the swapper */
 extern struct process process0;
@@ -182,8 +237,20 @@ void preempt(void);
 void sched_tick(struct cpu_info *ci, bool usermode);
 /* => never returns; the thread's resources are freed by the reaper */
 void sched_exit(void) __dead;
-/* => ends p's interruptible sleep; any context */
+/*
+ * Make p look for signals soon: ends an interruptible sleep; a thread that
+ * runs on another hart is interrupted.
+ * => any context; the caller knows that p cannot go away
+ */
 void sched_unsleep(struct proc *p);
+/*
+ * Restrict p to the harts in mask (bit ci_index), one of them running.
+ * => any context but under a run queue lock; curproc has moved when its next
+ *    yield() returns, another thread when it next enters user mode
+ */
+void sched_setaffinity(struct proc *p, uint64_t mask);
+/* => boot, after proc_init: starts the scheduler's once-a-second thread */
+void sched_start_threads(void);
 /* => number of runnable threads on all harts */
 int sched_nrunnable(void);
 /* 1, 5, 15 minute load averages, scaled by FSCALE (uvm_meter) */
@@ -194,28 +261,95 @@ extern struct loadavg averunnable;
 
 /* => proc structure with u-area, SIDL, not on any list; NULL: no memory */
 struct proc *thread_alloc(struct process *pr, const char *name);
+/* => p is not running, on no list and not known to anyone; any context */
 void thread_free(struct proc *p);
+/* => gives the cached dead threads' memory back; thread context, no locks */
+void thread_cache_drain(void);
+/* => dead threads kept for reuse now */
+int thread_cache_count(void);
 /* => a kernel thread that runs func(arg); 0 or errno; func must not return */
-int kthread_create(void (*func)(void *), void *arg, struct proc **pp,
-    const char *name);
+int kthread_create(
+    void (*func)(void *), void *arg, struct proc **pp, const char *name);
 void kthread_exit(void) __dead;
 
-#define FORK_PPWAIT  0x01 /* parent waits for exec or exit */
-#define FORK_SHAREVM 0x02 /* share the address space */
-#define FORK_SHAREFD 0x04
-#define FORK_THREAD  0x08 /* new thread of the same process */
+#define FORK_PPWAIT   0x01 /* parent waits for exec or exit */
+#define FORK_SHAREVM  0x02 /* share the address space */
+#define FORK_SHAREFD  0x04
+#define FORK_THREAD   0x08 /* new thread of the same process */
 #define FORK_SHARESIG 0x10
-#define FORK_SYSTEM  0x20 /* kernel thread */
+#define FORK_SYSTEM   0x20 /* kernel thread */
 
-struct process *prfind(pid_t pid); /* => proctree lock held */
+/* => boot hart, once, after sched_init(): process 0 and the tables */
+void proc_init(void);
+/* => boot, last: pid 1 runs init=, else /sbin/init; panics if it cannot */
+void start_init(void);
+/* arch: argument vector after ` -- ` in the boot arguments
+ * => number of words, *argvp valid for ever */
+int boot_init_argv(char ***argvp);
+
+struct process *prfind(pid_t pid); /* => proctree lock held; no zombies */
+struct process *prfind_any(pid_t pid); /* => same, zombies too */
 struct proc *tfind(pid_t tid); /* => proctree lock held */
+struct pgrp *pgfind(pid_t pgid); /* => proctree lock held */
+/* => proctree write-locked; an id no process, thread or group has */
+pid_t pid_alloc(void);
+/* => proctree write-locked; p becomes findable by p_tid / is no more */
+void thread_hash_insert(struct proc *p);
+void thread_hash_remove(struct proc *p);
 void process_ref(struct process *pr);
 void process_rele(struct process *pr);
-/* => never returns; status as wait(2) reports it */
+/* => new process: locks, queues, credentials of parent; one reference; not on
+ *    any list; may sleep */
+struct process *process_alloc(struct process *parent);
+/* => proctree write-locked; pr is findable, a child of parent, in its group */
+void process_insert(struct process *pr, struct process *parent);
+/* => proctree write-locked; undoes process_insert(), drops the reference */
+void process_remove(struct process *pr);
+/* => proctree write-locked; pr gets another parent */
+void process_reparent(struct process *pr, struct process *parent);
+/* => proctree write-locked; pr joins an existing group / a new one of its own
+ *    (in a new session if newsess); enterpgrp frees what it does not use */
+void process_enterpgrp(struct process *pr, struct pgrp *pg);
+/* => proctree held; no member's parent lies in another group of the session */
+bool pgrp_orphaned(struct pgrp *pg);
+/* => proctree write-locked; pr is about to leave its group (exit or setpgid):
+ *    groups that become orphaned and have stopped members get HUP and CONT */
+void pgrp_fixjobs(struct process *pr);
+/* => processes there are, zombies included; threads; kernel's included */
+int proc_count(void);
+int thread_count(void);
+/*
+ * VM_UVM_PROCINFO: all processes, by pid order of creation.
+ * => oldp in user space or NULL (only the size); *oldlenp in kernel space:
+ *    room in, bytes there are out; ENOMEM if cut short, EFAULT
+ */
+int proc_sysctl_info(void *oldp, size_t *oldlenp);
+
+/* => never returns; whole process ends; status as wait(2) reports it */
 void exit1(struct proc *p, int status) __dead;
+/* => never returns; the calling thread only */
+void thread_exit(struct proc *p) __dead;
+/* => TRUE: p has to leave: its process exits, or another thread execs */
+bool thread_must_exit(struct proc *p);
+/* => ends all other threads; 0, or EINTR: p itself has to exit */
+int thread_single(struct proc *p);
+/* => p is curproc and leaves: robust list, set_tid_address (kern_futex.c) */
+void futex_thread_exit(struct proc *p);
+/* => boot */
+void futex_init(void);
+/* => p_vforkparent of pr, if any, goes on; no locks held */
+void vfork_release(struct process *pr);
+/* => the same, proctree write-locked, PS_PPWAIT set */
+void vfork_release_locked(struct process *pr);
+/* => 0 or errno; program replaced, p_tf set up; no user memory read but by
+ *    the strings: argv and envp as from execve, or in kernel space */
+struct execargs;
+int exec_program(struct proc *p, struct execargs *args);
 /* => before return to user mode: signals, rescheduling, exit of the process */
 void userret(struct proc *p);
-/* => trap.c calls it for a user ecall, interrupts on */
+/* => trap_entry.S calls it for a user ecall, interrupts on; moves tf_sepc on */
 void syscall(struct proc *p);
+/* => any context; p looks for signals or exit before it is in user mode */
+void thread_ast(struct proc *p);
 
 #endif

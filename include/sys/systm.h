@@ -14,16 +14,22 @@ struct proc;
 /* => any context; never returns: dumps state, then resets (vmrun: exit 70) */
 void panic(const char *fmt, ...) __printflike(1, 2) __dead;
 /* => any context, any lock; what a failed KASSERT calls */
-void kassert_fail(const char *expr, const char *file, int line,
-    const char *func) __dead;
+void kassert_fail(
+    const char *expr, const char *file, int line, const char *func) __dead;
+/*
+ * Tests: run fn(arg) and expect it to panic.
+ * => thread context; one at a time; TRUE: it panicked with the text in msg;
+ *    locks fn holds at that moment stay held, mutex nesting is undone
+ */
+bool panic_expect(void (*fn)(void *), void *arg, char *msg, size_t n);
 
 #ifdef DIAGNOSTIC
-#define KASSERT(e) \
-	(__predict_true(e) ? (void)0 : \
-	    kassert_fail(#e, __FILE__, __LINE__, __func__))
+#define KASSERT(e)                   \
+	(__predict_true(e) ? (void)0 \
+			   : kassert_fail(#e, __FILE__, __LINE__, __func__))
 #define KASSERTMSG(e, ...) (__predict_true(e) ? (void)0 : panic(__VA_ARGS__))
 #else
-#define KASSERT(e)	   ((void)sizeof(e))
+#define KASSERT(e)         ((void)sizeof(e))
 #define KASSERTMSG(e, ...) ((void)sizeof(e))
 #endif
 /* DEBUG builds (make DEBUG=1): checks that cost more than a few percent. */
@@ -45,6 +51,15 @@ int vprintf(const char *fmt, va_list ap) __printflike(1, 0);
 int snprintf(char *buf, size_t size, const char *fmt, ...) __printflike(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
     __printflike(3, 0);
+
+/*
+ * Log text from byte *seq of the log's history on; *seq becomes the position
+ * behind what was copied (text that is gone already is skipped).
+ * => any context; returns the bytes copied, 0 at the end of the log
+ */
+size_t log_read(char *buf, size_t n, uint64_t *seq);
+/* => position of the oldest and of the next byte */
+void log_bounds(uint64_t *oldest, uint64_t *next);
 
 /* -- Sleeping (kern/kern_synch.c) ----------------------------------------- */
 
@@ -81,8 +96,8 @@ void yield(void);
  */
 int copyin(const void *uaddr, void *kaddr, size_t len) __warn_unused;
 int copyout(const void *kaddr, void *uaddr, size_t len) __warn_unused;
-int copyinstr(const void *uaddr, void *kaddr, size_t len, size_t *lenp)
-    __warn_unused;
+int copyinstr(
+    const void *uaddr, void *kaddr, size_t len, size_t *lenp) __warn_unused;
 /* 32-bit atomic accesses for futexes */
 int copyin32(const uint32_t *uaddr, uint32_t *kaddr) __warn_unused;
 int copyout32(uint32_t value, uint32_t *uaddr) __warn_unused;
@@ -104,6 +119,11 @@ uint32_t arc4random(void);
 uint64_t arc4random64(void);
 /* mix entropy in: rng-seed, timer, virtio-rng */
 void random_add(const void *buf, size_t len);
+/* => boot, timers run */
+void random_init(void);
+
+/* => boot hart, from the machine's boot code; becomes the swapper */
+void main(void);
 
 extern int cold; /* still booting: no scheduler yet; set once */
 extern const char *panicstr; /* message of the panic in progress */

@@ -1,29 +1,153 @@
-/* Files as the rest of the kernel sees them. */
+/*
+ * Files as the rest of the kernel sees them.
+ *
+ * A vnode is a file in use; its file system keeps what lies behind it.  An
+ * operation takes the locks it needs itself: a directory's lock before the
+ * lock of what is in it (LR_VNODE, by address where two are needed), under
+ * rename_lock when directories move.  Vnode locks come before map locks: data
+ * is copied to and from programs with the vnode locked.
+ */
 #ifndef _SYS_VNODE_H_
 #define _SYS_VNODE_H_
 
-#include <sys/types.h>
+#include <sys/atomic.h>
+#include <sys/lock.h>
+#include <sys/fcntl.h>
+#include <sys/uio.h>
 
+struct file;
+struct fileops;
+struct proc;
+struct stat;
 struct uvm_object;
 struct vnode;
-struct proc;
+
+enum vtype { VNON, VREG, VDIR, VCHR, VBLK, VLNK, VFIFO, VSOCK };
+
+struct vattr {
+	mode_t va_mode; /* type and permissions */
+	uint32_t va_nlink;
+	uid_t va_uid;
+	gid_t va_gid;
+	dev_t va_dev, va_rdev;
+	ino_t va_ino;
+	off_t va_size;
+	uint64_t va_bytes; /* of memory or disk */
+	uint64_t va_atime, va_mtime, va_ctime; /* ns since 1970 */
+};
+/* vop_setattr: which of them */
+#define VA_MODE	 0x1
+#define VA_UID	 0x2
+#define VA_GID	 0x4
+#define VA_ATIME 0x8
+#define VA_MTIME 0x10
+#define VA_SIZE	 0x20
+
+/* One directory entry; returns false to stop. */
+typedef bool vn_emit_t(void *arg, const char *name, size_t len, ino_t ino,
+    enum vtype type, off_t next);
 
 /*
- * For exec and mmap.
- * => vn_lookup_exec: referenced vnode of an executable regular file, size in
- *    *sizep; path in kernel space, relative to p's directory; or errno
+ * => thread context, vnode referenced and unlocked; 0 or errno
+ * names: len bytes without '/', not "." or ".." unless said
+ */
+struct vnodeops {
+	/* => referenced *vpp; ".." allowed */
+	int (*vop_lookup)(struct vnode *dvp, const char *name, size_t len,
+	    struct vnode **vpp);
+	/* => EEXIST if it is there; target: of a symbolic link, else NULL */
+	int (*vop_create)(struct vnode *dvp, const char *name, size_t len,
+	    const struct vattr *va, const char *target, struct vnode **vpp);
+	int (*vop_link)(struct vnode *dvp, const char *name, size_t len,
+	    struct vnode *vp);
+	int (*vop_remove)(struct vnode *dvp, const char *name, size_t len,
+	    bool dir);
+	int (*vop_rename)(struct vnode *fdvp, const char *fname, size_t flen,
+	    struct vnode *tdvp, const char *tname, size_t tlen, int flags);
+	int (*vop_readdir)(struct vnode *dvp, off_t from, vn_emit_t *emit,
+	    void *arg);
+	int (*vop_readlink)(struct vnode *vp, char *buf, size_t size,
+	    size_t *lenp);
+	int (*vop_getattr)(struct vnode *vp, struct vattr *va);
+	int (*vop_setattr)(struct vnode *vp, const struct vattr *va,
+	    int which);
+	int (*vop_read)(struct vnode *vp, struct uio *uio);
+	/* => append: at the end, whatever uio_offset says (and set to it) */
+	int (*vop_write)(struct vnode *vp, struct uio *uio, bool append);
+	/* => name of vp in its parent, and the parent, referenced; ENOENT */
+	int (*vop_parent)(struct vnode *vp, char *name, size_t size,
+	    struct vnode **dvpp);
+	/* => object with the pages, referenced */
+	int (*vop_uobj)(struct vnode *vp, struct uvm_object **uobjp);
+	/* => last reference gone */
+	void (*vop_inactive)(struct vnode *vp);
+};
+
+/*
+ * Locks used to protect members of a vnode:
+ *	I	immutable
+ *	a	atomic operations
+ *	v	v_lock
+ */
+struct vnode {
+	struct rwlock v_lock; /* LR_VNODE */
+	refcnt_t v_refs; /* [a] */
+	enum vtype v_type; /* [I] */
+	const struct vnodeops *v_op; /* [I] */
+	dev_t v_rdev; /* [I] devices */
+	volatile int v_writers; /* [a] opens and shared mappings for writing */
+	volatile int v_text; /* [a] programs being executed from it */
+};
+
+extern struct vnode *rootvnode; /* [I] set at boot */
+
+void vref(struct vnode *vp);
+void vrele(struct vnode *vp);
+enum vtype mode_to_vtype(mode_t mode);
+
+/* -- Names (kern/vfs_lookup.c) -------------------------------------------------- */
+
+#define NAMEI_FOLLOW	0x1 /* follow a symbolic link at the end */
+#define NAMEI_PARENT	0x2 /* the directory, and the last component */
+#define NAMEI_EMPTY	0x4 /* "" is the starting point itself */
+
+/* All members belong to the thread that looks the name up. */
+struct nameidata {
+	struct vnode *ni_vp; /* [thread] what was found, or NULL */
+	struct vnode *ni_dvp; /* [thread] NAMEI_PARENT: its directory */
+	const char *ni_name; /* [thread] last component, in ni_path */
+	size_t ni_len; /* [thread] */
+	bool ni_slash; /* [thread] name ended in '/': must be a directory */
+	char *ni_path; /* [thread] buffer, freed by namei_done */
+};
+/*
+ * Resolve a path of user or kernel space.
+ * => 0: with NAMEI_PARENT ni_dvp is set and ni_vp may be NULL (not there);
+ *    else ni_vp is set; namei_done() releases everything
+ * => errno: nothing to release
+ */
+int namei(struct proc *p, int dirfd, const char *path, enum uio_seg seg,
+    int flags, struct nameidata *nd);
+void namei_done(struct nameidata *nd);
+
+/* -- For exec and mmap (kern/vfs_vnops.c) ------------------------------------------ */
+
+/*
+ * => referenced vnode of an executable regular file, size in *sizep; path in
+ *    kernel space, relative to p's directory; or errno
  */
 int vn_lookup_exec(struct proc *p, const char *path, struct vnode **vpp,
     off_t *sizep);
-void vref(struct vnode *vp);
-void vrele(struct vnode *vp);
 /* => kernel-space read; *residp (may be NULL) bytes not read at the end */
 int vn_read(struct vnode *vp, void *buf, size_t len, off_t off,
     size_t *residp);
 /* => object with the file's pages, one reference for the caller; errno */
 int vn_uobj(struct vnode *vp, struct uvm_object **uobjp);
-/* => "absolute path" of the vnode if known, else its last name; NUL-ended */
+/* => absolute path of the vnode if known, else "?"; NUL-ended */
 void vn_path(struct vnode *vp, char *buf, size_t len);
+/* => opens vp (reference taken over on success) as a file */
+int vn_open(struct proc *p, struct vnode *vp, int flags, struct file **fpp);
+void vn_stat(struct vnode *vp, const struct vattr *va, struct stat *st);
 /*
  * mmap of descriptor fd: object (referenced) and rights the open mode allows.
  * => 0; EBADF, EACCES, ENODEV; *uobjp NULL: anonymous memory (/dev/zero)
@@ -31,12 +155,22 @@ void vn_path(struct vnode *vp, char *buf, size_t len);
 int fd_mmap(struct proc *p, int fd, bool shared, vm_prot_t prot,
     vm_prot_t *maxprot, struct uvm_object **uobjp);
 
-/* -- Boot (kern/vfs_init.c, fs/) ------------------------------------------------ */
+/* -- Character devices (fs/devfs.c) ---------------------------------------------------- */
+
+/* => file operations and data for a device; ENXIO if there is none */
+int dev_open(struct proc *p, dev_t rdev, int flags,
+    const struct fileops **opsp, void **datap);
+/* => is it /dev/zero, whose mapping is anonymous memory? */
+bool dev_is_zero(dev_t rdev);
+
+/* -- Boot (kern/vfs_init.c, fs/) --------------------------------------------------------- */
 void vfs_init(void);
 /* => unpacks a cpio archive into the root; panics if there is none or broken;
  *    the archive's memory is the caller's to free */
 void initramfs_load(const void *archive, size_t size);
 /* => opens /dev/console as descriptors 0, 1, 2 of p; 0 or errno */
 int fd_open_console(struct proc *p);
+/* => an empty file system in memory; its root, referenced */
+struct vnode *tmpfs_mkroot(void);
 
 #endif

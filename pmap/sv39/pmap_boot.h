@@ -43,6 +43,8 @@ volatile void *pmap_mapdev(paddr_t pa, psize_t size);
 void pmap_print_features(void);
 /* => instruction fence on all harts */
 void pmap_fencei_all(void);
+/* => IPI_PMAP arrived; interrupt context */
+void pmap_ipi(void);
 
 /* The kernel image, from kernel.ld; page-aligned. */
 extern char __kernel_start[], __text_end[], __rodata_start[], __rodata_end[],

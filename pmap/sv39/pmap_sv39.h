@@ -32,27 +32,55 @@ struct vm_page_md {
 	volatile uint32_t md_attr; /* [a] PVA_* */
 };
 
+/* => the page has no mappings and is about to be free: forget its past */
+static inline void
+vm_page_md_reset(struct vm_page_md *md)
+{
+	md->md_attr = 0;
+}
+
+/* => does any managed mapping of the page exist?  exact with its pv lock */
+static inline bool
+vm_page_md_ismapped(const struct vm_page_md *md)
+{
+	return md->md_pv.pv_pmap != NULL;
+}
+
 #define PVA_REF	    0x1 /* page was referenced */
 #define PVA_MOD	    0x2 /* page was modified */
 #define PVA_ICLEAN  0x4 /* every hart fetches what memory holds */
 #define PVA_LOCK    0x8 /* pv lock */
 
 /*
+ * Is va's the first mapping of the page?  A hint that costs two loads: FALSE
+ * says nothing if the page has several mappings.
+ */
+static inline bool
+vm_page_md_first_at(
+    const struct vm_page_md *md, const struct pmap *pm, vaddr_t va)
+{
+	return md->md_pv.pv_pmap == pm && md->md_pv.pv_va == va;
+}
+
+/* A page gets a new owner: its attributes begin anew (uvm_pagealloc). */
+#define pmap_page_fresh(pg) ((pg)->mdpage.md_attr &= PVA_ICLEAN)
+
+/*
  * Locks used to protect members of a pmap:
  *	I	immutable after pmap_create
  *	p	pm_mtx
  *	a	atomic operations
- *	A	ASID lock
  */
 struct pmap {
 	struct mutex pm_mtx; /* LR_PMAP */
 	pt_entry_t *pm_root; /* [I] root table, direct map */
-	volatile uint64_t pm_asid; /* [a, A to change] generation and number */
+	paddr_t pm_rootpa; /* [I] its physical address */
+	unsigned long pm_asid; /* [I] 0: none, flush at each activation */
 	volatile uint64_t pm_harts; /* [a] harts that may hold translations */
 	unsigned int pm_refs; /* [a] */
 	unsigned int pm_unused;
-	long pm_resident; /* [p] */
-	long pm_wired; /* [p] */
+	long pm_resident; /* [a] */
+	long pm_wired; /* [a] */
 	struct {
 		struct vm_page *tqh_first, **tqh_last;
 	} pm_ptpages; /* [p] pages of its tables */

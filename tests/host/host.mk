@@ -11,12 +11,14 @@ FUZZ_TIME	?= 10
 
 # Sources that need nothing of a kernel.  Add yours; a file that is not there
 # yet is left out.
-PURE_SRCS += $(wildcard $(addprefix lib/, string.c format.c sort.c fdt.c \
-	fdt_platform.c chacha20.c cpio.c bootargs.c))
-PURE_SRCS += $(wildcard uvm/uvm_maptree.c uvm/uvm_buddy.c \
-	uvm/uvm_amap_slots.c)
+PURE_LIB	:= $(addprefix lib/, string.c format.c sort.c fdt.c \
+		   fdt_platform.c chacha20.c cpio.c bootargs.c)
+PURE_UVM	?= $(wildcard uvm/uvm_maptree.c uvm/uvm_buddy.c \
+		   uvm/uvm_amap_slots.c uvm/uvm_amap_cover.c)
+PURE_SRCS	+= $(PURE_LIB) $(PURE_UVM)
 
-HOST_TESTS	:= $(wildcard tests/host/main.c tests/host/test_*.c)
+HOST_TESTS	:= $(wildcard tests/host/main.c tests/host/test_*.c \
+		   tests/host/oracle_*.c)
 HOST_KTESTS	:= $(wildcard tests/host/ktest_*.c)
 HOST_FUZZ	:= $(patsubst tests/host/fuzz/fuzz_%.c,%, \
 		   $(wildcard tests/host/fuzz/fuzz_*.c))
@@ -30,12 +32,12 @@ HOST_FLAGS	:= -std=gnu11 -O1 -g -fno-omit-frame-pointer \
 # memcpy and the like under another name.
 HOST_KFLAGS	= $(HOST_FLAGS) -ffreestanding -fno-builtin \
 		   -nostdinc -isystem $(shell $(1) -print-file-name=include) \
-		   -include tests/host/rename.h -Iinclude -Itests/host/include \
+		   -include tests/host/rename.h -Iinclude -Iarch/riscv/include \
 		   -I. -DHOST_TEST -D_KERNEL -DDIAGNOSTIC -DDEBUG
 # test_*.c: libc's headers; <lib/...> is found, <sys/...> is libc's.
 HOST_UFLAGS	:= $(HOST_FLAGS) -D_GNU_SOURCE -DHOST_TEST -idirafter include
 
-# $(1) compiler, $(2) directory, $(3) sanitizer flags
+# $(1) compiler, $(2) directory, $(3) sanitizer flags, $(4) sources under test
 define host_objects
 $(2)/%.pure.o: %.c tests/host/host.mk
 	@mkdir -p $$(@D)
@@ -46,21 +48,24 @@ $(2)/%.test.o: %.c tests/host/host.mk
 	@mkdir -p $$(@D)
 	@echo "  HOSTCC  $$<"
 	$$(Q)$(1) $$(HOST_UFLAGS) $(3) -MMD -MP -c -o $$@ $$<
+# An archive: a source whose hooks no test provides yet is not linked.
+$(2)/libpure.a: $(4:%.c=$(2)/%.pure.o)
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 -include $$(shell find $(2) -name '*.d' 2>/dev/null)
 endef
 
 # $(1) compiler, $(2) directory
 define host_binary
-$(call host_objects,$(1),$(2),$(HOST_SAN))
-$(2)/run-tests: $$(PURE_SRCS:%.c=$(2)/%.pure.o) \
-    $(HOST_KTESTS:%.c=$(2)/%.pure.o) $(HOST_TESTS:%.c=$(2)/%.test.o)
+$(call host_objects,$(1),$(2),$(HOST_SAN),$(PURE_SRCS))
+$(2)/run-tests: $(HOST_KTESTS:%.c=$(2)/%.pure.o) \
+    $(HOST_TESTS:%.c=$(2)/%.test.o) $(2)/libpure.a
 	@echo "  HOSTLD  $$@"
 	$$(Q)$(1) $(HOST_SAN) -o $$@ $$^ -lfdt
 endef
 
 $(eval $(call host_binary,$(HOSTCC),$(B)/host))
 $(eval $(call host_binary,$(HOSTCLANG),$(B)/host-clang))
-$(eval $(call host_objects,$(HOSTCLANG),$(B)/fuzz,$(HOST_SAN) -fsanitize=fuzzer-no-link))
+$(eval $(call host_objects,$(HOSTCLANG),$(B)/fuzz,$(HOST_SAN) -fsanitize=fuzzer-no-link,$(PURE_LIB)))
 
 # The nasty trees are meant to be wrong: warnings would only be noise.
 $(B)/dts/%.dtb: dts/%.dts
@@ -77,8 +82,7 @@ test-host: $(B)/host/run-tests $(HOST_DTBS)
 test-host-clang: $(B)/host-clang/run-tests $(HOST_DTBS)
 	$(Q)$< --rerun test-host-clang $(HOST_ARGS)
 
-$(B)/fuzz/fuzz_%: $(B)/fuzz/tests/host/fuzz/fuzz_%.test.o \
-    $(PURE_SRCS:%.c=$(B)/fuzz/%.pure.o)
+$(B)/fuzz/fuzz_%: $(B)/fuzz/tests/host/fuzz/fuzz_%.test.o $(B)/fuzz/libpure.a
 	@echo "  HOSTLD  $@"
 	$(Q)$(HOSTCLANG) $(HOST_SAN) -fsanitize=fuzzer -o $@ $^
 

@@ -5,6 +5,11 @@
 #ifndef _TESTS_HOST_KLIB_H_
 #define _TESTS_HOST_KLIB_H_
 
+/* Before <lib/fdt.h>: see rename.h. */
+#define fdt_getprop    k_fdt_getprop
+#define fdt_get_string k_fdt_get_string
+#define fdt_string     k_fdt_string
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -28,6 +28,7 @@ static struct test *tests; /* all of them; filled by constructors */
 static unsigned int ntests; /* how many */
 static uint64_t seed; /* of this run */
 static uint64_t state; /* of the generator */
+static bool verbose; /* show what tests print that pass */
 static const char *rerun = "test-host"; /* make target that runs us */
 
 void
@@ -156,15 +157,32 @@ seed_test(const struct test *t)
 	test_rnd();
 }
 
+/* Show what a test that failed has printed, as TAP comments. */
+static void
+show(FILE *log)
+{
+	char line[1000];
+
+	rewind(log);
+	while (fgets(line, sizeof(line), log) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		printf("%s%s\n", line[0] == '#' ? "" : "# ", line);
+	}
+}
+
 static int
 run(const struct test *t)
 {
+	FILE *log = tmpfile();
 	int status;
 	pid_t pid;
 
 	fflush(stdout);
-	pid = fork();
+	pid = log == NULL ? -1 : fork();
 	if (pid == 0) {
+		dup2(fileno(log), STDOUT_FILENO);
+		dup2(fileno(log), STDERR_FILENO);
+		setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 		alarm(TIME_LIMIT);
 		seed_test(t);
 		t->fn();
@@ -174,6 +192,10 @@ run(const struct test *t)
 		perror("fork");
 		exit(EXIT_FAILURE);
 	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS ||
+	    verbose)
+		show(log);
+	fclose(log);
 	if (WIFSIGNALED(status))
 		printf("# killed by signal %d\n", WTERMSIG(status));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
@@ -304,6 +326,7 @@ main(int argc, char **argv)
 		else
 			usage();
 	}
+	verbose = name != NULL;
 	if (name != NULL)
 		select_name(v, name);
 	for (i = 0; list && i < ntests; i++)

@@ -22,4 +22,9 @@
 #define snprintf  k_snprintf
 #define vsnprintf k_vsnprintf
 
+/* libfdt, the oracle of the tree reader, has functions of these names. */
+#define fdt_getprop    k_fdt_getprop
+#define fdt_get_string k_fdt_get_string
+#define fdt_string     k_fdt_string
+
 #endif

@@ -19,16 +19,15 @@ struct schedstate; /* kern/kern_sched.c */
 struct uvm_cpu; /* uvm/uvm_page.c: magazine of free pages */
 
 /*
- * What cpu_switchto() keeps of a thread that is not running, and the fault
- * recovery address.  Offsets are in arch/riscv/assym.h.
+ * What cpu_switchto() keeps of a thread that is not running.  Faults of copyin
+ * and its kin are known by their address in copy.S.  Offsets are in arch/riscv/assym.h.
  */
 struct pcb {
 	uint64_t pcb_ra, pcb_sp;
 	uint64_t pcb_s[12];
-	uint64_t pcb_onfault; /* resume here with EFAULT; 0: none */
 	struct fpregs pcb_fp;
 	uint32_t pcb_fpused; /* thread has touched the FPU */
-	uint32_t pcb_unused;
+	uint32_t pcb_fphart; /* hart whose FPU held pcb_fp last, plus one */
 };
 
 /*
@@ -43,13 +42,15 @@ struct cpu_info {
 	struct proc *ci_idleproc; /* [I] */
 	uint32_t ci_index; /* [I] 0 .. ncpus-1, in order of arrival */
 	uint32_t ci_hartid; /* [I] */
+	volatile uint32_t ci_resched; /* [a] reschedule at return to user mode;
+					 trap_entry.S */
 	struct proc *volatile ci_curproc; /* [w] */
 	struct pmap *volatile ci_curpmap; /* [w] whose root is in satp */
+	struct pmap *volatile ci_prevpmap; /* [w] while leaving it: see pmap_tlb.c */
 	struct proc *ci_fpowner; /* [h] whose values the FPU holds */
 	uint32_t ci_mtxdepth; /* [h] mutexes held, interrupts off if > 0 */
 	uint32_t ci_mtxsie; /* [h] interrupts were on before the first one */
 	uint32_t ci_intrdepth; /* [h] > 0: in an interrupt handler */
-	volatile uint32_t ci_resched; /* [a] reschedule at return to user mode */
 	volatile uint32_t ci_ipi; /* [a] IPI_* bits asked of this hart */
 	volatile uint32_t ci_online; /* [a] */
 	struct softintr *ci_softq; /* [h] pending soft interrupts */
@@ -82,6 +83,7 @@ extern u_int ncpus; /* harts running; set at boot, before init starts */
 #define IPI_HALT    0x2 /* stop for good: another hart panics */
 #define IPI_FENCEI  0x4 /* instruction fence */
 #define IPI_TIMER   0x8 /* look at the timer queue */
+#define IPI_PMAP    0x10 /* leave an address space that is going away */
 
 /* => any context; raises the software interrupt on another hart */
 void cpu_ipi(struct cpu_info *ci, uint32_t reason);
@@ -108,6 +110,8 @@ void cpu_setregs(struct proc *p, vaddr_t entry, vaddr_t sp);
 /* FP state of curproc is in its PCB afterwards / is thrown away */
 void cpu_fp_save(struct proc *p);
 void cpu_fp_discard(struct proc *p);
+/* => curproc computes with these values from now on (rt_sigreturn) */
+void cpu_fp_set(struct proc *p, const struct fpregs *fp);
 /* => interrupts off, called by the idle loop; returns after an interrupt */
 void cpu_idle(void);
 /* => instruction fence on every hart (this one at once) */
@@ -120,6 +124,12 @@ void cpu_reset(int howto) __dead;
 #define RB_PANIC    3 /* power off; test device reports 70 where there is one */
 /* => program this hart's timer for the given uptime in ns; INFSLP: never */
 void cpu_timer_arm(uint64_t uptime);
+/*
+ * Interrupt controllers, console interrupts, clock and reset device; lets
+ * interrupts in on the boot hart.
+ * => from main(), once, after the page layer, the scheduler and timeouts
+ */
+void cpu_configure(void);
 /* start the other harts; each calls sched_cpu_start() */
 void cpu_start_all(void);
 void cpu_print_backtrace(void);

@@ -1,0 +1,175 @@
+/* Character devices: what opening a device node leads to. */
+#include <sys/param.h>
+#include <sys/systm.h>
+#include <sys/cons.h>
+#include <sys/errno.h>
+#include <sys/fcntl.h>
+#include <sys/file.h>
+#include <sys/pool.h>
+#include <sys/proc.h>
+#include <sys/tty.h>
+#include <sys/vnode.h>
+
+/* Numbers are the riscv64 Linux convention's. */
+#define DEV_NULL    makedev(1, 3)
+#define DEV_ZERO    makedev(1, 5)
+#define DEV_FULL    makedev(1, 7)
+#define DEV_RANDOM  makedev(1, 8)
+#define DEV_URANDOM makedev(1, 9)
+#define DEV_KMSG    makedev(1, 11)
+#define DEV_TTY0    makedev(4, 64)
+#define DEV_TTY	    makedev(5, 0)
+#define DEV_CONSOLE makedev(5, 1)
+
+static int
+dev_stat(struct file *fp, struct stat *st)
+{
+	struct vattr va;
+	int error = fp->f_vnode->v_op->vop_getattr(fp->f_vnode, &va);
+
+	if (error == 0)
+		vn_stat(fp->f_vnode, &va, st);
+	return error;
+}
+
+static void
+dev_close(struct file *fp)
+{
+}
+
+/* -- Reading and writing --------------------------------------------------------------- */
+
+static int
+null_read(struct file *fp, struct uio *uio, int flags)
+{
+	return 0;
+}
+
+static int
+null_write(struct file *fp, struct uio *uio, int flags)
+{
+	uio->uio_offset += uio->uio_resid;
+	uio->uio_resid = 0;
+	return 0;
+}
+
+static int
+full_write(struct file *fp, struct uio *uio, int flags)
+{
+	return uio->uio_resid == 0 ? 0 : ENOSPC;
+}
+
+static int
+zero_read(struct file *fp, struct uio *uio, int flags)
+{
+	static const char zeroes[PAGE_SIZE];
+	int error = 0;
+
+	while (error == 0 && uio->uio_resid > 0)
+		error = uiomove((void *)zeroes,
+		    MIN(uio->uio_resid, sizeof(zeroes)), uio);
+	return error;
+}
+
+static int
+random_read(struct file *fp, struct uio *uio, int flags)
+{
+	uint8_t buf[256];
+	int error = 0;
+
+	while (error == 0 && uio->uio_resid > 0) {
+		size_t n = MIN(uio->uio_resid, sizeof(buf));
+
+		arc4random_buf(buf, n);
+		error = uiomove(buf, n, uio);
+	}
+	return error;
+}
+
+static int
+random_write(struct file *fp, struct uio *uio, int flags)
+{
+	uint8_t buf[256];
+	int error = 0;
+
+	while (error == 0 && uio->uio_resid > 0) {
+		size_t n = MIN(uio->uio_resid, sizeof(buf));
+
+		error = uiomove(buf, n, uio);
+		if (error == 0)
+			random_add(buf, n);
+	}
+	return error;
+}
+
+/* One write is one line of the kernel's log. */
+static int
+kmsg_write(struct file *fp, struct uio *uio, int flags)
+{
+	char line[256];
+	size_t n = MIN(uio->uio_resid, sizeof(line) - 1);
+	int error = uiomove(line, n, uio);
+
+	if (error)
+		return error;
+	while (n > 0 && line[n - 1] == '\n')
+		n--;
+	line[n] = '\0';
+	printf("%s\n", line);
+	uio->uio_resid = 0;
+	return 0;
+}
+
+#define DEV_OPS(name, rd, wr)                          \
+	static const struct fileops name = {           \
+		.fo_read = rd,                         \
+		.fo_write = wr,                        \
+		.fo_ioctl = fo_ioctl_none,             \
+		.fo_poll = fo_poll_always,             \
+		.fo_stat = dev_stat,                   \
+		.fo_close = dev_close,                 \
+	}
+DEV_OPS(null_ops, null_read, null_write);
+DEV_OPS(zero_ops, zero_read, null_write);
+DEV_OPS(full_ops, zero_read, full_write);
+DEV_OPS(random_ops, random_read, random_write);
+DEV_OPS(kmsg_ops, null_read, kmsg_write);
+
+/* -- Opening ----------------------------------------------------------------------------- */
+
+static const struct {
+	dev_t rdev;
+	const struct fileops *ops;
+} devices[] = {
+	{ DEV_NULL, &null_ops },
+	{ DEV_ZERO, &zero_ops },
+	{ DEV_FULL, &full_ops },
+	{ DEV_RANDOM, &random_ops },
+	{ DEV_URANDOM, &random_ops },
+	{ DEV_KMSG, &kmsg_ops },
+	{ DEV_TTY0, &tty_fileops },
+	{ DEV_TTY, &tty_fileops },
+	{ DEV_CONSOLE, &tty_fileops },
+};
+
+bool
+dev_is_zero(dev_t rdev)
+{
+	return rdev == DEV_ZERO;
+}
+
+int
+dev_open(struct proc *p, dev_t rdev, int flags, const struct fileops **opsp,
+    void **datap)
+{
+	*datap = NULL;
+	for (size_t i = 0; i < nitems(devices); i++) {
+		if (devices[i].rdev != rdev)
+			continue;
+		*opsp = devices[i].ops;
+		if (rdev == DEV_TTY)
+			return tty_is_controlling(p) ? 0 : ENXIO;
+		return *opsp == &tty_fileops ? tty_open(p, flags) : 0;
+	}
+	return ENXIO;
+}

@@ -1,0 +1,699 @@
+/* System calls on names and files. */
+#include <sys/param.h>
+#include <sys/systm.h>
+#include <sys/errno.h>
+#include <sys/file.h>
+#include <sys/pool.h>
+#include <sys/proc.h>
+#include <sys/syscall.h>
+#include <sys/vnode.h>
+
+#define UTIME_NOW  ((1L << 30) - 1)
+#define UTIME_OMIT ((1L << 30) - 2)
+
+/* -- open ----------------------------------------------------------------------------- */
+
+static bool
+name_is_dots(const struct nameidata *nd)
+{
+	return nd->ni_name[0] == '.' &&
+	    (nd->ni_len == 1 || (nd->ni_len == 2 && nd->ni_name[1] == '.'));
+}
+
+static mode_t
+creation_mode(struct proc *p, uint64_t mode, mode_t type)
+{
+	return type | (mode & ALLPERMS & ~p->p_p->ps_umask);
+}
+
+/* => the file to open, referenced: found, or created if flags ask for it */
+static int
+open_lookup(struct proc *p, const uint64_t a[6], struct vnode **vpp)
+{
+	int flags = (int)a[2], how = 0, error;
+	struct vattr va = { .va_mode = creation_mode(p, a[3], S_IFREG) };
+	struct nameidata nd;
+
+	if (!(flags & O_NOFOLLOW) &&
+	    (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
+		how |= NAMEI_FOLLOW;
+	if (flags & O_CREAT)
+		how |= NAMEI_PARENT;
+	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, how, &nd);
+	if (error)
+		return error;
+	*vpp = nd.ni_vp;
+	if (nd.ni_vp != NULL) {
+		if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+			error = EEXIST;
+		else
+			vref(nd.ni_vp);
+	} else if (nd.ni_slash || name_is_dots(&nd))
+		error = EISDIR;
+	else
+		error = nd.ni_dvp->v_op->vop_create(nd.ni_dvp, nd.ni_name,
+		    nd.ni_len, &va, NULL, vpp);
+	namei_done(&nd);
+	return error;
+}
+
+int
+sys_openat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	int flags = (int)a[2], error, fd, tries = 0;
+	struct vnode *vp;
+	struct file *fp;
+
+	if ((flags & O_ACCMODE) == O_ACCMODE)
+		return EINVAL;
+	/* another process may create the file between our look and our own */
+	do
+		error = open_lookup(p, a, &vp);
+	while (error == EEXIST && !(flags & O_EXCL) && ++tries < 10);
+	if (error)
+		return error;
+	error = vn_open(p, vp, flags, &fp);
+	if (error) {
+		vrele(vp);
+		return error;
+	}
+	error = fd_install(p, fp, 0, (flags & O_CLOEXEC) != 0, &fd);
+	if (error)
+		file_rele(fp);
+	*ret = fd;
+	return error;
+}
+
+/* -- Making and removing names ------------------------------------------------------------ */
+
+/*
+ * Look up where a new name goes.
+ * => 0: nd->ni_dvp and the name are set; EEXIST
+ */
+static int
+new_name(struct proc *p, int dirfd, uint64_t path, bool dir,
+    struct nameidata *nd)
+{
+	int error = namei(p, dirfd, (void *)path, UIO_USERSPACE, NAMEI_PARENT,
+	    nd);
+
+	if (error)
+		return error;
+	if (nd->ni_vp != NULL)
+		error = EEXIST;
+	else if ((nd->ni_slash && !dir) || name_is_dots(nd))
+		error = ENOENT;
+	if (error)
+		namei_done(nd);
+	return error;
+}
+
+static int
+make_node(struct proc *p, int dirfd, uint64_t path, const struct vattr *va,
+    const char *target)
+{
+	struct nameidata nd;
+	struct vnode *vp;
+	int error = new_name(p, dirfd, path, S_ISDIR(va->va_mode), &nd);
+
+	if (error)
+		return error;
+	error = nd.ni_dvp->v_op->vop_create(nd.ni_dvp, nd.ni_name, nd.ni_len,
+	    va, target, &vp);
+	if (error == 0)
+		vrele(vp);
+	namei_done(&nd);
+	return error;
+}
+
+int
+sys_mkdirat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct vattr va = { .va_mode = creation_mode(p, a[2], S_IFDIR) };
+
+	return make_node(p, (int)a[0], a[1], &va, NULL);
+}
+
+int
+sys_mknodat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	mode_t type = a[2] & S_IFMT;
+	struct vattr va = { .va_rdev = a[3] };
+
+	if (type == 0)
+		type = S_IFREG;
+	if (type == S_IFDIR || type == S_IFLNK)
+		return EPERM;
+	va.va_mode = creation_mode(p, a[2], type);
+	return make_node(p, (int)a[0], a[1], &va, NULL);
+}
+
+int
+sys_symlinkat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct vattr va = { .va_mode = S_IFLNK | 0777 };
+	char *target = kmem_alloc(MAXPATHLEN, PR_WAITOK);
+	int error = copyinstr((void *)a[0], target, MAXPATHLEN, NULL);
+
+	if (error == 0 && target[0] == '\0')
+		error = ENOENT;
+	if (error == 0)
+		error = make_node(p, (int)a[1], a[2], &va, target);
+	kmem_free(target, MAXPATHLEN);
+	return error;
+}
+
+int
+sys_linkat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	int how = (a[4] & AT_SYMLINK_FOLLOW) ? NAMEI_FOLLOW : 0, error;
+	struct nameidata from, to;
+
+	if (a[4] & ~(uint64_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return EINVAL;
+	if (a[4] & AT_EMPTY_PATH)
+		how |= NAMEI_EMPTY;
+	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, how, &from);
+	if (error)
+		return error;
+	if (from.ni_vp->v_type == VDIR)
+		error = EPERM;
+	else if ((error = new_name(p, (int)a[2], a[3], false, &to)) == 0) {
+		error = to.ni_dvp->v_op->vop_link(to.ni_dvp, to.ni_name,
+		    to.ni_len, from.ni_vp);
+		namei_done(&to);
+	}
+	namei_done(&from);
+	return error;
+}
+
+int
+sys_unlinkat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	bool dir = (a[2] & AT_REMOVEDIR) != 0;
+	struct nameidata nd;
+	int error;
+
+	if (a[2] & ~(uint64_t)AT_REMOVEDIR)
+		return EINVAL;
+	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, NAMEI_PARENT,
+	    &nd);
+	if (error)
+		return error;
+	if (nd.ni_vp == NULL)
+		error = ENOENT;
+	else if (nd.ni_vp == rootvnode)
+		error = EBUSY;
+	else if (name_is_dots(&nd))
+		error = nd.ni_len == 1 ? EINVAL : ENOTEMPTY;
+	else if (nd.ni_slash && !dir)
+		error = nd.ni_vp->v_type == VDIR ? EISDIR : ENOTDIR;
+	else
+		error = nd.ni_dvp->v_op->vop_remove(nd.ni_dvp, nd.ni_name,
+		    nd.ni_len, dir);
+	namei_done(&nd);
+	return error;
+}
+
+int
+sys_renameat2(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct nameidata from, to;
+	int error;
+
+	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, NAMEI_PARENT,
+	    &from);
+	if (error)
+		return error;
+	error = namei(p, (int)a[2], (void *)a[3], UIO_USERSPACE, NAMEI_PARENT,
+	    &to);
+	if (error) {
+		namei_done(&from);
+		return error;
+	}
+	if (from.ni_vp == NULL)
+		error = ENOENT;
+	else if (name_is_dots(&from) || name_is_dots(&to))
+		error = EBUSY;
+	else if (to.ni_slash && from.ni_vp->v_type != VDIR)
+		error = ENOTDIR;
+	else
+		error = from.ni_dvp->v_op->vop_rename(from.ni_dvp,
+		    from.ni_name, from.ni_len, to.ni_dvp, to.ni_name,
+		    to.ni_len, (int)a[4]);
+	namei_done(&to);
+	namei_done(&from);
+	return error;
+}
+
+int
+sys_readlinkat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct nameidata nd;
+	size_t len;
+	char *buf;
+	int error;
+
+	if ((int)a[3] <= 0)
+		return EINVAL;
+	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, NAMEI_EMPTY,
+	    &nd);
+	if (error)
+		return error;
+	buf = kmem_alloc(MAXPATHLEN, PR_WAITOK);
+	error = nd.ni_vp->v_op->vop_readlink(nd.ni_vp, buf, MAXPATHLEN, &len);
+	if (error == 0) {
+		*ret = MIN(len, a[3]);
+		error = copyout(buf, (void *)a[2], *ret);
+	}
+	kmem_free(buf, MAXPATHLEN);
+	namei_done(&nd);
+	return error;
+}
+
+/* -- Attributes ------------------------------------------------------------------------------ */
+
+static int
+stat_fd(struct proc *p, int fd, struct stat *st)
+{
+	struct file *fp = fd_getfile(p, fd);
+	int error;
+
+	if (fp == NULL)
+		return EBADF;
+	error = fp->f_ops->fo_stat(fp, st);
+	file_rele(fp);
+	return error;
+}
+
+/* => attributes of what (dirfd, path, flags) names, as fstatat has them */
+static int
+stat_at(struct proc *p, int dirfd, uint64_t path, uint64_t flags,
+    struct stat *st)
+{
+	struct nameidata nd;
+	struct vattr va;
+	char c;
+	int error, how = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : NAMEI_FOLLOW;
+
+	if ((flags & AT_EMPTY_PATH) && dirfd != AT_FDCWD) {
+		error = path == 0 ? 0 : copyin((void *)path, &c, 1);
+		if (error)
+			return error;
+		if (path == 0 || c == '\0')
+			return stat_fd(p, dirfd, st);
+	}
+	if (flags & AT_EMPTY_PATH)
+		how |= NAMEI_EMPTY;
+	error = namei(p, dirfd, (void *)path, UIO_USERSPACE, how, &nd);
+	if (error)
+		return error;
+	error = nd.ni_vp->v_op->vop_getattr(nd.ni_vp, &va);
+	if (error == 0)
+		vn_stat(nd.ni_vp, &va, st);
+	namei_done(&nd);
+	return error;
+}
+
+int
+sys_newfstatat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct stat st;
+	int error = stat_at(p, (int)a[0], a[1], a[3], &st);
+
+	return error ? error : copyout(&st, (void *)a[2], sizeof(st));
+}
+
+int
+sys_fstat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct stat st;
+	int error = stat_fd(p, (int)a[0], &st);
+
+	return error ? error : copyout(&st, (void *)a[1], sizeof(st));
+}
+
+static struct statx_timestamp
+statx_time(struct timespec ts)
+{
+	return (struct statx_timestamp){ ts.tv_sec, (uint32_t)ts.tv_nsec, 0 };
+}
+
+int
+sys_statx(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct statx sx;
+	struct stat st;
+	int error = stat_at(p, (int)a[0], a[1], a[2], &st);
+
+	if (error)
+		return error;
+	memset(&sx, 0, sizeof(sx));
+	sx.stx_mask = STATX_BASIC_STATS;
+	sx.stx_blksize = st.st_blksize;
+	sx.stx_nlink = st.st_nlink;
+	sx.stx_uid = st.st_uid;
+	sx.stx_gid = st.st_gid;
+	sx.stx_mode = st.st_mode;
+	sx.stx_ino = st.st_ino;
+	sx.stx_size = st.st_size;
+	sx.stx_blocks = st.st_blocks;
+	sx.stx_atime = statx_time(st.st_atim);
+	sx.stx_mtime = statx_time(st.st_mtim);
+	sx.stx_ctime = statx_time(st.st_ctim);
+	sx.stx_rdev_major = major(st.st_rdev);
+	sx.stx_rdev_minor = minor(st.st_rdev);
+	sx.stx_dev_minor = minor(st.st_dev);
+	return copyout(&sx, (void *)a[4], sizeof(sx));
+}
+
+/* The one user is root: only execute permission can be missing. */
+static int
+access_at(struct proc *p, const uint64_t a[6], uint64_t flags)
+{
+	struct stat st;
+	int error;
+
+	if (a[2] & ~(uint64_t)(R_OK | W_OK | X_OK))
+		return EINVAL;
+	error = stat_at(p, (int)a[0], a[1], flags & ~(uint64_t)AT_EACCESS,
+	    &st);
+	if (error == 0 && (a[2] & X_OK) && !S_ISDIR(st.st_mode) &&
+	    !(st.st_mode & 0111))
+		error = EACCES;
+	return error;
+}
+
+int
+sys_faccessat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	return access_at(p, a, 0);
+}
+
+int
+sys_faccessat2(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	return access_at(p, a, a[3]);
+}
+
+/* Set attributes of an open file, or of a name. */
+static int
+setattr_fd(struct proc *p, int fd, const struct vattr *va, int which)
+{
+	struct file *fp = fd_getfile(p, fd);
+	int error = EINVAL;
+
+	if (fp == NULL)
+		return EBADF;
+	if (fp->f_flags & O_PATH)
+		error = EBADF;
+	else if ((which & VA_SIZE) && !FWRITABLE(fp))
+		error = EINVAL;
+	else if (fp->f_vnode != NULL)
+		error = fp->f_vnode->v_op->vop_setattr(fp->f_vnode, va, which);
+	file_rele(fp);
+	return error;
+}
+
+static int
+setattr_at(struct proc *p, int dirfd, uint64_t path, uint64_t flags,
+    const struct vattr *va, int which)
+{
+	int how = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : NAMEI_FOLLOW, error;
+	struct nameidata nd;
+
+	if (flags & AT_EMPTY_PATH)
+		how |= NAMEI_EMPTY;
+	error = namei(p, dirfd, (void *)path, UIO_USERSPACE, how, &nd);
+	if (error)
+		return error;
+	error = nd.ni_vp->v_op->vop_setattr(nd.ni_vp, va, which);
+	namei_done(&nd);
+	return error;
+}
+
+int
+sys_ftruncate(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct vattr va = { .va_size = (off_t)a[1] };
+
+	if (va.va_size < 0)
+		return EINVAL;
+	return setattr_fd(p, (int)a[0], &va, VA_SIZE);
+}
+
+int
+sys_truncate(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct vattr va = { .va_size = (off_t)a[1] };
+
+	if (va.va_size < 0)
+		return EINVAL;
+	return setattr_at(p, AT_FDCWD, a[0], 0, &va, VA_SIZE);
+}
+
+int
+sys_fchmod(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct vattr va = { .va_mode = a[1] & ALLPERMS };
+
+	return setattr_fd(p, (int)a[0], &va, VA_MODE);
+}
+
+int
+sys_fchmodat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct vattr va = { .va_mode = a[2] & ALLPERMS };
+
+	return setattr_at(p, (int)a[0], a[1], 0, &va, VA_MODE);
+}
+
+static int
+chown_attr(uint64_t uid, uint64_t gid, struct vattr *va)
+{
+	va->va_uid = (uid_t)uid;
+	va->va_gid = (gid_t)gid;
+	return ((uid_t)uid != (uid_t)-1 ? VA_UID : 0) |
+	    ((gid_t)gid != (gid_t)-1 ? VA_GID : 0);
+}
+
+int
+sys_fchown(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct vattr va;
+	int which = chown_attr(a[1], a[2], &va);
+
+	return setattr_fd(p, (int)a[0], &va, which);
+}
+
+int
+sys_fchownat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct vattr va;
+	int which = chown_attr(a[2], a[3], &va);
+
+	return setattr_at(p, (int)a[0], a[1], a[4], &va, which);
+}
+
+/* => bits for one of the two times, its value in *ns; EINVAL as -1 */
+static int
+utime_one(const struct timespec *ts, int which, uint64_t *ns)
+{
+	if (ts->tv_nsec == UTIME_OMIT)
+		return 0;
+	if (ts->tv_nsec == UTIME_NOW)
+		*ns = nsecwall();
+	else if ((uint64_t)ts->tv_nsec >= 1000000000 || ts->tv_sec < 0)
+		return -1;
+	else
+		*ns = ts->tv_sec * 1000000000UL + ts->tv_nsec;
+	return which;
+}
+
+int
+sys_utimensat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct timespec ts[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
+	struct vattr va;
+	int error, at, mt;
+
+	if (a[2] != 0 && (error = copyin((void *)a[2], ts, sizeof(ts))) != 0)
+		return error;
+	at = utime_one(&ts[0], VA_ATIME, &va.va_atime);
+	mt = utime_one(&ts[1], VA_MTIME, &va.va_mtime);
+	if (at < 0 || mt < 0)
+		return EINVAL;
+	if (a[1] == 0)
+		return setattr_fd(p, (int)a[0], &va, at | mt);
+	return setattr_at(p, (int)a[0], a[1], a[3], &va, at | mt);
+}
+
+/* -- Directories ------------------------------------------------------------------------------- */
+
+int
+sys_umask(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct process *pr = p->p_p;
+
+	rw_enter_write(&pr->ps_lock);
+	*ret = pr->ps_umask;
+	pr->ps_umask = a[0] & 0777;
+	rw_exit(&pr->ps_lock);
+	return 0;
+}
+
+int
+sys_chdir(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct nameidata nd;
+	int error = namei(p, AT_FDCWD, (void *)a[0], UIO_USERSPACE,
+	    NAMEI_FOLLOW, &nd);
+
+	if (error)
+		return error;
+	if (nd.ni_vp->v_type != VDIR)
+		error = ENOTDIR;
+	else {
+		vref(nd.ni_vp);
+		fd_set_cwd(p, nd.ni_vp);
+	}
+	namei_done(&nd);
+	return error;
+}
+
+int
+sys_fchdir(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct file *fp = fd_getfile(p, (int)a[0]);
+	int error = 0;
+
+	if (fp == NULL)
+		return EBADF;
+	if (fp->f_vnode == NULL || fp->f_vnode->v_type != VDIR)
+		error = ENOTDIR;
+	else {
+		vref(fp->f_vnode);
+		fd_set_cwd(p, fp->f_vnode);
+	}
+	file_rele(fp);
+	return error;
+}
+
+int
+sys_getcwd(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	char *buf = kmem_alloc(MAXPATHLEN, PR_WAITOK);
+	struct vnode *vp = fd_cwd(p);
+	int error = 0;
+
+	vn_path(vp, buf, MAXPATHLEN);
+	vrele(vp);
+	if (buf[0] != '/')
+		error = ENOENT;
+	else if (strlen(buf) + 1 > a[1])
+		error = ERANGE;
+	else {
+		*ret = strlen(buf) + 1;
+		error = copyout(buf, (void *)a[0], *ret);
+	}
+	kmem_free(buf, MAXPATHLEN);
+	return error;
+}
+
+struct dirent_buf {
+	char *db_buf;
+	size_t db_size, db_used;
+	off_t db_next; /* where the next call goes on */
+};
+
+static bool
+emit_dirent(void *arg, const char *name, size_t len, ino_t ino,
+    enum vtype type, off_t next)
+{
+	static const uint8_t dtype[] = { [VREG] = 8, [VDIR] = 4, [VCHR] = 2,
+		[VBLK] = 6, [VLNK] = 10, [VFIFO] = 1, [VSOCK] = 12 };
+	struct dirent_buf *db = arg;
+	size_t reclen = roundup2(offsetof(struct dirent64, d_name) + len + 1,
+	    8);
+	struct dirent64 *d = (void *)(db->db_buf + db->db_used);
+
+	if (db->db_used + reclen > db->db_size)
+		return false;
+	memset(d, 0, reclen);
+	d->d_ino = ino;
+	d->d_off = next;
+	d->d_reclen = reclen;
+	d->d_type = dtype[type];
+	memcpy(d->d_name, name, len);
+	db->db_used += reclen;
+	db->db_next = next;
+	return true;
+}
+
+static int
+read_dirents(struct file *fp, void *ubuf, size_t size, int64_t *ret)
+{
+	struct dirent_buf db = { .db_size = MIN(size, PAGE_SIZE) };
+	size_t alloc = db.db_size;
+	int error;
+
+	if (fp->f_vnode == NULL || fp->f_vnode->v_type != VDIR)
+		return ENOTDIR;
+	if (alloc < sizeof(struct dirent64) + 8)
+		return EINVAL;
+	db.db_buf = kmem_alloc(alloc, PR_WAITOK);
+	rw_enter_write(&fp->f_lock);
+	db.db_next = fp->f_offset;
+	error = fp->f_vnode->v_op->vop_readdir(fp->f_vnode, fp->f_offset,
+	    emit_dirent, &db);
+	if (error == 0 && db.db_used > 0)
+		error = copyout(db.db_buf, ubuf, db.db_used);
+	if (error == 0) {
+		fp->f_offset = db.db_next;
+		*ret = db.db_used;
+	}
+	rw_exit(&fp->f_lock);
+	kmem_free(db.db_buf, alloc);
+	return error;
+}
+
+int
+sys_getdents64(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct file *fp = fd_getfile(p, (int)a[0]);
+	int error;
+
+	if (fp == NULL)
+		return EBADF;
+	error = read_dirents(fp, (void *)a[1], a[2], ret);
+	file_rele(fp);
+	return error;
+}
+
+/* -- Synchronising: everything is in memory ------------------------------------------------------ */
+
+int
+sys_sync(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	return 0;
+}
+
+int
+sys_fsync(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct file *fp = fd_getfile(p, (int)a[0]);
+	int error = 0;
+
+	if (fp == NULL)
+		return EBADF;
+	if (fp->f_vnode == NULL || fp->f_vnode->v_type == VCHR)
+		error = EINVAL;
+	file_rele(fp);
+	return error;
+}
+
+int
+sys_fdatasync(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	return sys_fsync(p, a, ret);
+}

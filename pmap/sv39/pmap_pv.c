@@ -1,0 +1,239 @@
+/*
+ * From a page to its mappings: pv lists, and what pmap(9) does to all
+ * mappings of a page at once.
+ */
+#include <pmap/sv39/pmap_i.h>
+#include <sys/pool.h>
+
+static struct pool pv_pool;
+static long pv_total; /* [a] managed mappings in the system */
+
+void
+pv_init(void)
+{
+	pool_init(&pv_pool, sizeof(struct pv_entry), 0, "pv");
+}
+
+struct pv_entry *
+pv_alloc(void)
+{
+	return pool_get(&pv_pool, PR_NOWAIT);
+}
+
+void
+pv_free(struct pv_entry *pv)
+{
+	pool_put(&pv_pool, pv);
+}
+
+long
+pmap_pv_count(void)
+{
+	return atomic_load(&pv_total);
+}
+
+bool
+pv_insert(struct vm_page *pg, struct pmap *pm, vaddr_t va,
+    struct pv_entry **spare)
+{
+	struct pv_entry *first = &pg->mdpage.md_pv, *pv = first;
+
+	if (first->pv_pmap != NULL) {
+		pv = *spare;
+		if (pv == NULL)
+			return false;
+		*spare = NULL;
+		pv->pv_next = first->pv_next;
+		first->pv_next = pv;
+	}
+	pv->pv_pmap = pm;
+	pv->pv_va = va;
+	atomic_add(&pv_total, 1);
+	return true;
+}
+
+struct pv_entry *
+pv_remove(struct vm_page *pg, struct pmap *pm, vaddr_t va)
+{
+	struct pv_entry *first = &pg->mdpage.md_pv, *pv, **link;
+
+	atomic_add(&pv_total, -1);
+	if (first->pv_pmap == pm && first->pv_va == va) {
+		pv = first->pv_next;
+		if (pv == NULL) {
+			first->pv_pmap = NULL;
+			return NULL;
+		}
+		*first = *pv;
+		return pv;
+	}
+	for (link = &first->pv_next; (pv = *link) != NULL;
+	     link = &pv->pv_next)
+		if (pv->pv_pmap == pm && pv->pv_va == va) {
+			*link = pv->pv_next;
+			return pv;
+		}
+	panic("pv_remove: page %#lx is not mapped at %#lx",
+	    VM_PAGE_TO_PHYS(pg), va);
+}
+
+/* Iterate over the mappings of a page; its pv lock is held. */
+#define PV_FOREACH(pv, pg)                                             \
+	for ((pv) = (pg)->mdpage.md_pv.pv_pmap ? &(pg)->mdpage.md_pv : \
+						 NULL;                 \
+	     (pv) != NULL; (pv) = (pv)->pv_next)
+
+/*
+ * Remove the first mapping of pg.
+ * => pv locked; interrupts off; the entry to free, or NULL
+ */
+static struct pv_entry *
+pv_remove_first(struct vm_page *pg)
+{
+	struct pmap *pm = pg->mdpage.md_pv.pv_pmap;
+	vaddr_t va = pg->mdpage.md_pv.pv_va;
+	pt_entry_t pte = atomic_swap_acq_rel(pmap_leaf(pm, va), 0);
+
+	KASSERT(pte != 0 && pte_pa(pte) == VM_PAGE_TO_PHYS(pg));
+	pmap_fold_attr(pg, pte);
+	atomic_add(&pm->pm_resident, -1);
+	if (pte & PTE_WIRED)
+		atomic_add(&pm->pm_wired, -1);
+	tlb_flush_va(pm, va);
+	return pv_remove(pg, pm, va);
+}
+
+static void
+pmap_page_remove(struct vm_page *pg)
+{
+	struct pv_entry *pv;
+	unsigned long s = intr_disable();
+
+	pv_lock(pg);
+	while (pg->mdpage.md_pv.pv_pmap != NULL)
+		if ((pv = pv_remove_first(pg)) != NULL)
+			pv_free(pv);
+	pv_unlock(pg);
+	intr_restore(s);
+}
+
+/*
+ * => owner's lock held for writing: nobody enters pg meanwhile
+ */
+void
+pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
+{
+	struct pv_entry *pv;
+	unsigned long s;
+	uint64_t mask;
+
+	if (prot & PROT_WRITE)
+		return;
+	if (atomic_load(&pg->mdpage.md_pv.pv_pmap) == NULL)
+		return;
+	if (!(prot & (PROT_READ | PROT_EXEC))) {
+		pmap_page_remove(pg);
+		return;
+	}
+	s = intr_disable();
+	pv_lock(pg);
+	PV_FOREACH (pv, pg) {
+		mask = pte_write_mask(pmap_is_user(pv->pv_pmap));
+		if (atomic_and(pmap_leaf(pv->pv_pmap, pv->pv_va), mask) &
+		    ~mask)
+			tlb_flush_va(pv->pv_pmap, pv->pv_va);
+	}
+	pv_unlock(pg);
+	intr_restore(s);
+}
+
+/* -- Reference and modify of a page ----------------------------------------------- */
+
+/* PVA_REF and PVA_MOD of a page, as its mappings and its past say. */
+static uint32_t
+page_attr(struct vm_page *pg, uint32_t want)
+{
+	struct pv_entry *pv;
+	unsigned long s;
+	uint32_t attr = atomic_load(&pg->mdpage.md_attr);
+	pt_entry_t pte;
+
+	if ((attr & want) ||
+	    atomic_load(&pg->mdpage.md_pv.pv_pmap) == NULL)
+		return attr;
+	s = intr_disable();
+	pv_lock(pg);
+	PV_FOREACH (pv, pg) {
+		pte = atomic_load(pmap_leaf(pv->pv_pmap, pv->pv_va));
+		attr |= ((pte & PTE_A) ? PVA_REF : 0) |
+		    ((pte & PTE_D) ? PVA_MOD : 0);
+	}
+	pv_unlock(pg);
+	intr_restore(s);
+	return attr;
+}
+
+boolean_t
+pmap_is_modified(struct vm_page *pg)
+{
+	return (page_attr(pg, PVA_MOD) & PVA_MOD) != 0;
+}
+
+boolean_t
+pmap_is_referenced(struct vm_page *pg)
+{
+	return (page_attr(pg, PVA_REF) & PVA_REF) != 0;
+}
+
+/*
+ * Clear A (or D) of one mapping.  The loop ends when nobody, hardware
+ * included, changed the entry in between.
+ * => pv locked; TRUE if it was set
+ */
+static bool
+pte_clear_attr(struct pv_entry *pv, bool mod)
+{
+	pt_entry_t *ptep, old, new, bit = mod ? PTE_D : PTE_A;
+
+	if (!pmap_is_user(pv->pv_pmap))
+		return false; /* kernel leaves keep A and D */
+	ptep = pmap_leaf(pv->pv_pmap, pv->pv_va);
+	old = atomic_load(ptep);
+	do {
+		if (!(old & bit))
+			return false;
+		new = mod ? pte_clear_mod(old, pmap_soft_ad) :
+			    pte_clear_ref(old, pmap_soft_ad);
+	} while (!atomic_cas(ptep, &old, new));
+	tlb_flush_va(pv->pv_pmap, pv->pv_va);
+	return true;
+}
+
+static boolean_t
+pmap_clear_attr(struct vm_page *pg, bool mod)
+{
+	uint32_t attr = mod ? PVA_MOD : PVA_REF;
+	struct pv_entry *pv;
+	unsigned long s = intr_disable();
+	bool was;
+
+	pv_lock(pg);
+	was = (atomic_and(&pg->mdpage.md_attr, ~attr) & attr) != 0;
+	PV_FOREACH (pv, pg)
+		was |= pte_clear_attr(pv, mod);
+	pv_unlock(pg);
+	intr_restore(s);
+	return was;
+}
+
+boolean_t
+pmap_clear_modify(struct vm_page *pg)
+{
+	return pmap_clear_attr(pg, true);
+}
+
+boolean_t
+pmap_clear_reference(struct vm_page *pg)
+{
+	return pmap_clear_attr(pg, false);
+}

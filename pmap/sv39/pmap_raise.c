@@ -1,0 +1,47 @@
+/*
+ * Granting write to mappings that exist already: mprotect(2) that makes memory
+ * writable again.
+ */
+#include <pmap/sv39/pmap_i.h>
+
+static void
+raise_span(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n,
+    void *arg)
+{
+	struct tlb_batch *batch = arg;
+	const pt_entry_t write = PTE_W | PTE_WANTW;
+	pt_entry_t pte, new;
+
+	for (; n > 0; n--, ptep++, va += PAGE_SIZE) {
+		pte = atomic_load(ptep);
+		do {
+			if (pte == 0 || (pte & write) != 0)
+				break;
+			new = pte | PTE_R;
+			if (pmap_soft_ad && (pte & PTE_D) == 0)
+				new |= PTE_WANTW;
+			else
+				new |= PTE_W;
+		} while (!atomic_cas(ptep, &pte, new));
+		if (pte != 0 && (pte & write) == 0)
+			tlb_batch_add(batch, va);
+	}
+}
+
+/*
+ * => owner's locks of the pages held; user pmap; every page mapped there may
+ *    be written; its modify attribute is set by the first write
+ */
+void
+pmap_raise(struct pmap *pm, vaddr_t sva, vaddr_t eva)
+{
+	struct tlb_batch batch;
+
+	KASSERT(pmap_is_user(pm) && sva <= eva);
+	tlb_batch_init(&batch, pm);
+	mtx_enter(&pm->pm_mtx);
+	pmap_foreach_span(pm, sva, eva, raise_span, &batch);
+	/* Nobody may go on with the old right and fault for every page. */
+	tlb_batch_flush(&batch);
+	mtx_leave(&pm->pm_mtx);
+}

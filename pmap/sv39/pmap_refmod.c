@@ -1,0 +1,43 @@
+/*
+ * First look at a page fault: does the entry permit the access already?
+ *
+ * Three reasons for such a fault: reference or modify is clear and the hart
+ * leaves setting it to us, or we withheld rights to notice (ad=soft); another
+ * hart made the entry valid or wider after this one cached less, which the
+ * specification allows it to keep until a fence.
+ */
+#include <pmap/sv39/pmap_i.h>
+
+static bool
+access_permitted(pt_entry_t pte, vm_prot_t access, bool user)
+{
+	return pte != 0 && (pte_prot(pte, user) & access) == access;
+}
+
+boolean_t
+pmap_fault(struct pmap *pm, vaddr_t va, vm_prot_t access)
+{
+	bool user = pmap_is_user(pm), write = (access & PROT_WRITE) != 0;
+	pt_entry_t *ptep, old, new;
+	boolean_t resolved = FALSE;
+	int level;
+
+	if (!sv39_canonical(va))
+		return FALSE;
+	mtx_enter(&pm->pm_mtx);
+	ptep = pmap_walk(pm, va, &level);
+	if (ptep != NULL) {
+		old = atomic_load(ptep);
+		while (access_permitted(old, access, user)) {
+			resolved = TRUE;
+			new = pte_mark(old, write, user);
+			if (new == old || atomic_cas(ptep, &old, new))
+				break;
+			resolved = FALSE;
+		}
+	}
+	mtx_leave(&pm->pm_mtx);
+	if (resolved)
+		pmap_hw_fence_va(va, user ? pm->pm_asid : HW_ALL_ASIDS);
+	return resolved;
+}

@@ -1,0 +1,163 @@
+/*
+ * Anons.  How many there may be is limited to what memory and swap can hold,
+ * so that running out shows here, where a process can still be told.
+ */
+#include <uvm/uvm.h>
+#include <uvm/uvm_loan.h>
+#include <sys/pool.h>
+
+static struct pool anon_pool; /* set up once by uvm_anon_init */
+
+/* Anons that may still be allocated. */
+static volatile int anon_free; /* [a] */
+/* uvm_anwait() sleeps under it, so that no wakeup is lost. */
+static struct mutex anon_mtx = MUTEX_INITIALIZER(LR_MISC, "anonwait");
+static volatile int anon_waiters; /* [a] changed under anon_mtx */
+
+/*
+ * A waiter looks up now and then whether it is being killed: signals that do
+ * not kill must not end the wait, so it cannot sleep interruptibly.
+ */
+#define ANWAIT_NS 100000000UL
+
+void
+uvm_anon_init(void)
+{
+	long nfree = uvm_free_count();
+
+	pool_init(&anon_pool, sizeof(struct vm_anon), 0, "anon");
+	uvm_anon_add(nfree - nfree / 16);
+}
+
+/*
+ * The waiter counts itself, then looks at anon_free; we do it the other way
+ * round, so that one of us sees the other.
+ */
+static inline void
+anon_limit_raise(int count)
+{
+	atomic_add_acq_rel(&anon_free, count);
+	if (__predict_false(atomic_load_acq(&anon_waiters) != 0)) {
+		mtx_enter(&anon_mtx);
+		mtx_leave(&anon_mtx);
+		wakeup((const void *)&anon_free);
+	}
+}
+
+void
+uvm_anon_add(int count)
+{
+	UVMCNT_ADD(nanon, count);
+	UVMCNT_ADD(nanonneeded, count);
+	UVMCNT_ADD(nfreeanon, count);
+	anon_limit_raise(count);
+}
+
+/* The anons themselves stay, as nanon says; only fewer are needed. */
+void
+uvm_anon_remove(int count)
+{
+	UVMCNT_ADD(nanonneeded, -count);
+}
+
+struct vm_anon *
+uvm_analloc(void)
+{
+	struct vm_anon *anon;
+
+	if (__predict_false(atomic_add(&anon_free, -1) <= 0))
+		goto fail;
+	anon = pool_get(&anon_pool, PR_NOWAIT);
+	if (__predict_false(anon == NULL))
+		goto fail;
+	UVMCNT_DEC(nfreeanon);
+	anon->an_lock = NULL;
+	anon->an_page = NULL;
+	anon->an_ref = 1;
+	anon->an_swslot = 0;
+	return anon;
+fail:
+	atomic_add(&anon_free, 1);
+	return NULL;
+}
+
+/* The structure alone. */
+static inline void
+anon_put(struct vm_anon *anon)
+{
+	pool_put(&anon_pool, anon);
+	UVMCNT_INC(nfreeanon);
+	anon_limit_raise(1);
+}
+
+void
+uvm_anon_dropswap(struct vm_anon *anon)
+{
+	/* No swap device can be configured yet, so there is no slot to free. */
+	KASSERT(anon->an_swslot == 0);
+}
+
+void
+uvm_anfree(struct vm_anon *anon)
+{
+	struct vm_page *pg = anon->an_page;
+
+	KASSERT(anon->an_ref == 0);
+	KDASSERT(anon->an_lock == NULL || anon_write_held(anon));
+	if (__predict_false(pg == NULL))
+		;
+	else if (__predict_false(pg->uanon != anon))
+		uvm_anon_unloan(anon);
+	else if (__predict_false((pg->pg_flags & PG_BUSY) != 0)) {
+		/* Whoever keeps it busy ends both: uvm_anon_release(). */
+		atomic_or(&pg->pg_flags, PG_RELEASED);
+		refcnt_take(&anon->an_lock->aml_refs);
+		return;
+	} else {
+		pmap_page_protect(pg, PROT_NONE);
+		uvm_pagefree(pg);
+	}
+	if (__predict_false(anon->an_swslot != 0))
+		uvm_anon_dropswap(anon);
+	anon_put(anon);
+}
+
+void
+uvm_anon_release(struct vm_anon *anon)
+{
+	struct amap_lock *lock = anon->an_lock;
+	struct vm_page *pg = anon->an_page;
+
+	KASSERT(anon->an_ref == 0 && pg->uanon == anon);
+	KASSERT((pg->pg_flags & (PG_BUSY | PG_RELEASED)) ==
+	    (PG_BUSY | PG_RELEASED));
+	KASSERT(anon_write_held(anon));
+	pmap_page_protect(pg, PROT_NONE);
+	(void)uvm_page_unbusy(pg);
+	if (anon->an_swslot != 0)
+		uvm_anon_dropswap(anon);
+	anon_put(anon);
+	rw_exit(&lock->aml_lock);
+	amap_lock_rele(lock);
+}
+
+void
+uvm_anon_discard(struct vm_anon *anon)
+{
+	KASSERT(anon->an_ref == 1 && anon->an_lock == NULL);
+	if (anon->an_page != NULL)
+		uvm_pagefree(anon->an_page);
+	anon_put(anon);
+}
+
+void
+uvm_anwait(void)
+{
+	mtx_enter(&anon_mtx);
+	atomic_add_acq_rel(&anon_waiters, 1);
+	if (atomic_load(&anon_free) <= 0)
+		(void)msleep((const void *)&anon_free, &anon_mtx, PVM, "anwait",
+		    ANWAIT_NS);
+	atomic_add(&anon_waiters, -1);
+	mtx_leave(&anon_mtx);
+}

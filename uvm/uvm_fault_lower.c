@@ -1,0 +1,274 @@
+/*
+ * The object layer of a fault: find or fetch the object's page, then map it
+ * (2A) or copy it into the amap (2B).
+ */
+#include <uvm/uvm_fault_i.h>
+#include <uvm/uvm_loan.h>
+
+static inline voff_t
+lower_offset(const struct uvm_faultctx *ctx)
+{
+	const struct vm_map_entry *entry = ctx->ufi.entry;
+
+	return entry->offset + (voff_t)(ctx->ufi.orig_rvaddr - entry->start);
+}
+
+/* => page busy, object locked on entry; both not on exit */
+static void
+lower_release(struct uvm_faultctx *ctx, struct vm_page *pg)
+{
+	(void)uvm_page_unbusy(pg);
+	rw_exit(&ctx->uobj->uo_lock);
+}
+
+static enum uvm_fault_rv
+lower_done(struct uvm_faultctx *ctx)
+{
+	if (ctx->amap != NULL)
+		amap_unlock(ctx->amap);
+	uvmfault_unlockmaps(&ctx->ufi, false);
+	return UVM_FAULT_OK;
+}
+
+/* -- Getting the page ------------------------------------------------------------------ */
+
+/* => page busy, object write-locked; not busy on exit */
+static void
+lower_neighbour(struct uvm_faultctx *ctx, struct vm_page *pg, vaddr_t va)
+{
+	vm_prot_t prot = ctx->prot;
+
+	if (ctx->cow || pg->loan_count != 0 || (pg->pg_flags & PG_RDONLY) != 0)
+		prot &= ~PROT_WRITE;
+	if (prot != PROT_NONE && uvm_fault_unmapped(ctx, pg, va) &&
+	    pmap_enter(vm_map_pmap(ctx->ufi.map), va, VM_PAGE_TO_PHYS(pg), prot,
+		PMAP_CANFAIL) == 0)
+		UVMCNT_INC(fltnomap);
+	if (pg->wire_count == 0) {
+		if (ctx->ufi.entry->advice == MADV_SEQUENTIAL &&
+		    va < ctx->ufi.orig_rvaddr)
+			uvm_pagedeactivate(pg);
+		else if ((pg->pg_flags & PQ_QUEUED) == 0)
+			uvm_pageactivate(pg);
+	}
+	(void)uvm_page_unbusy(pg);
+}
+
+/*
+ * What is resident of the window; neighbours are mapped on the spot.
+ * => object write-locked; the centre page, busy, or NULL
+ */
+static struct vm_page *
+lower_resident(struct uvm_faultctx *ctx)
+{
+	struct vm_page *pps[FAULT_MAXPAGES];
+	int i, centre = ctx->nback, n = ctx->nback + 1 + ctx->nforw;
+	int found = n, rv;
+
+	for (i = 0; i < n; i++) {
+		pps[i] = NULL;
+		/* A slot in use hides the object's page. */
+		if (i != centre && ctx->amap != NULL &&
+		    amap_store_lookup(
+			&ctx->amap->am_store, ctx->slot - centre + i) != NULL)
+			pps[i] = PGO_DONTCARE;
+	}
+	UVMCNT_INC(fltlget);
+	rv = ctx->uobj->pgops->pgo_get(ctx->uobj,
+	    lower_offset(ctx) - (voff_t)ptoa(centre), pps, &found, centre,
+	    ctx->access, ctx->ufi.entry->advice, PGO_LOCKED);
+	for (i = 0; i < n; i++) {
+		if (i != centre && pps[i] != NULL && pps[i] != PGO_DONTCARE)
+			lower_neighbour(ctx, pps[i],
+			    ctx->ufi.orig_rvaddr + ptoa(i) - ptoa(centre));
+	}
+	return rv == VM_PAGER_OK ? pps[centre] : NULL;
+}
+
+/*
+ * Lock again what lower_io() unlocked.
+ * => the page is ours, busy; TRUE: all is locked as before and the page still
+ *    wanted; FALSE: nothing is locked, the page let go
+ * => gives up the reference to the object
+ */
+static bool
+lower_relock(struct uvm_faultctx *ctx, struct vm_page *pg)
+{
+	struct uvm_object *uobj = ctx->uobj;
+	bool same = uvmfault_relock(&ctx->ufi), wanted = same;
+
+	if (same) {
+		/* The entry's reference serves from here. */
+		uobj->pgops->pgo_detach(uobj);
+		if (ctx->amap != NULL) {
+			fault_lock_amap(ctx);
+			wanted = amap_store_lookup(
+				     &ctx->amap->am_store, ctx->slot) == NULL;
+		}
+	}
+	rw_enter_write(&uobj->uo_lock);
+	if ((pg->pg_flags & PG_RELEASED) != 0) {
+		UVMCNT_INC(fltpgrele);
+		wanted = false;
+	}
+	if (wanted)
+		return true;
+	lower_release(ctx, pg);
+	if (same)
+		(void)uvm_fault_retry(ctx, FAULT_WAIT_NONE);
+	else
+		uobj->pgops->pgo_detach(uobj);
+	return false;
+}
+
+/*
+ * Let the pager bring the page.
+ * => object, amap and map locked on entry; with OK on exit too, and *pgp is
+ *    the page, busy; else nothing is locked
+ */
+static enum uvm_fault_rv
+lower_io(struct uvm_faultctx *ctx, struct vm_page **pgp)
+{
+	struct uvm_object *uobj = ctx->uobj;
+	int advice = ctx->ufi.entry->advice, npages = 1, rv;
+	voff_t off = lower_offset(ctx);
+
+	/* The object must outlive the entry if that goes away meanwhile. */
+	rw_exit(&uobj->uo_lock);
+	uobj->pgops->pgo_reference(uobj);
+	(void)uvm_fault_retry(ctx, FAULT_WAIT_NONE);
+
+	*pgp = NULL;
+	rw_enter_write(&uobj->uo_lock);
+	UVMCNT_INC(fltget);
+	rv = uobj->pgops->pgo_get(
+	    uobj, off, pgp, &npages, 0, ctx->access, advice, PGO_SYNCIO);
+	if (rv != VM_PAGER_OK) {
+		uobj->pgops->pgo_detach(uobj);
+		ctx->error = EIO;
+		if (rv != VM_PAGER_AGAIN)
+			return UVM_FAULT_ERROR;
+		UVMCNT_INC(fltnoram);
+		ctx->wait = FAULT_WAIT_MEM;
+		return UVM_FAULT_REFAULT;
+	}
+	return lower_relock(ctx, *pgp) ? UVM_FAULT_OK : UVM_FAULT_REFAULT;
+}
+
+/* -- Cases ---------------------------------------------------------------------------- */
+
+/*
+ * 2A: map the object's own page.
+ * => page busy, object, amap and map locked on entry; nothing on exit
+ */
+static enum uvm_fault_rv
+lower_map(struct uvm_faultctx *ctx, struct vm_page *pg)
+{
+	vm_prot_t prot = ctx->prot;
+	bool entered;
+
+	if (__predict_false(pg->loan_count != 0 && fault_is_write(ctx))) {
+		struct vm_page *own =
+		    uvm_obj_loanbreak(pg, ctx->wired && !ctx->wire);
+
+		if (own == NULL) {
+			UVMCNT_INC(fltnoram);
+			lower_release(ctx, pg);
+			return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
+		}
+		pg = own;
+	}
+	if (fault_is_write(ctx))
+		atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+	else if (pg->loan_count != 0 || (pg->pg_flags & PG_RDONLY) != 0)
+		prot &= ~PROT_WRITE;
+	if (ctx->cow)
+		prot &= ~PROT_WRITE;
+	entered = uvm_fault_enter(ctx, pg, prot);
+	lower_release(ctx, pg);
+	if (!entered)
+		return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
+	UVMCNT_INC(flt_obj);
+	return lower_done(ctx);
+}
+
+/*
+ * 2B: a page of our own with the object's contents.
+ * => as lower_map(); amap write-locked
+ */
+static enum uvm_fault_rv
+lower_promote(struct uvm_faultctx *ctx, struct vm_page *pg)
+{
+	enum uvm_fault_wait wait;
+	struct vm_anon *anon;
+	bool entered;
+
+	KASSERT(ctx->amap != NULL && ctx->lockmode == RW_WRITE);
+	if (!uvm_fault_spare(ctx, NULL, pg, &wait)) {
+		lower_release(ctx, pg);
+		return uvm_fault_retry(ctx, wait);
+	}
+	anon = uvm_fault_promote(ctx, false);
+	if (anon == NULL) {
+		UVMCNT_INC(fltnoram);
+		lower_release(ctx, pg);
+		return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
+	}
+	UVMCNT_INC(flt_prcopy);
+	/* Others that use the amap must not go on seeing the object's page. */
+	if ((ctx->amap->am_flags & AMAP_SHARED) != 0)
+		pmap_page_protect(pg, PROT_NONE);
+	entered = uvm_fault_enter(ctx, anon->an_page, ctx->prot);
+	lower_release(ctx, pg);
+	if (!entered)
+		return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
+	return lower_done(ctx);
+}
+
+/* The pager does everything itself. => map and amap locked; nothing on exit */
+static enum uvm_fault_rv
+lower_device(struct uvm_faultctx *ctx)
+{
+	struct vm_page *pg = NULL;
+
+	if (ctx->amap != NULL)
+		amap_unlock(ctx->amap);
+	switch (ctx->uobj->pgops->pgo_fault(&ctx->ufi, ctx->ufi.orig_rvaddr,
+	    &pg, 1, 0, ctx->type, ctx->access, 0)) {
+	case VM_PAGER_OK:
+		UVMCNT_INC(flt_obj);
+		return UVM_FAULT_OK;
+	case VM_PAGER_REFAULT:
+		ctx->wait = FAULT_WAIT_NONE;
+		return UVM_FAULT_REFAULT;
+	case VM_PAGER_AGAIN:
+		UVMCNT_INC(fltnoram);
+		ctx->wait = FAULT_WAIT_MEM;
+		return UVM_FAULT_REFAULT;
+	default:
+		ctx->error = EIO;
+		return UVM_FAULT_ERROR;
+	}
+}
+
+enum uvm_fault_rv
+uvm_fault_lower(struct uvm_faultctx *ctx)
+{
+	struct vm_page *pg;
+	enum uvm_fault_rv rv;
+
+	if (__predict_false(ctx->uobj == NULL))
+		return uvm_fault_fail(ctx, EFAULT);
+	if (ctx->uobj->pgops->pgo_fault != NULL)
+		return lower_device(ctx);
+	rw_enter_write(&ctx->uobj->uo_lock);
+	pg = lower_resident(ctx);
+	if (pg == NULL) {
+		rv = lower_io(ctx, &pg);
+		if (rv != UVM_FAULT_OK)
+			return rv;
+	}
+	if (ctx->cow && fault_is_write(ctx))
+		return lower_promote(ctx, pg);
+	return lower_map(ctx, pg);
+}

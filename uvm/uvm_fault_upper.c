@@ -1,0 +1,244 @@
+/*
+ * The anonymous layer of a fault: map an anon's page (1A), copy it (1B), or
+ * put a zeroed page where nothing is.
+ */
+#include <uvm/uvm_fault_i.h>
+#include <uvm/uvm_loan.h>
+
+/* The lock must be held for writing, and others read. => the stage restarts */
+static enum uvm_fault_rv
+upper_needwrite(struct uvm_faultctx *ctx)
+{
+	amap_unlock(ctx->amap);
+	return UVM_FAULT_NEEDWRITE;
+}
+
+/* => TRUE: the amap is write-locked now and nothing changed */
+static bool
+upper_upgrade(struct uvm_faultctx *ctx)
+{
+	if (ctx->lockmode == RW_READ) {
+		if (!rw_upgrade_try(&ctx->amap->am_lock->aml_lock))
+			return false;
+		ctx->lockmode = RW_WRITE;
+	}
+	return true;
+}
+
+static enum uvm_fault_rv
+upper_done(struct uvm_faultctx *ctx)
+{
+	amap_unlock(ctx->amap);
+	uvmfault_unlockmaps(&ctx->ufi, false);
+	return UVM_FAULT_OK;
+}
+
+/* -- Neighbours --------------------------------------------------------------------- */
+
+/*
+ * Map a resident neighbour, as writable as it may be without a copy; whether
+ * it gets written is for the pmap to notice.
+ */
+static void
+upper_map_neighbour(struct uvm_faultctx *ctx, struct vm_anon *anon, vaddr_t va)
+{
+	struct vm_page *pg = anon->an_page;
+	vm_prot_t prot = ctx->prot;
+
+	if (pg == NULL || (pg->pg_flags & PG_BUSY) != 0 ||
+	    !uvm_fault_unmapped(ctx, pg, va))
+		return;
+	if (anon->an_ref > 1 || pg->loan_count != 0)
+		prot &= ~PROT_WRITE;
+	if (prot != PROT_NONE &&
+	    pmap_enter(vm_map_pmap(ctx->ufi.map), va, VM_PAGE_TO_PHYS(pg), prot,
+		PMAP_CANFAIL) == 0)
+		UVMCNT_INC(fltnamap);
+}
+
+/*
+ * What a sequential reader has left behind goes first when memory is short.
+ * => amap write-locked
+ */
+static void
+upper_deactivate(struct vm_anon *anon)
+{
+	struct vm_page *pg = anon->an_page;
+
+	if (pg != NULL && pg->wire_count == 0 && pg->loan_count == 0 &&
+	    (pg->pg_flags & (PG_BUSY | PQ_ACTIVE)) == PQ_ACTIVE)
+		uvm_pagedeactivate(pg);
+}
+
+/* => amap locked; write-locked for MADV_SEQUENTIAL */
+static void
+upper_neighbours(struct uvm_faultctx *ctx)
+{
+	bool seq = ctx->ufi.entry->advice == MADV_SEQUENTIAL;
+	u_int s, n, i, end = ctx->slot + ctx->nforw + 1;
+	vaddr_t va = ctx->ufi.orig_rvaddr - ptoa(ctx->nback);
+	struct vm_anon **run;
+
+	ctx->neighbours = false;
+	for (s = ctx->slot - ctx->nback; s < end; s += n, va += ptoa(n)) {
+		run = amap_store_run(&ctx->amap->am_store, s, &n);
+		if (n > end - s)
+			n = end - s;
+		if (run == NULL)
+			continue;
+		for (i = 0; i < n; i++) {
+			if (run[i] == NULL || s + i == ctx->slot)
+				continue;
+			upper_map_neighbour(ctx, run[i], va + ptoa(i));
+			if (seq && s + i < ctx->slot)
+				upper_deactivate(run[i]);
+		}
+	}
+}
+
+/* -- Cases ---------------------------------------------------------------------------- */
+
+/* Nothing there, and no object below: a page of zeros. */
+static enum uvm_fault_rv
+upper_zerofill(struct uvm_faultctx *ctx)
+{
+	enum uvm_fault_wait wait;
+	struct vm_anon *anon;
+
+	if (ctx->lockmode == RW_READ || ctx->spare == NULL ||
+	    ctx->spare_src != NULL) {
+		amap_unlock(ctx->amap);
+		if (uvm_fault_spare(ctx, NULL, NULL, &wait))
+			return UVM_FAULT_NEEDWRITE;
+		uvmfault_unlockmaps(&ctx->ufi, false);
+		ctx->wait = wait;
+		return UVM_FAULT_REFAULT;
+	}
+	anon = uvm_fault_promote(ctx, false);
+	if (anon == NULL) {
+		UVMCNT_INC(fltnoram);
+		return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
+	}
+	UVMCNT_INC(flt_przero);
+	if (!uvm_fault_enter(ctx, anon->an_page, ctx->prot))
+		return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
+	return upper_done(ctx);
+}
+
+/*
+ * 1B: a write to a page that others see too.
+ *
+ * The copy is made with the amap read-locked.  It is still good when the lock
+ * must be let go to get it for writing: the page cannot be written while
+ * an_ref > 1, and to fall to 1 and rise again it would take a fork of this
+ * map, which we hold locked; or another map that writes through this very
+ * amap, in which case the copy is made under the write lock at once.
+ */
+static enum uvm_fault_rv
+upper_cow(struct uvm_faultctx *ctx, struct vm_anon *anon)
+{
+	enum uvm_fault_wait wait;
+
+	if (ctx->lockmode == RW_READ &&
+	    (ctx->amap->am_flags & AMAP_SHARED) != 0)
+		return upper_needwrite(ctx);
+	if ((ctx->spare == NULL || ctx->spare_of != anon ||
+		ctx->spare_src != anon->an_page ||
+		(ctx->amap->am_flags & AMAP_SHARED) != 0) &&
+	    !uvm_fault_spare(ctx, anon, anon->an_page, &wait))
+		return uvm_fault_retry(ctx, wait);
+	if (!upper_upgrade(ctx))
+		return upper_needwrite(ctx);
+	anon = uvm_fault_promote(ctx, true);
+	KASSERT(anon != NULL);
+	UVMCNT_INC(flt_acow);
+	if (!uvm_fault_enter(ctx, anon->an_page, ctx->prot))
+		return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
+	return upper_done(ctx);
+}
+
+/*
+ * The page will differ from what its swap slot holds, or stay for good.
+ * => amap write-locked
+ */
+static inline void
+upper_dirty(struct vm_anon *anon)
+{
+	if (anon->an_swslot != 0)
+		uvm_anon_dropswap(anon);
+	atomic_and(&anon->an_page->pg_flags, ~(uint32_t)PG_CLEAN);
+}
+
+/* 1A: a read, or a write to a page that is ours alone. */
+static enum uvm_fault_rv
+upper_map(struct uvm_faultctx *ctx, struct vm_anon *anon)
+{
+	struct vm_page *pg = anon->an_page;
+	bool dirty = (fault_is_write(ctx) || ctx->wire) &&
+	    (pg->pg_flags & PG_CLEAN) != 0;
+	vm_prot_t prot = ctx->prot;
+
+	if ((dirty || uvm_fault_enter_writes(ctx, pg)) && !upper_upgrade(ctx))
+		return upper_needwrite(ctx);
+	if (dirty)
+		upper_dirty(anon);
+	if (anon->an_ref > 1 || pg->loan_count != 0)
+		prot &= ~PROT_WRITE;
+	if (!uvm_fault_enter(ctx, pg, prot))
+		return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
+	UVMCNT_INC(flt_anon);
+	return upper_done(ctx);
+}
+
+/* There is an anon: cases 1A and 1B. */
+static enum uvm_fault_rv
+upper_anon(struct uvm_faultctx *ctx, struct vm_anon *anon)
+{
+	struct vm_page *pg = anon->an_page;
+
+	if (!ctx->anget) {
+		ctx->anget = true;
+		UVMCNT_INC(fltanget);
+	} else if (ctx->resumed) {
+		UVMCNT_INC(fltanretry);
+	}
+	ctx->resumed = false;
+	KASSERTMSG(pg != NULL, "uvm_fault: anon %p has no page", anon);
+	if (__predict_false((pg->pg_flags & PG_BUSY) != 0)) {
+		if (ctx->lockmode == RW_READ)
+			return upper_needwrite(ctx);
+		uvmfault_unlockmaps(&ctx->ufi, false);
+		ctx->wait = FAULT_WAIT_PAGE;
+		ctx->wait_page = pg;
+		return UVM_FAULT_REFAULT;
+	}
+	if (!fault_is_write(ctx))
+		return upper_map(ctx, anon);
+	if (anon->an_ref > 1)
+		return upper_cow(ctx, anon);
+	if (__predict_false(pg->loan_count != 0)) {
+		if (!upper_upgrade(ctx))
+			return upper_needwrite(ctx);
+		if (!uvm_anon_loanbreak(anon, ctx->wired && !ctx->wire)) {
+			UVMCNT_INC(fltnoram);
+			return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
+		}
+	}
+	return upper_map(ctx, anon);
+}
+
+enum uvm_fault_rv
+uvm_fault_upper(struct uvm_faultctx *ctx)
+{
+	struct vm_anon *anon;
+
+	fault_lock_amap(ctx);
+	if (ctx->neighbours)
+		upper_neighbours(ctx);
+	anon = amap_store_lookup(&ctx->amap->am_store, ctx->slot);
+	if (anon != NULL)
+		return upper_anon(ctx, anon);
+	if (ctx->uobj != NULL)
+		return uvm_fault_lower(ctx);
+	return upper_zerofill(ctx);
+}

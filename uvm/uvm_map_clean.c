@@ -1,0 +1,168 @@
+/*
+ * Contents of a range: flush, deactivate, discard, make resident.
+ */
+#include <uvm/uvm.h>
+
+/* -- Discarding ---------------------------------------------------------------- */
+
+/* Private memory whose amap a relative still uses: leave it to him. */
+static void
+discard_needscopy(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
+    vaddr_t end)
+{
+	struct vm_amap *amap;
+
+	uvm_map_clip_start(map, e, start);
+	uvm_map_clip_end(map, e, end);
+	pmap_remove(map->pmap, start, end);
+	amap = e->aref.ar_amap;
+	e->aref.ar_amap = NULL;
+	amap_unref(amap, e->aref.ar_pageoff, (u_int)atop(end - start), 0);
+	e->aref.ar_pageoff = 0;
+}
+
+/*
+ * => map write-locked on entry and exit; [start, end) lies in e; the gate was
+ *    asked; private memory is freed, shared memory only unmapped; the entry may
+ *    be clipped to the range
+ */
+void
+uvm_map_discard(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
+    vaddr_t end)
+{
+	struct vm_amap *amap = e->aref.ar_amap;
+
+	KASSERT(start >= e->start && end <= e->end);
+	if (amap == NULL) {
+		if (UVM_ET_ISOBJ(e))
+			pmap_remove(map->pmap, start, end);
+	} else if (!UVM_ET_ISCOPYONWRITE(e) ||
+	    (amap->am_flags & AMAP_SHARED)) {
+		pmap_remove(map->pmap, start, end);
+	} else if (UVM_ET_ISNEEDSCOPY(e)) {
+		discard_needscopy(map, e, start, end);
+	} else {
+		pmap_remove(map->pmap, start, end);
+		amap_lock_write(amap);
+		amap_discard(&e->aref, start - e->start,
+		    (u_int)atop(end - start));
+		amap_unlock(amap);
+	}
+}
+
+/* -- Flushing ------------------------------------------------------------------- */
+
+/* The anonymous pages of [start, end) become candidates for reclaim. */
+static void
+deactivate_anons(struct vm_map_entry *e, vaddr_t start, vaddr_t end)
+{
+	struct vm_amap *amap = e->aref.ar_amap;
+	u_int slot = e->aref.ar_pageoff + (u_int)atop(start - e->start);
+	u_int stop = slot + (u_int)atop(end - start);
+	struct vm_anon *anon;
+	struct vm_page *pg;
+
+	amap_lock_write(amap);
+	for (; (anon = amap_next(amap, &slot, stop)) != NULL; slot++) {
+		pg = anon->an_page;
+		if (pg == NULL || pg->wire_count != 0 || pg->loan_count != 0 ||
+		    (pg->pg_flags & PG_BUSY))
+			continue;
+		uvm_pagedeactivate(pg);
+	}
+	amap_unlock(amap);
+}
+
+static void
+flush_object(struct vm_map_entry *e, vaddr_t start, vaddr_t end, int flags)
+{
+	struct uvm_object *uobj = e->object.uvm_obj;
+	voff_t from = e->offset + (voff_t)(start - e->start);
+
+	if (uobj->pgops->pgo_flush == NULL)
+		return;
+	/* Private memory: the object's pages are others' too. */
+	if (UVM_ET_ISCOPYONWRITE(e))
+		flags &= ~PGO_FREE;
+	if ((flags & (PGO_CLEANIT | PGO_FREE | PGO_DEACTIVATE)) == 0)
+		return;
+	rw_enter_write(&uobj->uo_lock);
+	(void)uobj->pgops->pgo_flush(uobj, from,
+	    from + (voff_t)(end - start), flags);
+	rw_exit(&uobj->uo_lock);
+}
+
+static int
+clean_check(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
+{
+	struct vm_map_entry *e;
+	int error = 0;
+
+	if (!uvm_map_covered(map, start, end))
+		return EFAULT;
+	for (e = uvm_map_first(map, start);
+	    e != &map->vm_head && e->start < end && error == 0;
+	    e = e->me_next) {
+		if (UVM_ET_ISSUBMAP(e) ||
+		    ((flags & PGO_FREE) && VM_MAPENT_ISWIRED(e)))
+			return EINVAL;
+		if (flags & PGO_FREE)
+			error = uvm_map_gate(map, e, UVM_CHANGE_DISCARD, 0);
+	}
+	return error;
+}
+
+/*
+ * Flush (PGO_CLEANIT, PGO_SYNCIO), deactivate (PGO_DEACTIVATE) or free
+ * (PGO_FREE) the pages of a range.
+ * => map unlocked; 0; EFAULT: a hole; EINVAL: a submap, or FREE of wired
+ *    memory; EPERM: FREE of immutable memory; nothing was done then
+ */
+int
+uvm_map_clean(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
+{
+	struct vm_map_entry *e;
+	vaddr_t to;
+	int error;
+
+	vm_map_lock(map);
+	error = clean_check(map, start, end, flags);
+	for (e = uvm_map_first(map, start);
+	    error == 0 && e != &map->vm_head && e->start < end;
+	    e = e->me_next) {
+		start = MAX(start, e->start);
+		to = MIN(end, e->end);
+		if (flags & PGO_FREE)
+			uvm_map_discard(map, e, start, to);
+		else if ((flags & PGO_DEACTIVATE) && e->aref.ar_amap != NULL)
+			deactivate_anons(e, start, to);
+		if (UVM_ET_ISOBJ(e))
+			flush_object(e, start, to, flags);
+	}
+	vm_map_unlock(map);
+	return error;
+}
+
+/* -- Making resident --------------------------------------------------------------- */
+
+/*
+ * => map unlocked; page by page as by an access; 0 or the errno of the first
+ *    fault that fails; what is resident by then stays
+ */
+int
+uvm_map_populate(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access)
+{
+	vm_prot_t prot;
+	vaddr_t va;
+	int error;
+
+	for (va = start; va < end; va += PAGE_SIZE) {
+		if (pmap_probe(map->pmap, va, &prot) &&
+		    (prot & access) == access)
+			continue;
+		error = uvm_fault(map, va, VM_FAULT_INVALID, access);
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}

@@ -1,0 +1,342 @@
+/*
+ * Pages and their owners: allocation, freeing, busy pages.
+ */
+#include <uvm/uvm_pgcache.h>
+
+struct uvm uvm;
+struct uvmexp uvmexp;
+
+/* Pages kept back, see uvm_pagealloc(). */
+#define RESERVE_PAGEDAEMON 4
+#define RESERVE_KERNEL	   6
+
+/* -- Boot -------------------------------------------------------------------- */
+
+/*
+ * Derive the page size's mask and shift.
+ * => boot, before the first uvm_page_physload(); idempotent
+ */
+void
+uvm_setpagesize(void)
+{
+	if (uvmexp.pagesize == 0)
+		uvmexp.pagesize = PAGE_SIZE;
+	uvmexp.pagemask = uvmexp.pagesize - 1;
+	if (uvmexp.pagesize < 0 || (uvmexp.pagesize & uvmexp.pagemask) != 0)
+		panic("uvm_setpagesize: %d is not a power of two",
+		    uvmexp.pagesize);
+	for (uvmexp.pageshift = 0;
+	     (1 << uvmexp.pageshift) != uvmexp.pagesize;)
+		uvmexp.pageshift++;
+}
+
+/* What a page keeps for ever; the array is zero otherwise. */
+static void
+segment_init(struct vm_physseg *seg)
+{
+	struct vm_page tmpl = { .pg_freelist = (uint8_t)seg->free_list,
+		.pg_seg = (uint16_t)(seg - vm_physmem) };
+	uint32_t ppn = (uint32_t)atop(seg->start);
+
+	for (struct vm_page *pg = seg->pgs; pg < seg->lastpg; pg++) {
+		pg->pg_ppn = ppn++;
+		pg->pg_freelist = tmpl.pg_freelist;
+		pg->pg_seg = tmpl.pg_seg;
+	}
+}
+
+/* => boot or fpageqlock held; pages [start, end) of seg become free */
+static void
+segment_free(struct vm_physseg *seg, paddr_t start, paddr_t end)
+{
+	size_t n = atop(end - start);
+
+	if (start >= end)
+		return;
+	uvm_buddy_free_range(&uvm_fp.fp_list[seg->free_list], seg,
+	    seg->pgs + atop(start - seg->start), n);
+	uvm_fp.fp_free += (long)n;
+	uvmexp.npages += (int)n;
+}
+
+void
+uvm_page_init(vaddr_t *kvm_start, vaddr_t *kvm_end)
+{
+	struct vm_physseg *seg, *last = vm_physmem + vm_nphysseg;
+	size_t n;
+
+	uvmexp.reserve_pagedaemon = RESERVE_PAGEDAEMON;
+	uvmexp.reserve_kernel = RESERVE_KERNEL;
+	uvm_pgcache_init();
+	uvm_pageq_init();
+
+	pmap_virtual_space(kvm_start, kvm_end);
+	for (seg = vm_physmem; seg < last; seg++) {
+		n = atop(seg->end - seg->start);
+		seg->pgs = (struct vm_page *)pmap_steal_memory(
+		    n * sizeof(struct vm_page), kvm_start, kvm_end);
+		seg->lastpg = seg->pgs + n;
+		segment_init(seg);
+	}
+	/* stealing is over: what is left of each segment is free */
+	for (seg = vm_physmem; seg < last; seg++)
+		segment_free(seg, seg->avail_start, seg->avail_end);
+	uvm_physseg_settle();
+	uvm.page_init_done = true;
+}
+
+void
+uvm_page_addrange(paddr_t start, paddr_t end)
+{
+	struct vm_physseg *seg;
+	struct vm_page *pg;
+
+	KASSERT(uvm.page_init_done);
+	start = round_page(start);
+	end = trunc_page(end);
+	for (seg = vm_physmem; seg < vm_physmem + vm_nphysseg; seg++) {
+		paddr_t s = MAX(start, seg->start), e = MIN(end, seg->end);
+
+		if (s >= e)
+			continue;
+		KASSERT(e <= seg->avail_start || s >= seg->avail_end);
+		for (pg = PHYS_TO_VM_PAGE(s); s < e; s += PAGE_SIZE, pg++)
+			if (pg->pg_flags & (PQ_FREE | PQ_MAGAZINE))
+				panic("uvm_page_addrange: page %#lx is free",
+				    s);
+		s = MAX(start, seg->start);
+		mtx_enter(&uvm.fpageqlock);
+		segment_free(seg, s, e);
+		uvm_pd_freed(uvm_fp.fp_free);
+		mtx_leave(&uvm.fpageqlock);
+	}
+}
+
+/* -- Owners ------------------------------------------------------------------- */
+
+/* Pages of an aobj, the kernel object among them, count as anonymous. */
+static inline void
+count_object_page(struct vm_page *pg, const struct uvm_object *obj)
+{
+	if (UVM_OBJ_IS_AOBJ(obj)) {
+		atomic_or(&pg->pg_flags, PQ_AOBJ);
+		UVMCNT_INC(anonpages);
+	}
+}
+
+/*
+ * Insert a page into an object.
+ * => object write-locked; 0 or ENOMEM
+ */
+static int
+page_insert(struct vm_page *pg, struct uvm_object *obj, voff_t off)
+{
+	int error;
+
+	error = uvm_pagetree_insert(
+	    &obj->uo_tree, (uint64_t)off >> PAGE_SHIFT, pg);
+	if (error)
+		return error;
+	pg->uobject = obj;
+	pg->offset = off;
+	atomic_or(&pg->pg_flags, PG_TABLED);
+	obj->uo_npages++;
+	count_object_page(pg, obj);
+	return 0;
+}
+
+/* => owner write-locked; pg belongs to nobody afterwards */
+static void
+page_disown(struct vm_page *pg)
+{
+	struct uvm_object *obj = pg->uobject;
+	void *item __unused;
+
+	if (pg->pg_flags & (PQ_ANON | PQ_AOBJ))
+		UVMCNT_DEC(anonpages);
+	if (pg->pg_flags & PG_TABLED) {
+		item = uvm_pagetree_remove(
+		    &obj->uo_tree, (uint64_t)pg->offset >> PAGE_SHIFT);
+		KASSERT(item == pg);
+		obj->uo_npages--;
+	} else if (pg->uanon != NULL && pg->uanon->an_page == pg)
+		pg->uanon->an_page = NULL;
+	pg->uobject = NULL;
+	pg->uanon = NULL;
+	atomic_and(&pg->pg_flags,
+	    ~(uint32_t)(PG_TABLED | PG_TEXT | PQ_ANON | PQ_AOBJ));
+}
+
+/* -- Allocation ----------------------------------------------------------------- */
+
+/* Pages that must stay free after an allocation on whose behalf? */
+static inline long
+reserve_for(const struct uvm_object *obj, int flags)
+{
+	const struct proc *p = curproc;
+
+	if (__predict_false(p == uvm.pagedaemon && p != NULL))
+		return 0;
+	if ((flags & UVM_PGA_USERESERVE) || (p->p_flag & P_OOMKILL) ||
+	    (obj != NULL && UVM_OBJ_IS_KERN(obj)))
+		return uvmexp.reserve_pagedaemon;
+	return uvmexp.reserve_kernel;
+}
+
+/*
+ * Allocate a page for (uobj, off), for an anon, or for nobody.
+ * => owner write-locked; any context for an unowned page; never sleeps
+ * => busy, in no queue; PG_CLEAN and PG_FAKE, or zero-filled with
+ *    UVM_PGA_ZERO; NULL if no more than the caller's reserve is free
+ */
+struct vm_page *
+uvm_pagealloc(struct uvm_object *uobj, voff_t off, struct vm_anon *anon,
+    int flags)
+{
+	bool zero = (flags & UVM_PGA_ZERO) != 0, hit;
+	struct vm_page *pg;
+
+	if (__predict_false(uobj != NULL && anon != NULL))
+		panic("uvm_pagealloc: two owners");
+	if (__predict_false((off & (voff_t)PAGE_MASK) != 0))
+		panic("uvm_pagealloc: offset %#lx", (u_long)off);
+
+	pg = uvm_pgcache_get(zero, reserve_for(uobj, flags));
+	if (__predict_false(pg == NULL))
+		return NULL;
+	hit = (pg->pg_flags & PG_ZERO) != 0;
+	if (anon != NULL) {
+		pg->pg_flags = PG_BUSY | PG_CLEAN | PG_FAKE | PQ_ANON;
+		pg->uanon = anon;
+		anon->an_page = pg;
+		UVMCNT_INC(anonpages);
+	} else {
+		pg->pg_flags = PG_BUSY | PG_CLEAN | PG_FAKE;
+		if (uobj != NULL && page_insert(pg, uobj, off) != 0) {
+			uvm_pgcache_put(pg);
+			return NULL;
+		}
+	}
+	if (zero) {
+		pg->pg_flags &= ~(uint32_t)(PG_CLEAN | PG_FAKE);
+		if (hit)
+			UVMCNT_INC(pga_zerohit);
+		else {
+			UVMCNT_INC(pga_zeromiss);
+			pmap_zero_page(pg);
+		}
+	}
+	return pg;
+}
+
+/*
+ * Move a page to (newobj, newoff), or away from any owner (newobj NULL).
+ * => old and new object write-locked; contents, queue and flags stay
+ * => panics if the place is taken, or if there is no memory for the index
+ */
+void
+uvm_pagerealloc(struct vm_page *pg, struct uvm_object *newobj, voff_t newoff)
+{
+	if (newobj != NULL && uvm_pagelookup(newobj, newoff) != NULL)
+		panic("uvm_pagerealloc: offset %#lx is taken", (u_long)newoff);
+	uvm_pagesettle(pg);
+	/* the page daemon finds a queued page's owner under this lock */
+	mtx_enter(&uvm.pageqlock);
+	page_disown(pg);
+	if (newobj != NULL && page_insert(pg, newobj, newoff) != 0)
+		panic("uvm_pagerealloc: no memory");
+	mtx_leave(&uvm.pageqlock);
+}
+
+/*
+ * Free a page.
+ * => owner write-locked, no mappings left, pageqlock not held; any context
+ *    for an unowned page
+ * => a loaned page is only disowned: the end of the last loan frees it
+ */
+void
+uvm_pagefree(struct vm_page *pg)
+{
+	uint32_t flags = pg->pg_flags;
+
+	if (__predict_false(flags & (PQ_FREE | PQ_MAGAZINE)))
+		panic("uvm_pagefree: page %p (%#lx) is free already", pg,
+		    VM_PAGE_TO_PHYS(pg));
+	if (__predict_false(pg->loan_count != 0)) {
+		uvm_pagedequeue(pg);
+		page_disown(pg);
+		if (flags & PG_WANTED)
+			wakeup(pg);
+		atomic_and(&pg->pg_flags,
+		    ~(uint32_t)(PG_BUSY | PG_WANTED | PG_RELEASED));
+		return;
+	}
+	/* off the queue first: until then the daemon may look at the owner */
+	if ((flags & (PQ_QUEUED | PQ_PENDING)) || pg->wire_count != 0)
+		uvm_pageq_release(pg);
+	if (flags & PQ_ANON) {
+		UVMCNT_DEC(anonpages);
+		if (pg->uanon->an_page == pg)
+			pg->uanon->an_page = NULL;
+		pg->uanon = NULL;
+	} else if (flags & PG_TABLED)
+		page_disown(pg);
+	KASSERT(pg->uobject == NULL && pg->uanon == NULL);
+	if (__predict_false(flags & PG_WANTED))
+		wakeup(pg);
+	KASSERT(!vm_page_md_ismapped(&pg->mdpage));
+	vm_page_md_reset(&pg->mdpage);
+	uvm_pgcache_put(pg);
+}
+
+/* -- Busy pages -------------------------------------------------------------------- */
+
+bool
+uvm_page_unbusy(struct vm_page *pg)
+{
+	struct uvm_object *obj = pg->uobject;
+	uint32_t flags;
+
+	flags = atomic_and(&pg->pg_flags, ~(uint32_t)(PG_BUSY | PG_WANTED));
+	KASSERT(flags & PG_BUSY);
+	if (__predict_false(flags & PG_WANTED))
+		wakeup(pg);
+	if (__predict_true((flags & PG_RELEASED) == 0))
+		return false;
+	pmap_page_protect(pg, PROT_NONE);
+	uvm_pagefree(pg);
+	/* whoever detached the object waits for its last page */
+	if (obj != NULL && obj->uo_npages == 0 && obj->uo_refs == 0)
+		wakeup(obj);
+	return true;
+}
+
+void
+uvm_page_wait(struct vm_page *pg, struct rwlock *owner, const char *wmesg)
+{
+	KASSERT(pg->pg_flags & PG_BUSY);
+	atomic_or(&pg->pg_flags, PG_WANTED);
+	rwsleep(pg, owner, PVM | PNORELOCK, wmesg, INFSLP);
+}
+
+struct vm_page *
+uvm_pagelookup(struct uvm_object *obj, voff_t off)
+{
+	return uvm_pagetree_lookup(&obj->uo_tree, (uint64_t)off >> PAGE_SHIFT);
+}
+
+/* => pg busy or otherwise the caller's; contents become zero and dirty */
+void
+uvm_pagezero(struct vm_page *pg)
+{
+	atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+	pmap_zero_page(pg);
+}
+
+/* => as uvm_pagezero; src is stable */
+void
+uvm_pagecopy(struct vm_page *src, struct vm_page *dst)
+{
+	atomic_and(&dst->pg_flags, ~(uint32_t)PG_CLEAN);
+	pmap_copy_page(src, dst);
+}

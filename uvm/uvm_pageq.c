@@ -1,0 +1,248 @@
+/*
+ * The paging queues.
+ *
+ * Owned, unwired pages that may be paged out lie on the active or the inactive
+ * queue.  A fault activates one page, so activations are batched per hart: a
+ * page in a batch has PQ_PENDING, counts as active, and reaches the queue when
+ * the batch is full or someone wants to see the queues.  Who takes such a page
+ * away holds its owner's lock and finds it in the batch of the hart pg_order
+ * names; pageq.tqe_prev then points to its slot.
+ */
+#include <uvm/uvm_pgcache.h>
+
+/* Gauges: uvm.pageqlock. */
+static int nactive, ninactive, nwired;
+
+void
+uvm_pageq_init(void)
+{
+	mtx_init(&uvm.pageqlock, LR_PAGEQ, "pageqlock");
+	TAILQ_INIT(&uvm.page_active);
+	TAILQ_INIT(&uvm.page_inactive);
+}
+
+/* -- pageqlock held ------------------------------------------------------------- */
+
+static inline void
+queue_insert_active(struct vm_page *pg)
+{
+	TAILQ_INSERT_TAIL(&uvm.page_active, pg, pageq);
+	nactive++;
+}
+
+static void
+queue_remove(struct vm_page *pg)
+{
+	uint32_t flags = pg->pg_flags;
+
+	if (flags & PQ_ACTIVE) {
+		TAILQ_REMOVE(&uvm.page_active, pg, pageq);
+		nactive--;
+	} else if (flags & PQ_INACTIVE) {
+		TAILQ_REMOVE(&uvm.page_inactive, pg, pageq);
+		ninactive--;
+	} else
+		return;
+	atomic_and(&pg->pg_flags, ~(uint32_t)PQ_QUEUED);
+}
+
+/* -- Batches ------------------------------------------------------------------------ */
+
+/* => uc_qlock held, which comes before pageqlock */
+static void
+batch_flush(struct uvm_cpu *uc)
+{
+	struct vm_page *pg;
+
+	mtx_enter(&uvm.pageqlock);
+	for (uint32_t i = 0; i < uc->uc_nact; i++) {
+		pg = uc->uc_act[i];
+		if (pg == NULL)
+			continue;
+		queue_insert_active(pg);
+		/* pending and active differ in one operation: never neither */
+		atomic_add(&pg->pg_flags, (uint32_t)(PQ_ACTIVE - PQ_PENDING));
+	}
+	mtx_leave(&uvm.pageqlock);
+	uc->uc_nact = uc->uc_nlive = 0;
+}
+
+/* => FALSE: another hart looks at this hart's batch just now */
+static bool
+batch_add(struct vm_page *pg)
+{
+	unsigned long s = intr_disable();
+	struct cpu_info *ci = curcpu();
+	struct uvm_cpu *uc = ci->ci_uvm;
+	bool ok = uvm_spin_try(&uc->uc_qlock);
+	struct vm_page **slot;
+
+	if (__predict_true(ok)) {
+		if (__predict_false(uc->uc_nact == UVM_ACT_BATCH))
+			batch_flush(uc);
+		slot = &uc->uc_act[uc->uc_nact++];
+		uc->uc_nlive++;
+		*slot = pg;
+		pg->pageq.tqe_prev = slot;
+		pg->pg_order = (uint8_t)ci->ci_index;
+		atomic_or(&pg->pg_flags, PQ_PENDING);
+		uvm_spin_leave(&uc->uc_qlock);
+	}
+	intr_restore(s);
+	return ok;
+}
+
+void
+uvm_pagesettle(struct vm_page *pg)
+{
+	struct vm_page **slot;
+	struct uvm_cpu *uc;
+	unsigned long s;
+
+	if ((atomic_load(&pg->pg_flags) & PQ_PENDING) == 0)
+		return;
+	uc = &uvm_cpus[pg->pg_order];
+	s = intr_disable();
+	uvm_spin_enter(&uc->uc_qlock);
+	if (atomic_load(&pg->pg_flags) & PQ_PENDING) {
+		slot = pg->pageq.tqe_prev;
+		KASSERT(*slot == pg);
+		*slot = NULL;
+		uc->uc_nlive--;
+		if (slot == &uc->uc_act[uc->uc_nact - 1])
+			uc->uc_nact--;
+		atomic_and(&pg->pg_flags, ~(uint32_t)PQ_PENDING);
+	}
+	uvm_spin_leave(&uc->uc_qlock);
+	intr_restore(s);
+}
+
+static void
+flush_cpu(struct uvm_cpu *uc)
+{
+	unsigned long s = intr_disable();
+
+	uvm_spin_enter(&uc->uc_qlock);
+	if (uc->uc_nact != 0)
+		batch_flush(uc);
+	uvm_spin_leave(&uc->uc_qlock);
+	intr_restore(s);
+}
+
+void
+uvm_pageq_flush(void)
+{
+	for (u_int i = 0; i < ncpus; i++)
+		flush_cpu(&uvm_cpus[i]);
+}
+
+/* -- For owners ----------------------------------------------------------------------- */
+
+void
+uvm_pageactivate(struct vm_page *pg)
+{
+	if ((pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) || pg->wire_count != 0)
+		return;
+	if (__predict_true((pg->pg_flags & PQ_INACTIVE) == 0) && batch_add(pg))
+		return;
+	mtx_enter(&uvm.pageqlock);
+	queue_remove(pg);
+	atomic_or(&pg->pg_flags, PQ_ACTIVE);
+	queue_insert_active(pg);
+	mtx_leave(&uvm.pageqlock);
+}
+
+void
+uvm_pagedeactivate(struct vm_page *pg)
+{
+	uvm_pagesettle(pg);
+	mtx_enter(&uvm.pageqlock);
+	if (pg->wire_count == 0 && (pg->pg_flags & PQ_INACTIVE) == 0) {
+		queue_remove(pg);
+		atomic_or(&pg->pg_flags, PQ_INACTIVE);
+		TAILQ_INSERT_TAIL(&uvm.page_inactive, pg, pageq);
+		ninactive++;
+		pmap_clear_reference(pg);
+		if ((pg->pg_flags & PG_CLEAN) && pmap_is_modified(pg))
+			atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+	}
+	mtx_leave(&uvm.pageqlock);
+}
+
+void
+uvm_pagedequeue(struct vm_page *pg)
+{
+	uvm_pagesettle(pg);
+	if (pg->pg_flags & PQ_QUEUED) {
+		mtx_enter(&uvm.pageqlock);
+		queue_remove(pg);
+		mtx_leave(&uvm.pageqlock);
+	}
+}
+
+/* A wired page is never written to backing store, so it is not clean. */
+void
+uvm_pagewire(struct vm_page *pg)
+{
+	uvm_pagesettle(pg);
+	mtx_enter(&uvm.pageqlock);
+	if (pg->wire_count++ == 0) {
+		queue_remove(pg);
+		nwired++;
+		atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+	}
+	KASSERT(pg->wire_count != 0);
+	mtx_leave(&uvm.pageqlock);
+}
+
+void
+uvm_pageunwire(struct vm_page *pg)
+{
+	mtx_enter(&uvm.pageqlock);
+	KASSERT(pg->wire_count != 0);
+	if (--pg->wire_count == 0) {
+		nwired--;
+		atomic_or(&pg->pg_flags, PQ_ACTIVE);
+		queue_insert_active(pg);
+	}
+	mtx_leave(&uvm.pageqlock);
+}
+
+void
+uvm_pageq_release(struct vm_page *pg)
+{
+	uvm_pagesettle(pg);
+	if ((pg->pg_flags & PQ_QUEUED) == 0 && pg->wire_count == 0)
+		return;
+	mtx_enter(&uvm.pageqlock);
+	queue_remove(pg);
+	if (pg->wire_count != 0) {
+		pg->wire_count = 0;
+		nwired--;
+	}
+	mtx_leave(&uvm.pageqlock);
+}
+
+/* -- Counting --------------------------------------------------------------------------- */
+
+int
+uvm_pageq_active(void)
+{
+	int n = atomic_load(&nactive);
+
+	for (u_int i = 0; i < ncpus; i++)
+		n += (int)atomic_load(&uvm_cpus[i].uc_nlive);
+	return n;
+}
+
+int
+uvm_pageq_inactive(void)
+{
+	return atomic_load(&ninactive);
+}
+
+int
+uvm_pageq_wired(void)
+{
+	return atomic_load(&nwired);
+}

@@ -1,0 +1,458 @@
+/*
+ * The page daemon, and the protocol between it and who waits for memory.
+ *
+ * A thread that finds no page calls uvm_wait(): under uvm.fpageqlock it sees
+ * that free memory is still at the reserve, counts itself and sleeps on
+ * &pd_waiters.  Whoever gives pages back does so under that lock too, sees the
+ * waiters (uvm_pd_freed) and wakes them.  The daemon is asked for by
+ * pd_wanted; it scans the queues, shrinks what caches memory, and when nothing
+ * more is to be had has a process killed.
+ */
+#include <uvm/uvm_pgcache.h>
+#include <uvm/uvm_pdaemon.h>
+#include <uvm/uvm_pdpolicy.h>
+#include <uvm/uvm_aobj.h>
+#include <sys/pool.h>
+
+#define WAIT_NS	    500000000UL /* a waiter looks up: is it being killed? */
+#define WAIT_TRY_NS 20000000UL /* between tries of an unusual request */
+#define POLL_NS	    10000000UL /* between looks at what others free */
+#define OOM_POLLS   300 /* before another victim is chosen */
+#define SWAPPER_POLLS 10 /* for what process zero may free */
+
+/* All four: uvm.fpageqlock. */
+static bool pd_wanted; /* the daemon has something to do */
+static u_int pd_waiters; /* threads in uvm_wait */
+/*
+ * After a scan that freed nothing: wake the daemon only below this many free
+ * pages, until memory was plentiful again.  Else: no limit.
+ */
+static long pd_quiet_above = __LONG_MAX__;
+
+/* -- Asking for memory ------------------------------------------------------------ */
+
+/* => fpageqlock held */
+static void
+pd_wake(void)
+{
+	if (!pd_wanted) {
+		pd_wanted = true;
+		wakeup(&uvm.pagedaemon);
+	}
+}
+
+void
+uvm_pd_check(long free)
+{
+	if (uvm_pdpolicy_wake(free, uvmexp.freemin, uvmexp.freetarg,
+		uvm_pageq_inactive(), uvmexp.inactarg) &&
+	    free < pd_quiet_above)
+		pd_wake();
+}
+
+void
+uvm_pd_freed(long free)
+{
+	if (__predict_false(pd_waiters != 0) && free > uvmexp.reserve_kernel)
+		wakeup(&pd_waiters);
+	if (free >= uvmexp.freetarg)
+		pd_quiet_above = __LONG_MAX__;
+}
+
+/* Will this thread's process be gone soon, giving memory instead of taking? */
+static bool
+being_killed(struct proc *p)
+{
+	return (p->p_flag & P_OOMKILL) != 0 ||
+	    ((p->p_sigpend.sp_set | p->p_p->ps_sigpend.sp_set) &
+		sigmask(SIGKILL)) != 0;
+}
+
+/* What every wait checks first. */
+static void
+wait_check(const char *wmesg)
+{
+	if (UVM_IS_PAGEDAEMON())
+		panic("uvm_wait: the page daemon waits for itself (%s)",
+		    wmesg);
+	if (uvm.pagedaemon == NULL)
+		panic("out of memory before the page daemon runs (%s)", wmesg);
+	KASSERT(curcpu()->ci_mtxdepth == 0 && curcpu()->ci_intrdepth == 0);
+}
+
+/*
+ * Sleep until there is free memory above the kernel's reserve.
+ * => thread context, no short lock held; not for the page daemon
+ * => TRUE at once if the process is being killed: it must not wait for what
+ *    its own death sets free
+ */
+bool
+uvm_wait_killed(const char *wmesg)
+{
+	struct proc *p = curproc;
+	bool slept = false;
+
+	wait_check(wmesg);
+	mtx_enter(&uvm.fpageqlock);
+	while (uvm_free_count() <= uvmexp.reserve_kernel && !being_killed(p)) {
+		pd_waiters++;
+		pd_wake();
+		(void)msleep(
+		    &pd_waiters, &uvm.fpageqlock, PVM, wmesg, WAIT_NS);
+		pd_waiters--;
+		slept = true;
+	}
+	mtx_leave(&uvm.fpageqlock);
+	if (!slept)
+		yield(); /* whoever asks again at once lets others on */
+	return being_killed(p);
+}
+
+void
+uvm_wait(const char *wmesg)
+{
+	(void)uvm_wait_killed(wmesg);
+}
+
+bool
+uvm_wait_pages(const char *wmesg)
+{
+	wait_check(wmesg);
+	if (being_killed(curproc))
+		return false;
+	mtx_enter(&uvm.fpageqlock);
+	pd_waiters++;
+	pd_wake();
+	(void)msleep(&pd_waiters, &uvm.fpageqlock, PVM, wmesg, WAIT_TRY_NS);
+	pd_waiters--;
+	mtx_leave(&uvm.fpageqlock);
+	return true;
+}
+
+/*
+ * Pages of files can be read again.  Anonymous ones need room in swap.
+ */
+bool
+uvm_reclaimable(void)
+{
+	uvmexp_collect();
+	if (uvmexp.vnodepages + uvmexp.vtextpages > 0)
+		return true;
+	return uvmexp.swpages > uvmexp.swpginuse &&
+	    uvmexp.active + uvmexp.inactive > 0;
+}
+
+/* -- Scanning ----------------------------------------------------------------------- */
+
+/* The lock of a queued page's owner. => pageqlock held: the owner stays */
+static struct rwlock *
+owner_lock(struct vm_page *pg)
+{
+	return pg->uobject != NULL ? &pg->uobject->uo_lock :
+				     &pg->uanon->an_lock->aml_lock;
+}
+
+/*
+ * Move the first page of a queue to its end and lock its owner.
+ * => pageqlock held; dropped with PD_LOCKED, kept otherwise
+ * => PD_SKIP: the owner is locked by another thread
+ */
+enum pd_next { PD_NONE, PD_SKIP, PD_LOCKED };
+
+static enum pd_next
+next_page(struct pglist *queue, struct vm_page **pgp, struct rwlock **lockp)
+{
+	struct vm_page *pg = TAILQ_FIRST(queue);
+
+	if (pg == NULL)
+		return PD_NONE;
+	TAILQ_REMOVE(queue, pg, pageq);
+	TAILQ_INSERT_TAIL(queue, pg, pageq);
+	*pgp = pg;
+	*lockp = owner_lock(pg);
+	/* inner before outer: so only if it is free */
+	if (rw_enter(*lockp, RW_WRITE | RW_NOSLEEP) != 0)
+		return PD_SKIP;
+	mtx_leave(&uvm.pageqlock);
+	return PD_LOCKED;
+}
+
+/*
+ * Is the page's kind under its protected share?  If so it is reactivated.
+ * => owner locked
+ */
+static bool
+spare_page(struct vm_page *pg)
+{
+	long total = uvmexp.active + uvmexp.inactive + uvm_free_count();
+
+	if (pg->pg_flags & (PQ_ANON | PQ_AOBJ)) {
+		if (!uvm_pdpolicy_spared(
+			uvmexp.anonpages, uvmexp.anonmin, total))
+			return false;
+		UVMCNT_INC(pdreanon);
+	} else if (pg->pg_flags & PG_TEXT) {
+		if (!uvm_pdpolicy_spared(
+			uvmexp.vtextpages, uvmexp.vtextmin, total))
+			return false;
+		UVMCNT_INC(pdrevtext);
+	} else {
+		if (!uvm_pdpolicy_spared(
+			uvmexp.vnodepages, uvmexp.vnodemin, total))
+			return false;
+		UVMCNT_INC(pdrevnode);
+	}
+	uvm_pageactivate(pg);
+	return true;
+}
+
+/* => slot in swap that holds the page's contents, or 0; owner locked */
+static int
+page_swslot(struct vm_page *pg)
+{
+	if (pg->pg_flags & PQ_ANON)
+		return pg->uanon->an_swslot;
+	if (pg->pg_flags & PQ_AOBJ)
+		return uao_find_swslot(
+		    pg->uobject, (u_long)pg->offset >> PAGE_SHIFT);
+	return 0;
+}
+
+/*
+ * Free a page that is clean, if its contents are kept elsewhere.
+ * => owner locked, page unbusy and unwired; TRUE: freed
+ */
+static bool
+free_clean(struct vm_page *pg)
+{
+	bool swapped = (pg->pg_flags & (PQ_ANON | PQ_AOBJ)) != 0;
+
+	if ((pg->pg_flags & PG_CLEAN) == 0 ||
+	    (swapped && page_swslot(pg) == 0))
+		return false;
+	pmap_page_protect(pg, PROT_NONE);
+	if (pmap_is_modified(pg)) {
+		atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+		return false;
+	}
+	if (swapped)
+		UVMCNT_INC(swpgonly);
+	uvm_pagefree(pg);
+	UVMCNT_INC(pdfreed);
+	return true;
+}
+
+/*
+ * One inactive page, tested in the order UVM-API.md 3.7 gives.
+ * => owner locked
+ */
+static void
+treat_inactive(struct vm_page *pg)
+{
+	if (pmap_is_referenced(pg)) {
+		UVMCNT_INC(pdreact);
+		uvm_pageactivate(pg);
+		return;
+	}
+	if (spare_page(pg))
+		return;
+	if (pg->pg_flags & PG_BUSY) {
+		UVMCNT_INC(pdbusy);
+		return;
+	}
+	if (pg->uobject != NULL)
+		UVMCNT_INC(pdobscan);
+	else
+		UVMCNT_INC(pdanscan);
+	/*
+	 * Without a swap device there is no place to write anonymous pages
+	 * to: out of the way, so that the queue shows others.
+	 */
+	if (!free_clean(pg))
+		uvm_pageactivate(pg);
+}
+
+/* Look at each inactive page once, while memory is short. */
+static void
+scan_inactive(void)
+{
+	int left = uvm_pageq_inactive();
+	struct rwlock *lock;
+	struct vm_page *pg;
+
+	mtx_enter(&uvm.pageqlock);
+	for (; left > 0 && uvm_free_count() < uvmexp.freetarg; left--) {
+		switch (next_page(&uvm.page_inactive, &pg, &lock)) {
+		case PD_NONE:
+			left = 0;
+			break;
+		case PD_SKIP:
+			UVMCNT_INC(pdscans);
+			UVMCNT_INC(pdbusy);
+			break;
+		case PD_LOCKED:
+			UVMCNT_INC(pdscans);
+			treat_inactive(pg);
+			rw_exit(lock);
+			mtx_enter(&uvm.pageqlock);
+			break;
+		}
+	}
+	mtx_leave(&uvm.pageqlock);
+}
+
+/* Refill the inactive queue from the active one, at most once round. */
+static void
+scan_active(void)
+{
+	int shortage = uvmexp.inactarg - uvm_pageq_inactive();
+	int left = uvm_pageq_active();
+	struct rwlock *lock;
+	struct vm_page *pg;
+
+	mtx_enter(&uvm.pageqlock);
+	for (; left > 0 && shortage > 0; left--) {
+		switch (next_page(&uvm.page_active, &pg, &lock)) {
+		case PD_NONE:
+			left = 0;
+			break;
+		case PD_SKIP:
+			break;
+		case PD_LOCKED:
+			if ((pg->pg_flags & PG_BUSY) == 0) {
+				uvm_pagedeactivate(pg);
+				UVMCNT_INC(pddeact);
+				shortage--;
+			}
+			rw_exit(lock);
+			mtx_enter(&uvm.pageqlock);
+			break;
+		}
+	}
+	mtx_leave(&uvm.pageqlock);
+}
+
+static void
+pd_scan(void)
+{
+	UVMCNT_INC(pdrevs);
+	uvm_pageq_flush();
+	uvmexp_collect();
+	if (uvm_free_count() < uvmexp.freetarg) {
+		UVMCNT_INC(pdswout);
+		uvm_swapout_threads();
+		scan_inactive();
+	}
+	scan_active();
+}
+
+/* -- Out of memory ---------------------------------------------------------------------- */
+
+/* => sleeps until there are `enough' free pages, or for a number of polls */
+static void
+pd_poll(long enough, int polls)
+{
+	mtx_enter(&uvm.fpageqlock);
+	for (; polls > 0 && uvm_free_count() < enough; polls--)
+		(void)msleep(&pd_quiet_above, &uvm.fpageqlock, PVM, "pdpoll",
+		    POLL_NS);
+	mtx_leave(&uvm.fpageqlock);
+}
+
+/*
+ * Nothing can be freed and threads wait: have a process killed and give it
+ * time to let go of its memory, before another one is looked for.
+ */
+static void
+pd_oom(void)
+{
+	long enough = uvm_free_count() + uvmexp.reserve_kernel;
+
+	for (int i = 0; i < SWAPPER_POLLS && uvm_swapper_pending(); i++)
+		pd_poll(enough, 1);
+	if (uvm_free_count() >= enough)
+		return;
+	if (!oom_kill())
+		TRACE("pagedaemon: nothing to kill", enough, 0);
+	wakeup(&pd_waiters); /* the victim may be among them */
+	pd_poll(enough, OOM_POLLS);
+}
+
+/* -- The loop ---------------------------------------------------------------------------- */
+
+void
+uvm_pd_params(void)
+{
+	uvmexp.freemin = uvm_pdpolicy_freemin(
+	    uvmexp.npages, uvmexp.reserve_kernel, uvmexp.pagesize);
+	uvmexp.freetarg = uvm_pdpolicy_freetarg(uvmexp.freemin);
+	uvmexp.wiredmax = uvm_pdpolicy_wiredmax(uvmexp.npages);
+	uvm_pgcache_setlow(uvmexp.freetarg);
+}
+
+/* Sleep until someone wants memory; a wakeup alone is counted too. */
+static void
+pd_sleep(void)
+{
+	mtx_enter(&uvm.fpageqlock);
+	if (!pd_wanted)
+		(void)msleep(&uvm.pagedaemon, &uvm.fpageqlock, PVM, "pgdaemon",
+		    INFSLP);
+	pd_wanted = false;
+	mtx_leave(&uvm.fpageqlock);
+	UVMCNT_INC(pdwoke);
+}
+
+/*
+ * Tell who waits how the pass went.
+ * => TRUE: threads wait and there is nothing for them
+ */
+static bool
+pd_report(bool freed)
+{
+	bool stuck = false;
+	long free;
+
+	mtx_enter(&uvm.fpageqlock);
+	free = uvm_free_count();
+	if (free > uvmexp.reserve_kernel)
+		wakeup(&pd_waiters);
+	else
+		stuck = pd_waiters != 0 && !freed;
+	if (!freed && free < uvmexp.freemin)
+		pd_quiet_above = free / 2;
+	mtx_leave(&uvm.fpageqlock);
+	return stuck;
+}
+
+/* One pass: scan, shrink, and if all that gave nothing, kill. */
+static void
+pd_pass(void)
+{
+	long before = uvm_free_count();
+
+	uvmexp.inactarg = uvm_pdpolicy_inactarg(
+	    uvm_pageq_active(), uvm_pageq_inactive(), uvmexp.freetarg);
+	if (uvm_pdpolicy_scan(before, uvmexp.freetarg, uvm_pageq_inactive(),
+		uvmexp.inactarg))
+		pd_scan();
+	if (uvm_free_count() < uvmexp.freetarg)
+		(void)pool_drain_wait();
+	if (pd_report(uvm_free_count() > before))
+		pd_oom();
+}
+
+/*
+ * The page daemon's main loop.
+ * => a kernel thread of its own; never returns; the argument is ignored
+ */
+void
+uvm_pageout(void *arg)
+{
+	uvm.pagedaemon = curproc;
+	uvm_pd_params();
+	for (;;) {
+		pd_sleep();
+		pd_pass();
+	}
+}

@@ -1,0 +1,36 @@
+/* The page daemon, and waiting for memory. */
+#ifndef _UVM_UVM_PDAEMON_H_
+#define _UVM_UVM_PDAEMON_H_
+
+#include <sys/types.h>
+
+struct proc;
+
+/*
+ * As uvm_wait(), for a request that free memory alone may not satisfy: sleeps
+ * a little while even if some is free.
+ * => FALSE: the process is being killed, asking again is no use
+ */
+bool uvm_wait_pages(const char *wmesg);
+/* => is anything left that the daemon could free? any context */
+bool uvm_reclaimable(void);
+/* => parameters of the daemon from npages; boot, and the daemon's start */
+void uvm_pd_params(void);
+
+/* -- uvm_swapper.c ---------------------------------------------------------- */
+
+/*
+ * Memory is short: ask process zero to make the u-area of a long sleeper
+ * pageable (with swap only) and to free cached threads.
+ * => any context
+ */
+void uvm_swapout_threads(void);
+/* => has it still to finish what it was asked? */
+bool uvm_swapper_pending(void);
+/* => p sleeps and stays asleep: its u-area becomes pageable; thread context */
+void uvm_swapout(struct proc *p);
+
+#define MAXSLP 20 /* seconds asleep that make a thread a long sleeper */
+extern int maxslp; /* set once */
+
+#endif

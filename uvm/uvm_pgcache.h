@@ -1,0 +1,109 @@
+/*
+ * Free pages: the lists of all harts, and each hart's magazine.
+ *
+ * A magazine holds two stacks of free pages, of unknown contents and zeroed.
+ * It is open while memory is plentiful; when the free lists run low all
+ * magazines are emptied and closed, so that from there on every page is
+ * counted exactly against the reserves, under uvm.fpageqlock.
+ *
+ * Lock order: uc_lock, then uvm.fpageqlock; who holds fpageqlock may only try
+ * uc_lock.  Both are held with interrupts off.
+ */
+#ifndef _UVM_UVM_PGCACHE_H_
+#define _UVM_UVM_PGCACHE_H_
+
+#include <uvm/uvm.h>
+#include <uvm/uvm_buddy.h>
+
+#define UVM_MAG_SIZE  32 /* pages in a full stack */
+#define UVM_MAG_BATCH 16 /* pages moved between stack and free list */
+#define UVM_ACT_BATCH 16 /* pending activations of a hart */
+
+#define UVM_MAG_UNKNOWN 0
+#define UVM_MAG_ZERO	1
+
+/*
+ * A hart's share of the page layer.
+ * Locks used to protect members:
+ *	a	atomic operations
+ *	m	uc_lock, a spin lock its own hart only ever tries
+ *	q	uc_qlock, same (uvm_pageq.c)
+ */
+struct uvm_cpu {
+	volatile uint32_t uc_lock; /* [a] 1: taken */
+	uint32_t uc_max; /* [m] room in a stack; 0: closed */
+	uint32_t uc_n[2]; /* [m] pages in each stack */
+	struct vm_page *uc_pg[2][UVM_MAG_SIZE]; /* [m] */
+	volatile uint32_t uc_qlock; /* [a] 1: taken */
+	uint32_t uc_nact; /* [q] slots of uc_act in use */
+	uint32_t uc_nlive; /* [q] of those, not emptied again */
+	struct vm_page *uc_act[UVM_ACT_BATCH]; /* [q] to be activated */
+} __aligned(CACHE_LINE);
+
+extern struct uvm_cpu uvm_cpus[MAXCPUS]; /* by ci_index */
+
+/*
+ * Free pages outside the magazines.
+ * Locks used to protect members:
+ *	F	uvm.fpageqlock
+ */
+struct uvm_fpages {
+	struct uvm_buddy fp_list[VM_NFREELIST]; /* [F] */
+	long fp_free; /* [F] pages on all lists */
+	long fp_low; /* [F] below this magazines are closed */
+	uint32_t fp_open; /* [F] harts (bit ci_index) with an open magazine */
+};
+extern struct uvm_fpages uvm_fp;
+
+static __always_inline bool
+uvm_spin_try(volatile uint32_t *lock)
+{
+	return __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+static __always_inline void
+uvm_spin_leave(volatile uint32_t *lock)
+{
+	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
+}
+
+/* => interrupts off; another hart holds it for some tens of instructions */
+static inline void
+uvm_spin_enter(volatile uint32_t *lock)
+{
+	while (!uvm_spin_try(lock))
+		cpu_spinwait();
+}
+
+/* => boot */
+void uvm_pgcache_init(void);
+/*
+ * A free page; reserve: pages that must stay free.
+ * => any context; NULL: no more than the reserve is free; PG_ZERO of pg_flags
+ *    says whether it is zero-filled
+ */
+struct vm_page *uvm_pgcache_get(bool want_zero, long reserve);
+/* => any context; pg is free from now on, contents unknown */
+void uvm_pgcache_put(struct vm_page *pg);
+/* => empties and closes every magazine; any context, no mutex held */
+void uvm_pgcache_drain(void);
+/* => zeroed pages lose that mark and merge; fpageqlock held */
+void uvm_pgcache_unzero(void);
+/* => freetarg is known or has changed: when to close the magazines */
+void uvm_pgcache_setlow(long freetarg);
+/* => free pages known to be zero, magazines included; any context */
+long uvm_zero_count(void);
+/* => boot, uvm_physseg.c: the page array exists */
+void uvm_physseg_settle(void);
+
+/* -- uvm_pdaemon.c: called by the page layer -------------------------------- */
+
+/*
+ * Free memory is at `free' pages: wake the daemon if that is few.
+ * => fpageqlock held
+ */
+void uvm_pd_check(long free);
+/* => pages came back, free is now `free': wake who waits; fpageqlock held */
+void uvm_pd_freed(long free);
+
+#endif

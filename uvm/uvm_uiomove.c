@@ -1,0 +1,98 @@
+/*
+ * read(2) and write(2) on an object: bytes move between the request and the
+ * object's own pages, through the direct map.
+ *
+ * The page is wired, not busy, while the copy may fault on the program's
+ * buffer: the buffer may be a mapping of this very page.
+ */
+#include <uvm/uvm.h>
+#include <sys/uio.h>
+
+/* => the page at off, busy, object unlocked; or errno */
+static int
+get_page(struct uvm_object *uobj, voff_t off, struct vm_page **pgp)
+{
+	int npages = 1;
+
+	*pgp = NULL;
+	switch (uobj->pgops->pgo_get(uobj, off, pgp, &npages, 0,
+	    PROT_READ | PROT_WRITE, MADV_NORMAL, 0)) {
+	case VM_PAGER_OK:
+		return 0;
+	case VM_PAGER_AGAIN:
+		uvm_wait("objio");
+		return (curproc->p_flag & P_OOMKILL) ? ENOMEM : EAGAIN;
+	default:
+		return EIO;
+	}
+}
+
+/* => the page at off, wired; object unlocked on entry and exit; or errno */
+static int
+pin_page(struct uvm_object *uobj, voff_t off, bool write,
+    struct vm_page **pgp)
+{
+	struct vm_page *pg;
+	int error;
+
+	for (;;) {
+		rw_enter_write(&uobj->uo_lock);
+		pg = uvm_pagelookup(uobj, off);
+		if (pg != NULL && (pg->pg_flags & PG_BUSY)) {
+			uvm_page_wait(pg, &uobj->uo_lock, "objio");
+			continue;
+		}
+		if (pg == NULL) {
+			error = get_page(uobj, off, &pg);
+			if (error == EAGAIN)
+				continue;
+			if (error)
+				return error;
+			rw_enter_write(&uobj->uo_lock);
+			uvm_pagewire(pg);
+			uvm_page_unbusy(pg);
+		} else
+			uvm_pagewire(pg);
+		if (write) {
+			atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+			pmap_page_modified_text(pg);
+		}
+		rw_exit(&uobj->uo_lock);
+		*pgp = pg;
+		return 0;
+	}
+}
+
+static void
+unpin_page(struct uvm_object *uobj, struct vm_page *pg)
+{
+	rw_enter_write(&uobj->uo_lock);
+	uvm_pageunwire(pg);
+	rw_exit(&uobj->uo_lock);
+}
+
+/*
+ * Move len bytes at uio_offset; the range lies within the object.
+ * => the caller keeps the object from shrinking; no object lock held
+ * => 0; EFAULT, EIO, ENOMEM with uio telling how far it came; may sleep
+ */
+int
+uvm_obj_uiomove(struct uvm_object *uobj, struct uio *uio, size_t len)
+{
+	bool write = uio->uio_rw == UIO_WRITE;
+	struct vm_page *pg;
+	size_t n, pageoff;
+	int error = 0;
+
+	while (len > 0 && error == 0) {
+		pageoff = uio->uio_offset & PAGE_MASK;
+		n = MIN(PAGE_SIZE - pageoff, len);
+		error = pin_page(uobj, trunc_page(uio->uio_offset), write, &pg);
+		if (error)
+			break;
+		error = uiomove((char *)VM_PAGE_TO_DMAP(pg) + pageoff, n, uio);
+		unpin_page(uobj, pg);
+		len -= n;
+	}
+	return error;
+}
