@@ -216,17 +216,24 @@ rusage_add(struct rusage_ext *to, const struct rusage_ext *from)
 }
 
 void
-calc_rusage(struct process *pr, struct rusage_ext *re)
+calc_rusage_locked(struct process *pr, struct rusage_ext *re)
 {
 	struct rusage_ext one;
 	struct proc *p;
 
-	mtx_enter(&pr->ps_sigmtx);
+	MUTEX_ASSERT_LOCKED(&pr->ps_sigmtx);
 	*re = pr->ps_ru;
 	TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link) {
 		rusage_thread(p, &one);
 		rusage_add(re, &one);
 	}
+}
+
+void
+calc_rusage(struct process *pr, struct rusage_ext *re)
+{
+	mtx_enter(&pr->ps_sigmtx);
+	calc_rusage_locked(pr, re);
 	mtx_leave(&pr->ps_sigmtx);
 }
 

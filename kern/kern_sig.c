@@ -13,6 +13,7 @@
 #include <sys/lock.h>
 #include <sys/pool.h>
 #include <sys/proc.h>
+#include <sys/resource.h>
 #include <sys/signalvar.h>
 #include <sys/syscall.h>
 #include <sys/timeout.h>
@@ -258,6 +259,8 @@ sig_take(struct proc *p, sigset_t set, siginfo_t *info)
 		sig = __builtin_ctzl(pend) + 1;
 	sp = own->sp_set & sigmask(sig) ? own : all;
 	sigpending_remove(sp, sig, info);
+	if (info->si_code == SI_TIMER)
+		itimer_delivered(p->p_p, info);
 	return sig;
 }
 
@@ -355,10 +358,7 @@ sig_protected(struct process *pr, int sig)
 	return pr == initprocess && sig_handler(pr, sig) == SIG_DFL;
 }
 
-/*
- * => ps_sigmtx held; p NULL: to the process; FALSE: information was lost
- */
-static bool
+bool
 sig_post(struct process *pr, struct proc *p, int sig, const siginfo_t *info)
 {
 	struct proc *target = p != NULL ? p : pr->ps_mainproc;
@@ -384,6 +384,24 @@ sig_post(struct process *pr, struct proc *p, int sig, const siginfo_t *info)
 	else if (thread_takes(p, sig))
 		sig_wake(p);
 	return queued;
+}
+
+siginfo_t *
+sig_queued_timer(struct process *pr, struct proc *p, int sig, int timer)
+{
+	struct sigpending *sp = p != NULL ? &p->p_sigpend : &pr->ps_sigpend;
+	struct sigq *sq;
+
+	MUTEX_ASSERT_LOCKED(&pr->ps_sigmtx);
+	if ((sp->sp_set & sigmask(sig)) == 0)
+		return NULL;
+	TAILQ_FOREACH(sq, &sp->sp_queue, sq_link) {
+		if (sq->sq_info.si_signo == sig &&
+		    sq->sq_info.si_code == SI_TIMER &&
+		    sq->sq_info.si_u.timer.tid == timer)
+			return &sq->sq_info;
+	}
+	return NULL;
 }
 
 void

@@ -17,6 +17,7 @@
 #include <uvm/uvm_page.h>
 
 #define KTEST_MAX     512
+#define KTEST_POOLS   96 /* pools told apart in a report */
 #define KTEST_TIMEOUT 120 /* seconds a test may take */
 #define SETTLE_TRIES  100 /* of 10 ms, for what other threads still free */
 #define BARRIER_SPINS 2000
@@ -40,7 +41,13 @@ struct kt_state {
 	long ks_pool; /* [thread] */
 	long ks_pv; /* [thread] */
 	long ks_kmapent; /* [thread] */
+	u_int ks_npools; /* [thread] */
+	struct {
+		struct pool *pool; /* [thread] */
+		long inuse; /* [thread] */
+	} ks_pools[KTEST_POOLS]; /* [thread] */
 };
+static struct kt_state kt_before, kt_after; /* [thread that runs the tests] */
 
 /* -- Checks ------------------------------------------------------------------------ */
 
@@ -126,6 +133,17 @@ kt_settle(void)
 }
 
 static void
+kt_pool_take(struct pool *pp, void *arg)
+{
+	struct kt_state *ks = arg;
+
+	if (ks->ks_npools == KTEST_POOLS)
+		return;
+	ks->ks_pools[ks->ks_npools].pool = pp;
+	ks->ks_pools[ks->ks_npools++].inuse = pool_inuse(pp);
+}
+
+static void
 kt_state_take(struct kt_state *ks)
 {
 	kt_settle();
@@ -134,6 +152,8 @@ kt_state_take(struct kt_state *ks)
 	ks->ks_pool = pool_inuse_all();
 	ks->ks_pv = pmap_pv_count();
 	ks->ks_kmapent = uvmexp.kmapent;
+	ks->ks_npools = 0;
+	pool_foreach(kt_pool_take, ks);
 }
 
 static bool
@@ -144,33 +164,55 @@ kt_state_equal(const struct kt_state *a, const struct kt_state *b)
 }
 
 static void
-kt_leak(const char *what, long before, long after)
+kt_leak(const char *what, const char *name, long before, long after)
 {
 	if (before == after)
 		return;
 	atomic_add(&kt.failures, 1);
-	printf("# %s: %ld before, %ld after (%+ld)\n", what, before, after,
-	    after - before);
+	printf("# %s%s: %ld before, %ld after (%+ld)\n", what, name, before,
+	    after, after - before);
+}
+
+/* => items of the pool in use in that state; 0: it had no such pool */
+static long
+kt_state_pool(const struct kt_state *ks, const struct pool *pp)
+{
+	for (u_int i = 0; i < ks->ks_npools; i++)
+		if (ks->ks_pools[i].pool == pp)
+			return ks->ks_pools[i].inuse;
+	return 0;
+}
+
+static void
+kt_state_report(const struct kt_state *before, const struct kt_state *after)
+{
+	struct pool *pp;
+
+	kt_leak("free pages", "", before->ks_free, after->ks_free);
+	kt_leak("managed mappings", "", before->ks_pv, after->ks_pv);
+	kt_leak(
+	    "kernel map entries", "", before->ks_kmapent, after->ks_kmapent);
+	kt_leak("pool items", "", before->ks_pool, after->ks_pool);
+	for (u_int i = 0; i < after->ks_npools; i++) {
+		pp = after->ks_pools[i].pool;
+		kt_leak("items of pool ", pp->pr_name,
+		    kt_state_pool(before, pp), after->ks_pools[i].inuse);
+	}
 }
 
 /*
  * Compare with the state before the test, once nothing changes any more.
  */
 static void
-kt_state_check(const struct kt_state *before)
+kt_state_check(void)
 {
-	struct kt_state after;
-
 	for (int i = 0; i < SETTLE_TRIES; i++) {
-		kt_state_take(&after);
-		if (kt_state_equal(before, &after))
+		kt_state_take(&kt_after);
+		if (kt_state_equal(&kt_before, &kt_after))
 			return;
 		kt_sleep_ms(10);
 	}
-	kt_leak("free pages", before->ks_free, after.ks_free);
-	kt_leak("pool items", before->ks_pool, after.ks_pool);
-	kt_leak("managed mappings", before->ks_pv, after.ks_pv);
-	kt_leak("kernel map entries", before->ks_kmapent, after.ks_kmapent);
+	kt_state_report(&kt_before, &kt_after);
 }
 
 /* -- Threads ------------------------------------------------------------------------- */
@@ -380,23 +422,21 @@ ktest_wait(void)
 static uint32_t
 ktest_run(const struct ktest *t)
 {
-	struct kt_state before;
-
 	kt.failures = 0;
 	kt.skipped = NULL;
 	kt.done = 0;
 	kt.random = kt.seed;
 	for (const char *c = t->kt_name; *c != '\0'; c++)
 		kt.random = kt.random * 31 + (u_char)*c;
-	kt_state_take(&before);
+	kt_state_take(&kt_before);
 	kt.test = t;
-	if (kthread_create(ktest_thread, (void *)(uintptr_t)t, NULL, "ktest") !=
-	    0)
+	if (kthread_create(
+		ktest_thread, (void *)(uintptr_t)t, NULL, t->kt_name) != 0)
 		panic("no memory for the thread of a test");
 	if (!ktest_wait())
 		panic("test %s takes more than %d seconds", t->kt_name,
 		    KTEST_TIMEOUT);
-	kt_state_check(&before);
+	kt_state_check();
 	kt.test = NULL;
 	return kt.failures;
 }
@@ -436,6 +476,22 @@ ktest_choose(const char *which, const struct ktest **list)
 	return n;
 }
 
+static void
+kt_nothing(void *arg)
+{
+}
+
+/*
+ * What is allocated once and kept (levels of the kernel object's page tree)
+ * shall not count against the test that comes first.
+ */
+static void
+kt_warm_up(void)
+{
+	kt_parallel(24, kt_nothing, NULL, 0);
+	kt_settle();
+}
+
 void
 ktest_main(const char *which)
 {
@@ -445,6 +501,7 @@ ktest_main(const char *which)
 	uint64_t start;
 
 	kt.seed = boot_option_u64("seed", arc4random());
+	kt_warm_up();
 	n = ktest_choose(which, list);
 	printf("ktest: seed=%lu, %u harts, %ld pages free\n", (u_long)kt.seed,
 	    ncpus, uvm_free_count());

@@ -117,6 +117,7 @@ thread_clear(struct proc *p)
 	    offsetof(struct proc, p_pcb) - offsetof(struct proc, p_cpu));
 	memset(
 	    &p->p_addr, 0, sizeof(struct proc) - offsetof(struct proc, p_addr));
+	p->p_tf.tf_sstatus = 0; /* the FPU holds nothing of this thread */
 	p->p_pcb.pcb_fpused = 0;
 	p->p_pcb.pcb_fphart = 0;
 	p->p_addr = addr;

@@ -390,12 +390,25 @@ pool_slabsize(uint32_t first, uint32_t size)
 	}
 }
 
+static bool
+pool_known(const struct pool *pp)
+{
+	struct pool *q;
+
+	mtx_enter(&pool_list_mtx);
+	for (q = LIST_FIRST(&pool_list); q != NULL && q != pp;)
+		q = LIST_NEXT(q, pr_list);
+	mtx_leave(&pool_list_mtx);
+	return q == pp;
+}
+
 void
 pool_init(struct pool *pp, size_t size, size_t align, const char *name)
 {
 	if (align == 0)
 		align = 8;
 	KASSERT(powerof2(align) && size > 0 && size <= POOL_SLAB_MAX / 4);
+	KASSERTMSG(!pool_known(pp), "pool %s is initialised twice", name);
 	memset(pp, 0, sizeof(*pp));
 	mtx_init(&pp->pr_mtx, LR_POOL, name);
 	pp->pr_name = name;

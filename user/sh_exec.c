@@ -370,7 +370,9 @@ static void __attribute__((noreturn)) exec_command(struct args *args)
 	char **env = var_environ(), *full, *dir;
 	int error = ENOENT;
 
-	if (strchr(args->v[0], '/') != NULL) {
+	if (*args->v[0] == '\0') {
+		path = NULL;
+	} else if (strchr(args->v[0], '/') != NULL) {
 		exec_path(args->v[0], args, env);
 		error = errno;
 		path = NULL;

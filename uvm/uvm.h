@@ -59,4 +59,12 @@ extern struct uvm uvm;
 /* => the daemon itself, or a process being killed: may use the reserve */
 #define UVM_IS_PAGEDAEMON() (curproc == uvm.pagedaemon)
 
+/* Another view of the same functions, chosen by the compiler's options. */
+#ifdef UVM_VIEW_MIROS
+#include <uvm/compat_miros.h>
+#endif
+#ifdef UVM_VIEW_NETBSD_KM
+#include <uvm/netbsd_km.h>
+#endif
+
 #endif

@@ -65,6 +65,7 @@ chain_free(struct uvm_ptnode *n)
 
 	for (; n != NULL; n = next) {
 		next = n->pn_slot[0];
+		n->pn_slot[0] = NULL;
 		uvm_ptnode_put(n);
 	}
 }

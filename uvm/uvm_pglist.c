@@ -203,12 +203,12 @@ unconstrained(const struct pla *r)
 }
 
 /*
+ * => reserve: pages that must stay free
  * => 0 with the pages on list, or ENOMEM with nothing taken
  */
 static int
-pla_try(const struct pla *r, struct pglist *list)
+pla_try(const struct pla *r, long reserve, struct pglist *list)
 {
-	long reserve = UVM_IS_PAGEDAEMON() ? 0 : uvmexp.reserve_pagedaemon;
 	bool ok = false;
 
 	mtx_enter(&uvm.fpageqlock);
@@ -268,6 +268,7 @@ uvm_pglistalloc(psize_t size, paddr_t low, paddr_t high, paddr_t alignment,
 	struct pglist list = TAILQ_HEAD_INITIALIZER(list);
 	struct vm_page *pg;
 	struct pla r;
+	long reserve;
 
 	if (size == 0 || size + PAGE_MASK < size || nsegs < 1 ||
 	    !powerof2(alignment) || !powerof2(boundary) ||
@@ -285,7 +286,10 @@ uvm_pglistalloc(psize_t size, paddr_t low, paddr_t high, paddr_t alignment,
 	if (!pla_possible(&r))
 		return ENOMEM;
 
-	while ((error = pla_try(&r, &list)) != 0 && wait == UVM_PLA_WAITOK)
+	/* who can wait leaves the daemon its pages */
+	reserve = wait == UVM_PLA_WAITOK ? uvmexp.reserve_pagedaemon : 0;
+	while ((error = pla_try(&r, reserve, &list)) != 0 &&
+	    wait == UVM_PLA_WAITOK)
 		if (!uvm_wait_pages("pglalloc"))
 			break;
 	if (error)

@@ -90,7 +90,6 @@ trap_vector:
 	csrr	t2, sstatus
 	csrr	t3, scause
 	sd	t0, TF_TP(tp)
-	sd	t1, TF_SEPC(tp)
 	sd	t2, TF_SSTATUS(tp)
 	sd	t3, TF_SCAUSE(tp)
 	ld	sp, P_KSTACK(tp)
@@ -99,12 +98,15 @@ trap_vector:
 	mv	a0, tp
 	bne	t3, t4, trap_user
 
+	addi	t1, t1, 4
+	sd	t1, TF_SEPC(tp)
 	csrsi	sstatus, SSTATUS_SIE
 	call	syscall
 	j	user_return
 
 trap_user:
 	csrr	t0, stval
+	sd	t1, TF_SEPC(tp)
 	sd	t0, TF_STVAL(tp)
 	call	user_trap
 

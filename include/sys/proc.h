@@ -347,7 +347,10 @@ struct execargs;
 int exec_program(struct proc *p, struct execargs *args);
 /* => before return to user mode: signals, rescheduling, exit of the process */
 void userret(struct proc *p);
-/* => trap_entry.S calls it for a user ecall, interrupts on; moves tf_sepc on */
+/*
+ * => trap_entry.S calls it for a user ecall, interrupts on; tf_sepc points
+ *    behind the ecall already: ERESTART takes 4 off it again
+ */
 void syscall(struct proc *p);
 /* => any context; p looks for signals or exit before it is in user mode */
 void thread_ast(struct proc *p);

@@ -64,6 +64,8 @@ void calc_thread_times(struct proc *p, uint64_t *utime, uint64_t *stime);
 void calc_process_times(struct process *pr, uint64_t *utime, uint64_t *stime);
 /* => usage of pr's live and dead threads; ps_sigmtx not held */
 void calc_rusage(struct process *pr, struct rusage_ext *re);
+/* => the same, ps_sigmtx held */
+void calc_rusage_locked(struct process *pr, struct rusage_ext *re);
 void rusage_add(struct rusage_ext *to, const struct rusage_ext *from);
 void rusage_export(const struct rusage_ext *re, struct rusage *ru);
 
@@ -71,6 +73,9 @@ void rusage_export(const struct rusage_ext *re, struct rusage *ru);
 /* => pr has no more running threads, or execs: all timers are gone; sleeps */
 void itimers_exit(struct process *pr);
 void itimers_exec(struct process *pr);
+/* => ps_sigmtx held; a timer's signal was taken */
+struct siginfo;
+void itimer_delivered(struct process *pr, const struct siginfo *info);
 /* => RLIMIT_CPU changed: watch for it */
 void itimers_cpu_limit(struct process *pr);
 

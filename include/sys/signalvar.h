@@ -196,6 +196,13 @@ void sig_exec(struct proc *p);
 /* => no lock; throws away all queued signals */
 void sigpending_flush(struct sigpending *sp);
 void sigpending_init(struct sigpending *sp);
+/* => ps_sigmtx held; as ptsignal(), or psignal() if p is NULL; FALSE: no
+ *    memory to queue the information of a signal that queues */
+bool sig_post(struct process *pr, struct proc *p, int sig,
+    const siginfo_t *info);
+/* => ps_sigmtx held; information of a timer's signal that waits, or NULL */
+siginfo_t *sig_queued_timer(struct process *pr, struct proc *p, int sig,
+    int timer);
 /* => ps_sigmtx held; all threads of pr look at its state, asleep or not */
 void sig_wake_all(struct process *pr);
 /* => p is curproc, no locks: acts on signals until none is left */

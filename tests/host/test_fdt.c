@@ -175,6 +175,7 @@ stricter(const struct fdt *f)
 	static const char *const reasons[] = { "overlapping blocks",
 		"nested too deep", "property after a child",
 		"child without a name", "unsupported version", "no root node",
+		"property outside any node", "unaligned off_dt_struct",
 		"value of", "size_dt_struct out of range", "bad totalsize",
 		"memory reservation block does not end",
 		"off_dt_struct out of range", "unaligned off_mem_rsvmap",

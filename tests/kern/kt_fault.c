@@ -242,18 +242,13 @@ KTEST(uvm_fault_2_sequential)
 	struct uvmexp s;
 	int i;
 
-	ktf_map_anon(vm, 32, MADV_SEQUENTIAL);
+	ktf_map_anon(vm, 32, MADV_RANDOM);
 	for (i = 0; i < 32; i++)
 		ktf_write(vm, i, i);
 	ktf_unmap_hw(vm, 0, 32);
-	for (i = 0; i < 32; i++) {
-		struct vm_anon *an =
-		    amap_lookup(&ktf_entry(vm, i)->aref, ptoa(i));
-
-		amap_lock_write(ktf_entry(vm, i)->aref.ar_amap);
-		uvm_pageactivate(an->an_page);
-		amap_unlock(ktf_entry(vm, i)->aref.ar_amap);
-	}
+	KT_EQ(
+	    uvm_map_advice(&vm->vm_map, KTF_VA(0), KTF_VA(32), MADV_SEQUENTIAL),
+	    0);
 	uvm_pageq_flush();
 	KT_SNAP(&s);
 	KT_EQ(ktf_read(vm, 16), 16);
@@ -431,10 +426,13 @@ KTEST(uvm_fault_wire_promote)
 /* Kernel memory is backed by the kernel object and wired by faults (D34). */
 KTEST(uvm_fault_kernel)
 {
-	vaddr_t va = uvm_km_valloc(kernel_map, ptoa(4));
+	vaddr_t va = vm_map_min(kernel_map);
 	struct uvmexp s;
 
-	KT_REQUIRE(va != 0);
+	KT_REQUIRE(uvm_map(kernel_map, &va, ptoa(4), uvm.kernel_object,
+		       UVM_UNKNOWN_OFFSET, 0,
+		       UVM_MAPFLAG(UVM_PROT_RW, UVM_PROT_RW, UVM_INH_NONE,
+			   UVM_ADV_RANDOM, 0)) == 0);
 	KT_SNAP(&s);
 	KT_EQ(uvm_fault_wire(
 		  kernel_map, va, va + ptoa(4), PROT_READ | PROT_WRITE),
@@ -445,18 +443,20 @@ KTEST(uvm_fault_kernel)
 	*(volatile int *)(va + ptoa(3)) = 2;
 	uvm_fault_unwire(kernel_map, va, va + ptoa(4));
 	KT_EQ(KT_DELTA(&s, wired), 0);
-	uvm_km_free(kernel_map, va, ptoa(4));
+	uvm_unmap(kernel_map, va, va + ptoa(4));
 }
 
 /* -- Shortage ----------------------------------------------------------------------- */
 
-static volatile uint32_t ram_done;
+static volatile uint32_t ram_go, ram_done;
 
 static void
 ram_toucher(void *arg)
 {
+	while (!atomic_load_acq(&ram_go))
+		kt_sleep_ms(1);
 	ktf_write(arg, 1, 1);
-	atomic_store(&ram_done, 1);
+	atomic_store_rel(&ram_done, 1);
 }
 
 /* Without memory the fault waits, and goes on when there is some. */
@@ -469,11 +469,12 @@ KTEST(uvm_fault_fltnoram)
 
 	ktf_map_anon(vm, 2, MADV_RANDOM);
 	ktf_write(vm, 0, 1);
-	KT_SNAP(&s);
-	ram_done = 0;
-	KT_REQUIRE(kt_balloon(uvmexp.reserve_kernel));
+	ram_go = ram_done = 0;
 	t = kt_spawn(ram_toucher, vm, 0);
-	for (i = 0; i < 100 && KT_DELTA(&s, fltnoram) == 0; i++)
+	KT_SNAP(&s);
+	KT_CHECK(kt_balloon(uvmexp.reserve_kernel));
+	atomic_store_rel(&ram_go, 1);
+	for (i = 0; i < 200 && KT_DELTA(&s, fltnoram) == 0; i++)
 		kt_sleep_ms(10);
 	KT_CHECK(KT_DELTA(&s, fltnoram) >= 1);
 	KT_EQ(atomic_load(&ram_done), 0);

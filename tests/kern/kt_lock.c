@@ -18,7 +18,6 @@ static struct {
 	volatile uint64_t copy; /* [m] or [w] always equal to count */
 	volatile int inside; /* [a] readers in the lock */
 	volatile int maxinside; /* [a] most at once */
-	volatile bool stop; /* [a] */
 	volatile uint64_t reads, writes; /* [a] */
 } lk;
 
@@ -251,26 +250,28 @@ KTEST(rwlock_writer_preference)
 	rw_exit(&lk.rw);
 }
 
+static uint64_t fair_end; /* [I] uptime at which the threads stop */
+
 static void
 rw_fair_reader(void *arg)
 {
-	while (!lk.stop) {
+	for (int i = 1; nsecuptime() < fair_end; i++) {
 		rw_enter_read(&lk.rw);
 		atomic_add(&lk.reads, 1);
 		rw_exit(&lk.rw);
-		if (ncpus == 1)
-			yield();
+		if (i % 64 == 0)
+			yield(); /* nobody preempts the kernel */
 	}
 }
 
 static void
 rw_fair_writer(void *arg)
 {
-	while (!lk.stop) {
+	for (int i = 1; nsecuptime() < fair_end; i++) {
 		rw_enter_write(&lk.rw);
 		lk.writes = lk.writes + 1;
 		rw_exit(&lk.rw);
-		if (ncpus == 1)
+		if (i % 64 == 0)
 			yield();
 	}
 }
@@ -281,18 +282,14 @@ KTEST(rwlock_fairness)
 	struct kt_thread *t[6];
 
 	lk_reset(1);
+	fair_end = nsecuptime() + 100000000;
 	for (int i = 0; i < 6; i++)
 		t[i] = kt_spawn(i < 4 ? rw_fair_reader : rw_fair_writer, NULL,
 		    1UL << ((u_int)i % ncpus));
-	/* Nobody preempts the kernel: leave a hart to the one that stops. */
-	for (int i = 0; i < 200; i++)
-		yield();
-	kt_sleep_ms(ncpus > 1 ? 100 : 1);
-	lk.stop = true;
 	for (int i = 0; i < 6; i++)
 		kt_join(t[i]);
-	KT_CHECK(lk.reads > 0);
-	KT_CHECK(lk.writes > 0);
+	KT_CHECK(lk.reads > 100);
+	KT_CHECK(lk.writes > 100);
 }
 
 static void

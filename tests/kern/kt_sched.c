@@ -7,7 +7,7 @@
 #include <sys/timeout.h>
 #include <machine/cpu.h>
 
-#define ROUNDS 3000
+#define TURNS 4000 /* of the token, all threads together */
 
 /*
  * A token that goes round: thread i waits until turn % n == i.
@@ -52,7 +52,7 @@ ring_thread(void *arg)
 {
 	uint32_t i = *(uint32_t *)arg;
 
-	for (int r = 0; r < ROUNDS; r++)
+	for (uint32_t r = 0; r < TURNS / ring.n; r++)
 		ring_step(i);
 }
 
@@ -70,7 +70,7 @@ ring_run(uint32_t n, bool userw, bool timed)
 	for (uint32_t i = 0; i < n; i++)
 		index[i] = i;
 	kt_parallel((int)n, ring_thread, index, sizeof(index[0]));
-	KT_EQ(ring.turn, (uint64_t)n * ROUNDS);
+	KT_EQ(ring.turn, (uint64_t)n * (TURNS / n));
 }
 
 /* A lost wakeup would stop the token for ever. */

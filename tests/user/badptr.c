@@ -51,7 +51,7 @@ static const struct probe probes[] = {
 	{ "times", SYS_times, { 0 }, 0, 1 },
 	{ "setitimer", SYS_setitimer, { ITIMER_REAL, 0, 0 }, 1, 0 },
 	{ "getitimer", SYS_getitimer, { ITIMER_REAL, 0 }, 1, 1 },
-	{ "ppoll", SYS_ppoll, { 0, 1, 0, 0, 8 }, 0, 1 },
+	{ "ppoll", SYS_ppoll, { 0, 1, 0, 0, 8 }, 0, 0 },
 	{ "readv", SYS_readv, { -2, 0, 1 }, 1, 0 },
 	{ "writev", SYS_writev, { -3, 0, 1 }, 1, 0 },
 	{ "pread64", SYS_pread64, { -4, 0, 4, 0 }, 1, 1 },
@@ -134,6 +134,8 @@ test_pointers(void)
 	for (size_t i = 0; i < NELEM(probes); i++) {
 		for (size_t k = 0; k < NELEM(wild); k++) {
 			/* a misaligned futex is another error */
+			if (probes[i].nr == SYS_futex && wild[k] % 4 != 0)
+				continue;
 			try_pointer(&probes[i], (void *)wild[k], "wild");
 		}
 		try_pointer(&probes[i], no_access, "inaccessible");
@@ -186,13 +188,12 @@ random_calls(void)
 {
 	static const int excluded[] = { SYS_exit, SYS_exit_group, SYS_kill,
 		SYS_tkill, SYS_tgkill, SYS_rt_sigreturn, SYS_reboot,
-		SYS_rt_sigsuspend, SYS_rt_sigtimedwait, SYS_ppoll,
-		SYS_pselect6, SYS_futex, SYS_clone, 435, SYS_nanosleep,
-		SYS_clock_nanosleep, SYS_read, SYS_readv, SYS_wait4,
-		SYS_waitid, SYS_rt_sigqueueinfo, 240, SYS_munmap, SYS_brk,
-		SYS_mmap, SYS_mremap, SYS_mprotect, SYS_setrlimit,
-		SYS_prlimit64, SYS_close_range, SYS_close, SYS_dup3,
-		SYS_unlinkat, SYS_renameat2, SYS_umount2, SYS_chroot,
+		SYS_rt_sigsuspend, SYS_rt_sigtimedwait, SYS_ppoll, SYS_pselect6,
+		SYS_futex, SYS_clone, 435, SYS_nanosleep, SYS_clock_nanosleep,
+		SYS_read, SYS_readv, SYS_wait4, SYS_waitid, SYS_rt_sigqueueinfo,
+		240, SYS_munmap, SYS_brk, SYS_mmap, SYS_mremap, SYS_mprotect,
+		SYS_setrlimit, SYS_prlimit64, SYS_close_range, SYS_close,
+		SYS_dup3, SYS_unlinkat, SYS_renameat2, SYS_umount2, SYS_chroot,
 		SYS_syslog, SYS_ioctl, SYS_madvise, SYS_setitimer,
 		SYS_rt_sigaction, SYS_sigaltstack, SYS_execve, 281,
 		SYS_timer_settime, SYS_vhangup, SYS_sethostname,
@@ -225,8 +226,8 @@ random_calls(void)
 				a[k] = -(long)(random_next(&seed) % 200);
 				break;
 			case 4:
-				a[k] = (long)((uint64_t)random_next(&seed)
-				    << 33);
+				a[k] =
+				    (long)((uint64_t)random_next(&seed) << 33);
 				break;
 			default:
 				a[k] = (long)(random_next(&seed) % 100000);

@@ -83,8 +83,8 @@ role_auxv(void)
 	CHECK(getauxval(AT_EXECFN) != 0);
 	CHECK(strcmp((char *)getauxval(AT_EXECFN), getenv("SELF")) == 0);
 #ifdef __riscv
-	CHECK((getauxval(AT_HWCAP) & 0x112d) == 0x112d ||
-	    on_peer()); /* imafdc */
+	CHECK(
+	    (getauxval(AT_HWCAP) & 0x112d) == 0x112d || on_peer()); /* imafdc */
 #endif
 	return 0;
 }
@@ -267,8 +267,8 @@ test_too_big(void)
 int
 main(int argc, char **argv)
 {
-	char env_self[300], *envp[] = { env_self,
-		on_peer() ? "TEST_PEER=1" : NULL, NULL };
+	char env_self[300],
+	    *envp[] = { env_self, on_peer() ? "TEST_PEER=1" : NULL, NULL };
 	char *auxv[] = { "exec", "auxv", NULL };
 
 	if (argc > 1 && strcmp(argv[1], "args") == 0)

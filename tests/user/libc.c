@@ -62,8 +62,8 @@ test_malloc(void)
 	CHECK(zero != NULL);
 	zero[2999999] = 1;
 	free(zero);
-	CHECK(malloc((size_t)PTRDIFF_MAX / (size_t)getpagesize() * 2048) ==
-	    NULL);
+	CHECK(
+	    malloc((size_t)PTRDIFF_MAX / (size_t)getpagesize() * 2048) == NULL);
 }
 
 static int
@@ -119,8 +119,7 @@ test_pipe_to_child(void)
 
 static jmp_buf jump;
 
-static void __attribute__((noinline, noreturn))
-leap(int depth)
+static void __attribute__((noinline, noreturn)) leap(int depth)
 {
 	if (depth == 0)
 		longjmp(jump, 5);

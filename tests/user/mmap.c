@@ -30,8 +30,7 @@ test_fixed(void)
 	CHECK(q == p + 2 * PAGE);
 	for (size_t i = 0; i < 8; i++)
 		CHECK_EQ(p[i * PAGE + 9], i >= 2 && i < 5 ? 0 : 'x');
-	q = mmap(p, PAGE, RW, ANON | 0x100000 /* MAP_FIXED_NOREPLACE */, -1,
-	    0);
+	q = mmap(p, PAGE, RW, ANON | 0x100000 /* MAP_FIXED_NOREPLACE */, -1, 0);
 	CHECK(q == MAP_FAILED && errno == EEXIST);
 	CHECK_ERRNO(mmap(p + 1, PAGE, RW, ANON | MAP_FIXED, -1, 0), EINVAL);
 	CHECK(munmap(p, 8 * PAGE) == 0);
@@ -60,8 +59,8 @@ test_errors(void)
 	CHECK_ERRNO(mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0), EINVAL);
 	CHECK_ERRNO(mmap(NULL, PAGE, RW, MAP_PRIVATE, -1, 0), EBADF);
 	CHECK_ERRNO(mmap(NULL, SIZE_MAX & -PAGE, RW, ANON, -1, 0), ENOMEM);
-	CHECK_ERRNO(mmap(NULL, (size_t)1 << 40, RW, ANON | MAP_NORESERVE, -1,
-			0),
+	CHECK_ERRNO(
+	    mmap(NULL, (size_t)1 << 40, RW, ANON | MAP_NORESERVE, -1, 0),
 	    ENOMEM);
 	CHECK_ERRNO(mmap((void *)((uintptr_t)1 << 38), PAGE, RW,
 			ANON | MAP_FIXED, -1, 0),

@@ -29,8 +29,8 @@ static void
 eat_everything(void)
 {
 	for (;;) {
-		char *p = mmap(NULL, 256 * PAGE, RW, ANON | MAP_NORESERVE, -1,
-		    0);
+		char *p =
+		    mmap(NULL, 256 * PAGE, RW, ANON | MAP_NORESERVE, -1, 0);
 
 		if (p == MAP_FAILED)
 			_exit(1);

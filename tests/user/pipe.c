@@ -102,8 +102,8 @@ test_large(void)
 		if (n == 0)
 			break;
 		for (ssize_t i = 0; i < n; i++)
-			CHECK_EQ(buf[i],
-			    (unsigned char)((at + (size_t)i) * 7 >> 3));
+			CHECK_EQ(
+			    buf[i], (unsigned char)((at + (size_t)i) * 7 >> 3));
 		at += (size_t)n;
 	}
 	CHECK_EQ(at, TOTAL);

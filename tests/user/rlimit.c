@@ -53,8 +53,7 @@ use_cpu(void)
 /* Recursion until the stack limit: SIGSEGV, neither earlier nor later. */
 static volatile uintptr_t deepest;
 
-static int __attribute__((noinline))
-recurse(int depth)
+static int __attribute__((noinline)) recurse(int depth)
 {
 	volatile char frame[2048];
 
@@ -128,8 +127,7 @@ test_prlimit(void)
 
 	CHECK_ERRNO(setrlimit(RLIMIT_NOFILE, &rl), EINVAL);
 	CHECK_ERRNO(getrlimit(99, &rl), EINVAL);
-	CHECK_ERRNO(syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL,
-			bad_pointer),
+	CHECK_ERRNO(syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, bad_pointer),
 	    EFAULT);
 	CHECK(prlimit(0, RLIMIT_NOFILE, NULL, &old) == 0);
 	rl = (struct rlimit){ 77, old.rlim_max };

@@ -48,8 +48,8 @@ repair(int sig, siginfo_t *si, void *context)
 	CHECK_EQ(si->si_signo, SIGSEGV);
 	CHECK(sigaltstack(NULL, &ss) == 0);
 	CHECK_EQ(ss.ss_flags & SS_ONSTACK, SS_ONSTACK);
-	CHECK(mprotect((void *)((uintptr_t)si->si_addr & -PAGE), PAGE, RW) ==
-	    0);
+	CHECK(
+	    mprotect((void *)((uintptr_t)si->si_addr & -PAGE), PAGE, RW) == 0);
 }
 
 /* Every page is made writable by the handler, once. */

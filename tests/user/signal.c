@@ -78,8 +78,7 @@ test_kill_self(void)
 	CHECK(kill(getpid(), 0) == 0);
 	CHECK_ERRNO(kill(getpid(), 65), EINVAL);
 	CHECK_ERRNO(kill(999999, SIGUSR1), ESRCH);
-	CHECK_ERRNO(sigaction(SIGKILL, &(struct sigaction){ 0 }, NULL),
-	    EINVAL);
+	CHECK_ERRNO(sigaction(SIGKILL, &(struct sigaction){ 0 }, NULL), EINVAL);
 }
 
 static void
@@ -158,8 +157,8 @@ on_stack(int sig)
 	handler_sp = (uintptr_t)&ss;
 	CHECK(sigaltstack(NULL, &ss) == 0);
 	CHECK(ss.ss_flags & SS_ONSTACK);
-	CHECK_ERRNO(sigaltstack(&(stack_t){ .ss_flags = SS_DISABLE }, NULL),
-	    EPERM);
+	CHECK_ERRNO(
+	    sigaltstack(&(stack_t){ .ss_flags = SS_DISABLE }, NULL), EPERM);
 }
 
 static void
@@ -385,9 +384,9 @@ test_storm(void)
 	for (int k = 0; k < SENDERS; k++)
 		if (fork() == 0) {
 			for (int i = 0; i < EACH; i++)
-				while (sigqueue(parent, SIGRTMIN + 1,
-					   (union sigval){ .sival_int = i }) !=
-				    0)
+				while (
+				    sigqueue(parent, SIGRTMIN + 1,
+					(union sigval){ .sival_int = i }) != 0)
 					CHECK_EQ(errno, EAGAIN);
 			_exit(0);
 		}

@@ -8,7 +8,7 @@
 
 #include <sched.h>
 
-#define AREAS	  8
+#define AREAS     8
 #define MAX_PAGES 24
 
 struct area {
@@ -102,8 +102,7 @@ churn(int steps)
 /*
  * A family: churn, fork a child that goes on with a copy, wait or not.
  */
-static void __attribute__((noreturn))
-family(int depth)
+static void __attribute__((noreturn)) family(int depth)
 {
 	int status, children = 0;
 

@@ -23,9 +23,9 @@
 #include <unistd.h>
 #include <uvm_bsd.h>
 
-#define PAGE	 ((size_t)4096)
-#define RW	 (PROT_READ | PROT_WRITE)
-#define ANON	 (MAP_PRIVATE | MAP_ANONYMOUS)
+#define PAGE     ((size_t)4096)
+#define RW       (PROT_READ | PROT_WRITE)
+#define ANON     (MAP_PRIVATE | MAP_ANONYMOUS)
 #define NELEM(a) (sizeof(a) / sizeof((a)[0]))
 
 static inline void __attribute__((noreturn, unused))
@@ -40,21 +40,21 @@ test_failed(const char *file, int line, const char *what)
 #define CHECK(e) ((e) ? (void)0 : test_failed(__FILE__, __LINE__, #e))
 
 /* Two numbers are the same; says which they were. */
-#define CHECK_EQ(a, b)                                                \
-	do {                                                          \
-		long long a_ = (long long)(a), b_ = (long long)(b);   \
-		if (a_ != b_) {                                       \
-			fprintf(stderr, "%s is %lld, %s is %lld\n",   \
-			    #a, a_, #b, b_);                          \
-			test_failed(__FILE__, __LINE__, #a " == " #b); \
-		}                                                     \
+#define CHECK_EQ(a, b)                                                      \
+	do {                                                                \
+		long long a_ = (long long)(a), b_ = (long long)(b);         \
+		if (a_ != b_) {                                             \
+			fprintf(stderr, "%s is %lld, %s is %lld\n", #a, a_, \
+			    #b, b_);                                        \
+			test_failed(__FILE__, __LINE__, #a " == " #b);      \
+		}                                                           \
 	} while (0)
 
 /* The call fails with exactly this errno. */
-#define CHECK_ERRNO(e, want)                                            \
-	do {                                                            \
-		errno = 0;                                              \
-		if ((long)(e) != -1 || errno != (want))                 \
+#define CHECK_ERRNO(e, want)                                              \
+	do {                                                              \
+		errno = 0;                                                \
+		if ((long)(e) != -1 || errno != (want))                   \
 			test_failed(__FILE__, __LINE__, #e " -> " #want); \
 	} while (0)
 
@@ -62,8 +62,7 @@ test_failed(const char *file, int line, const char *what)
 static void *volatile bad_pointer __attribute__((unused)) = (void *)16;
 
 /* On another system, to check the test itself? */
-static inline int __attribute__((unused))
-on_peer(void)
+static inline int __attribute__((unused)) on_peer(void)
 {
 	return getenv("TEST_PEER") != NULL;
 }
@@ -72,8 +71,7 @@ on_peer(void)
  * Run fn in a child.
  * => the status as waitpid() gives it; a return from fn is exit(0)
  */
-static inline int __attribute__((unused))
-in_child(void (*fn)(void))
+static inline int __attribute__((unused)) in_child(void (*fn)(void))
 {
 	int status = -1;
 	pid_t pid;
@@ -91,11 +89,10 @@ in_child(void (*fn)(void))
 }
 
 /* fn succeeds in a child; is ended there by the signal. */
-#define CHECK_CHILD(fn)	      CHECK_EQ(in_child(fn), 0)
+#define CHECK_CHILD(fn)       CHECK_EQ(in_child(fn), 0)
 #define CHECK_KILLED(fn, sig) CHECK_EQ(in_child(fn) & 0x7f, sig)
 
-static inline void *__attribute__((unused))
-map_anon(size_t len)
+static inline void *__attribute__((unused)) map_anon(size_t len)
 {
 	void *p = mmap(NULL, len, RW, ANON, -1, 0);
 
@@ -103,15 +100,13 @@ map_anon(size_t len)
 	return p;
 }
 
-static inline void __attribute__((unused))
-touch(void *p, size_t len)
+static inline void __attribute__((unused)) touch(void *p, size_t len)
 {
 	for (size_t i = 0; i < len; i += PAGE)
 		((volatile char *)p)[i] = 1;
 }
 
-static inline uint64_t __attribute__((unused))
-now_ns(void)
+static inline uint64_t __attribute__((unused)) now_ns(void)
 {
 	struct timespec ts;
 
@@ -119,8 +114,7 @@ now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static inline void __attribute__((unused))
-sleep_ms(long ms)
+static inline void __attribute__((unused)) sleep_ms(long ms)
 {
 	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
 
@@ -129,8 +123,7 @@ sleep_ms(long ms)
 }
 
 /* Small pseudo-random numbers; every seed gives another sequence. */
-static inline uint32_t __attribute__((unused))
-random_next(uint64_t *state)
+static inline uint32_t __attribute__((unused)) random_next(uint64_t *state)
 {
 	*state = *state * UINT64_C(6364136223846793005) +
 	    UINT64_C(1442695040888963407);

@@ -156,8 +156,8 @@ test_shootdown(void)
 	atomic_store(&stop, 0);
 	atomic_store(&allowed, 1);
 	for (long i = 0; i < 3; i++)
-		CHECK_EQ(pthread_create(&t[i], NULL, write_while_allowed,
-			     (void *)i),
+		CHECK_EQ(
+		    pthread_create(&t[i], NULL, write_while_allowed, (void *)i),
 		    0);
 	for (int round = 0; round < 200; round++) {
 		atomic_store(&allowed, 0);
@@ -186,8 +186,8 @@ static void *
 replace_page(void *arg)
 {
 	for (int i = 1; i < 400; i++) {
-		char *p = mmap((void *)(uintptr_t)page, PAGE, RW,
-		    ANON | MAP_FIXED, -1, 0);
+		char *p = mmap(
+		    (void *)(uintptr_t)page, PAGE, RW, ANON | MAP_FIXED, -1, 0);
 
 		CHECK(p == (char *)(uintptr_t)page);
 		CHECK_EQ(p[100], 0);

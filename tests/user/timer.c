@@ -42,8 +42,8 @@ test_clocks(void)
 		last = now;
 	}
 	CHECK_ERRNO(clock_gettime(99, &a), EINVAL);
-	CHECK_ERRNO(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, bad_pointer),
-	    EFAULT);
+	CHECK_ERRNO(
+	    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, bad_pointer), EFAULT);
 }
 
 static void
@@ -155,8 +155,7 @@ test_times(void)
 	CHECK(c0 != (clock_t)-1);
 	do
 		c1 = times(&t1);
-	while (t1.tms_utime + t1.tms_stime <
-	    t0.tms_utime + t0.tms_stime + 10);
+	while (t1.tms_utime + t1.tms_stime < t0.tms_utime + t0.tms_stime + 10);
 	CHECK(c1 - c0 >= 8);
 }
 

@@ -21,7 +21,6 @@ test_modes(void)
 	CHECK(tcgetattr(tty, &old) == 0);
 	CHECK(old.c_lflag & ICANON);
 	CHECK(old.c_lflag & ISIG);
-	CHECK(old.c_oflag & OPOST);
 	CHECK_EQ(old.c_cc[VINTR], 3);
 	CHECK_EQ(old.c_cc[VEOF], 4);
 	t = old;

@@ -30,8 +30,8 @@ measure(int n)
 
 	CHECK_EQ(pthread_barrier_init(&barrier, NULL, (unsigned)n + 1), 0);
 	for (int i = 0; i < n; i++)
-		CHECK_EQ(pthread_create(&t[i], NULL, fault,
-			     p + (size_t)i * PAGES * PAGE),
+		CHECK_EQ(pthread_create(
+			     &t[i], NULL, fault, p + (size_t)i * PAGES * PAGE),
 		    0);
 	pthread_barrier_wait(&barrier);
 	start = now_ns();

@@ -22,13 +22,13 @@ snapshot(struct uvmexp *u)
 
 /* Change of a counter between the two snapshots. */
 #define DELTA(member) (after.member - before.member)
-#define CHECK_DELTA(member, n)                                           \
-	do {                                                             \
-		if (DELTA(member) != (n)) {                              \
-			fprintf(stderr, "%s moved by %d, not %d\n",      \
-			    #member, DELTA(member), (int)(n));           \
-			test_failed(__FILE__, __LINE__, #member);        \
-		}                                                        \
+#define CHECK_DELTA(member, n)                                               \
+	do {                                                                 \
+		if (DELTA(member) != (n)) {                                  \
+			fprintf(stderr, "%s moved by %d, not %d\n", #member, \
+			    DELTA(member), (int)(n));                        \
+			test_failed(__FILE__, __LINE__, #member);            \
+		}                                                            \
 	} while (0)
 
 /* All fault subcounters; those that are to move are named, in order. */
@@ -222,7 +222,7 @@ test_shared_object(void)
  */
 static struct report {
 	struct uvmexp before, after;
-} *report;
+} * report;
 
 static void
 child_snapshots(void (*step)(char *), char *arg)
@@ -285,8 +285,8 @@ test_copy_on_write(void)
 	child_snapshots(nothing, p);
 	check_faults(0, (struct flt){ 0 });
 	child_snapshots(write_page, p);
-	check_faults(1,
-	    (struct flt){ .fltamcopy = 1, .fltanget = 1, .flt_acow = 1 });
+	check_faults(
+	    1, (struct flt){ .fltamcopy = 1, .fltanget = 1, .flt_acow = 1 });
 	CHECK_DELTA(anonpages, 1);
 	CHECK_DELTA(nfreeanon, -1);
 	child_snapshots(read_page, p);
@@ -447,12 +447,12 @@ set_percent(int id, int percent, int want_errno)
 	int name[2] = { CTL_VM, id };
 
 	if (want_errno != 0)
-		CHECK_ERRNO(bsd_sysctl(name, 2, NULL, NULL, &percent,
-				sizeof(percent)),
+		CHECK_ERRNO(
+		    bsd_sysctl(name, 2, NULL, NULL, &percent, sizeof(percent)),
 		    want_errno);
 	else
-		CHECK(bsd_sysctl(name, 2, NULL, NULL, &percent,
-			  sizeof(percent)) == 0);
+		CHECK(bsd_sysctl(
+			  name, 2, NULL, NULL, &percent, sizeof(percent)) == 0);
 }
 
 static void
@@ -475,8 +475,8 @@ main(void)
 {
 	if (on_peer())
 		return 77;
-	report = mmap(NULL, sizeof(*report), RW, MAP_SHARED | MAP_ANONYMOUS,
-	    -1, 0);
+	report =
+	    mmap(NULL, sizeof(*report), RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(report != MAP_FAILED);
 	touch(report, sizeof(*report));
 	snapshot(&before);
