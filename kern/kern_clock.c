@@ -82,8 +82,6 @@ hardclock(struct cpu_info *ci, bool usermode, uint64_t n)
 	else
 		p->p_stime += n * TICK_NSEC;
 	sched_tick(ci, usermode);
-	if ((p->p_flag & P_KTHREAD) == 0)
-		itimer_tick(p, usermode);
 }
 
 static void

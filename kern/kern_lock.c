@@ -10,9 +10,10 @@
  * the waiter's second look sees the flag gone, or the wakeup comes after the
  * waiter is on the queue and finds it.
  *
- * Everybody woken competes again.  When the last reader leaves, RWL_WRWANT
- * stays set, so that the waiting writer goes before new readers; when a writer
- * leaves, it is cleared, so that writers in a row cannot keep readers out.
+ * A writer that must wait sets RWL_WRWANT at once, which keeps new readers out;
+ * there is always a writer awake, or to be woken by the next release, that will
+ * take the lock and clear the flag.  A writer's release clears it too, so that
+ * writers in a row cannot keep readers out.  Everybody woken competes again.
  */
 #include <sys/param.h>
 #include <sys/systm.h>
@@ -175,9 +176,7 @@ rw_spin_worthwhile(uint64_t w, uint32_t *spins)
 static void
 rw_wait(struct rwlock *l, int op, uint64_t w)
 {
-	uint64_t want = w | RWL_WAIT | (op == RW_WRITE ? RWL_WRWANT : 0);
-
-	if (want != w && !atomic_cas(&l->rwl_word, &w, want))
+	if ((w & RWL_WAIT) == 0 && !atomic_cas(&l->rwl_word, &w, w | RWL_WAIT))
 		return;
 	sleep_setup(l, PVM, l->rwl_name);
 	w = atomic_load(&l->rwl_word);
@@ -207,7 +206,10 @@ rw_acquire(struct rwlock *l, int op)
 		    (struct proc *)(w & RWL_OWNER) == curproc)
 			panic("rwlock %s: entered again by its owner",
 			    l->rwl_name);
-		if (rw_spin_worthwhile(w, &spins)) {
+		if (op == RW_WRITE && (w & RWL_WRWANT) == 0) {
+			/* From now on no new reader comes in. */
+			(void)atomic_cas(&l->rwl_word, &w, w | RWL_WRWANT);
+		} else if (rw_spin_worthwhile(w, &spins)) {
 			cpu_spinwait();
 		} else {
 			rw_wait(l, op, w);

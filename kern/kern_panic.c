@@ -17,6 +17,7 @@
 #include <sys/timeout.h>
 #include <machine/cpu.h>
 #include <uvm/uvm_extern.h>
+#include <uvm/uvm_page.h>
 #include <kern/lockorder.h>
 
 #define PANIC_TRACES  40 /* events of the trace ring shown */
@@ -125,8 +126,8 @@ panic_print_memory(void)
 {
 	printf("uvmexp: %d pages, %ld free, %d active, %d inactive, %d wired, "
 	       "%d paging\n",
-	    uvmexp.npages, uvm_free_count(), uvmexp.active, uvmexp.inactive,
-	    uvmexp.wired, uvmexp.paging);
+	    uvmexp.npages, uvm_free_count(), uvm_pageq_active(),
+	    uvm_pageq_inactive(), uvm_pageq_wired(), uvmexp.paging);
 }
 
 static void

@@ -88,6 +88,11 @@ boolean_t pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pap);
  *    modify attribute counts as permitted)
  */
 boolean_t pmap_probe(struct pmap *pm, vaddr_t va, vm_prot_t *protp);
+/*
+ * Which of n <= 32 pages from sva on are mapped in a user pmap: a bit for each.
+ * => the address space's map is locked; a hint: it may be out of date at once
+ */
+uint32_t pmap_mapped_mask(struct pmap *pm, vaddr_t sva, unsigned n);
 void pmap_copy(struct pmap *dst, struct pmap *src, vaddr_t dva, vsize_t len,
     vaddr_t sva);
 /* => everything delayed is visible on every hart */
@@ -111,6 +116,8 @@ boolean_t pmap_clear_reference(struct vm_page *pg);
 boolean_t pmap_is_modified(struct vm_page *pg);
 boolean_t pmap_is_referenced(struct vm_page *pg);
 void pmap_proc_iflush(struct proc *p, vaddr_t va, vsize_t len);
+/* => debugger: rights of kernel pages, now; FALSE: not all of them mapped */
+boolean_t pmap_chgkprot(vaddr_t sva, vaddr_t eva, bool write);
 /* => page's contents changed by other than its mappings (exec, I/O, copy):
  *    instruction fetch through a new mapping must see them */
 void pmap_page_modified_text(struct vm_page *pg);

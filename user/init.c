@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "box.h"
@@ -82,6 +83,7 @@ report_exit(int status)
 	char line[32];
 	int fd, len;
 
+	tcdrain(STDOUT_FILENO); /* the log would overtake it */
 	len = snprintf(line, sizeof(line), "vmrun: exit %d\n", status);
 	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write_all(fd, line, (size_t)len) != 0)

@@ -185,9 +185,52 @@ struct vm_anon *amap_next(struct vm_amap *amap, u_int *slot, u_int end);
 
 /* -- Storage (uvm_amap_slots.c, pure) ---------------------------------------- */
 
+/*
+ * => where the slot is kept, or NULL: its leaf does not exist, it is empty;
+ *    amap locked (either way), the result good as long as it is
+ */
+static inline struct vm_anon **
+amap_store_slot(struct amap_store *as, u_int slot)
+{
+	u_int level = as->as_height;
+	struct amap_node *nd = as->as_root;
+
+	if (level == 0)
+		return slot < AMAP_INLINE ? &as->as_inline[slot] : NULL;
+	if (level < 6 && slot >> (AMAP_NODE_SHIFT * level) != 0)
+		return NULL;
+	while (--level > 0) {
+		nd = nd->nd_slot[(slot >> (AMAP_NODE_SHIFT * level)) &
+		    (AMAP_NODE_SLOTS - 1)];
+		if (nd == NULL)
+			return NULL;
+	}
+	return (struct vm_anon **)&nd
+	    ->nd_slot[slot & (AMAP_NODE_SLOTS - 1)];
+}
+
+static inline struct vm_anon *
+amap_store_lookup(struct amap_store *as, u_int slot)
+{
+	struct vm_anon **where = amap_store_slot(as, slot);
+
+	return where == NULL ? NULL : *where;
+}
+
+/* => amap_store_set() of an empty slot where amap_store_slot() found it */
+static inline void
+amap_store_fill(struct amap_store *as, u_int slot, struct vm_anon **where,
+    struct vm_anon *anon)
+{
+	if (as->as_height != 0)
+		container_of((void *)(where - (slot & (AMAP_NODE_SLOTS - 1))),
+		    struct amap_node, nd_slot)->nd_count++;
+	as->as_count++;
+	*where = anon;
+}
+
 /* => a run of slots: *n of them from slot on; NULL: they are all empty */
 struct vm_anon **amap_store_run(struct amap_store *as, u_int slot, u_int *n);
-struct vm_anon *amap_store_lookup(struct amap_store *as, u_int slot);
 /* => 0, or ENOMEM with nothing changed (never if the slot is in use) */
 int amap_store_set(struct amap_store *as, u_int slot, struct vm_anon *anon);
 /* => what was there, or NULL; empty nodes are freed */

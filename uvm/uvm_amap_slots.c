@@ -48,18 +48,6 @@ store_leaf(const struct amap_store *as, u_int slot, u_int *level)
 	return nd;
 }
 
-struct vm_anon *
-amap_store_lookup(struct amap_store *as, u_int slot)
-{
-	struct amap_node *nd;
-	u_int level;
-
-	if (as->as_height == 0)
-		return slot < AMAP_INLINE ? as->as_inline[slot] : NULL;
-	nd = store_leaf(as, slot, &level);
-	return nd == NULL ? NULL : nd->nd_slot[slot & AMAP_NODE_MASK];
-}
-
 struct vm_anon **
 amap_store_run(struct amap_store *as, u_int slot, u_int *n)
 {

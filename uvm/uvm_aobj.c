@@ -297,8 +297,8 @@ uao_get_locked(struct uvm_aobj *aobj, voff_t off, struct vm_page **pps,
 		if (pg == NULL && i == centre &&
 		    first + (u_long)i < aobj->u_pages &&
 		    uao_find_swslot(uobj, first + (u_long)i) == 0)
-			pg = uvm_pagealloc(uobj, off + (voff_t)ptoa(i), NULL,
-			    UVM_PGA_ZERO);
+			pg = uvm_pagealloc(
+			    uobj, off + (voff_t)ptoa(i), NULL, UVM_PGA_ZERO);
 		else if (pg == NULL || (pg->pg_flags & PG_BUSY))
 			continue;
 		else
@@ -307,9 +307,9 @@ uao_get_locked(struct uvm_aobj *aobj, voff_t off, struct vm_page **pps,
 		found += pg != NULL;
 	}
 	*npagesp = found;
-	return pps[centre] != NULL && pps[centre] != PGO_DONTCARE ?
-	    VM_PAGER_OK :
-	    VM_PAGER_UNLOCK;
+	return pps[centre] != NULL && pps[centre] != PGO_DONTCARE
+	    ? VM_PAGER_OK
+	    : VM_PAGER_UNLOCK;
 }
 
 /*
@@ -350,8 +350,8 @@ uao_get_unlocked(struct uvm_aobj *aobj, voff_t off, struct vm_page **pgp)
 }
 
 static int
-uao_get(struct uvm_object *uobj, voff_t off, struct vm_page **pps,
-    int *npagesp, int centreidx, vm_prot_t access, int advice, int flags)
+uao_get(struct uvm_object *uobj, voff_t off, struct vm_page **pps, int *npagesp,
+    int centreidx, vm_prot_t access, int advice, int flags)
 {
 	struct uvm_aobj *aobj = to_aobj(uobj);
 

@@ -69,8 +69,8 @@ merge_block(struct uvm_buddy *b, const struct vm_physseg *seg,
 }
 
 void
-uvm_buddy_free(struct uvm_buddy *b, const struct vm_physseg *seg,
-    struct vm_page *pg)
+uvm_buddy_free(
+    struct uvm_buddy *b, const struct vm_physseg *seg, struct vm_page *pg)
 {
 	pg->pg_flags = PQ_FREE;
 	b->ub_npages++;
@@ -83,8 +83,7 @@ largest_order(uint32_t ppn, size_t n)
 {
 	int o = 0;
 
-	while (o < MAX_ORDER && (ppn & (1U << o)) == 0 &&
-	    ((size_t)2 << o) <= n)
+	while (o < MAX_ORDER && (ppn & (1U << o)) == 0 && ((size_t)2 << o) <= n)
 		o++;
 	return o;
 }
@@ -131,8 +130,8 @@ insert_rest(struct uvm_buddy *b, struct vm_page *pg, size_t n)
 }
 
 size_t
-uvm_buddy_take(struct uvm_buddy *b, struct vm_page **pgs, size_t npages,
-    uint32_t flags)
+uvm_buddy_take(
+    struct uvm_buddy *b, struct vm_page **pgs, size_t npages, uint32_t flags)
 {
 	size_t got = 0, n, size;
 	struct vm_page *pg;
@@ -208,8 +207,8 @@ uvm_buddy_put_zero(struct uvm_buddy *b, struct vm_page *pg)
 }
 
 size_t
-uvm_buddy_take_zero(struct uvm_buddy *b, struct vm_page **pgs, size_t npages,
-    uint32_t flags)
+uvm_buddy_take_zero(
+    struct uvm_buddy *b, struct vm_page **pgs, size_t npages, uint32_t flags)
 {
 	struct vm_page *pg;
 	size_t got = 0;

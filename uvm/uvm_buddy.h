@@ -31,8 +31,8 @@ struct uvm_buddy {
 /* => not yet known to anyone */
 void uvm_buddy_init(struct uvm_buddy *b);
 /* => pg becomes free and merges with its free buddies; seg is its segment */
-void uvm_buddy_free(struct uvm_buddy *b, const struct vm_physseg *seg,
-    struct vm_page *pg);
+void uvm_buddy_free(
+    struct uvm_buddy *b, const struct vm_physseg *seg, struct vm_page *pg);
 /* => same for npages consecutive pages of seg */
 void uvm_buddy_free_range(struct uvm_buddy *b, const struct vm_physseg *seg,
     struct vm_page *first, size_t npages);
@@ -40,11 +40,11 @@ void uvm_buddy_free_range(struct uvm_buddy *b, const struct vm_physseg *seg,
  * Take up to npages single pages, the smallest blocks first.
  * => number taken; each has exactly pg_flags flags
  */
-size_t uvm_buddy_take(struct uvm_buddy *b, struct vm_page **pgs,
-    size_t npages, uint32_t flags);
+size_t uvm_buddy_take(
+    struct uvm_buddy *b, struct vm_page **pgs, size_t npages, uint32_t flags);
 /* => head of the free block that pg lies in, NULL if it lies in none */
-struct vm_page *uvm_buddy_head(const struct vm_physseg *seg,
-    struct vm_page *pg);
+struct vm_page *
+uvm_buddy_head(const struct vm_physseg *seg, struct vm_page *pg);
 /*
  * Take npages consecutive pages from first, all in free blocks.
  * => each has exactly pg_flags flags; what is left of the blocks stays free
@@ -54,7 +54,7 @@ void uvm_buddy_carve(struct uvm_buddy *b, const struct vm_physseg *seg,
 /* => pg, zero-filled, becomes free on the list of zeroed pages */
 void uvm_buddy_put_zero(struct uvm_buddy *b, struct vm_page *pg);
 /* => as uvm_buddy_take, from the zeroed pages */
-size_t uvm_buddy_take_zero(struct uvm_buddy *b, struct vm_page **pgs,
-    size_t npages, uint32_t flags);
+size_t uvm_buddy_take_zero(
+    struct uvm_buddy *b, struct vm_page **pgs, size_t npages, uint32_t flags);
 
 #endif

@@ -62,8 +62,7 @@ uvm_km_init(vaddr_t start, vaddr_t end)
 	enter_fixed(end, (vaddr_t)__kernel_start, PROT_NONE);
 	enter_fixed((vaddr_t)__kernel_start, (vaddr_t)__text_end,
 	    PROT_READ | PROT_EXEC);
-	enter_fixed(
-	    (vaddr_t)__rodata_start, (vaddr_t)__rodata_end, PROT_READ);
+	enter_fixed((vaddr_t)__rodata_start, (vaddr_t)__rodata_end, PROT_READ);
 	enter_fixed((vaddr_t)__data_start, (vaddr_t)__kernel_end, KM_RW);
 	enter_fixed((vaddr_t)__kernel_end, top, PROT_NONE);
 }
@@ -77,8 +76,8 @@ uvm_km_pgremove(struct uvm_object *uobj, vaddr_t start, vaddr_t end)
 	struct vm_page *pg;
 
 	KASSERT(rw_write_held(&uobj->uo_lock));
-	while ((pg = uvm_pagetree_next(&uobj->uo_tree, &i)) != NULL &&
-	    i < last) {
+	while (
+	    (pg = uvm_pagetree_next(&uobj->uo_tree, &i)) != NULL && i < last) {
 		if (pg->pg_flags & PG_BUSY) {
 			uvm_page_wait(pg, &uobj->uo_lock, "kmpgrm");
 			rw_enter_write(&uobj->uo_lock);
@@ -136,8 +135,8 @@ enter_unowned(vaddr_t va, vsize_t size, bool zero, bool wait, bool canfail)
 				return false;
 			uvm_wait("kmalloc");
 		}
-		atomic_and(&pg->pg_flags,
-		    ~(uint32_t)(PG_BUSY | PG_FAKE | PG_CLEAN));
+		atomic_and(
+		    &pg->pg_flags, ~(uint32_t)(PG_BUSY | PG_FAKE | PG_CLEAN));
 		pmap_kenter_pa(va, VM_PAGE_TO_PHYS(pg), KM_RW);
 	}
 	return true;
@@ -162,11 +161,11 @@ enter_object(struct uvm_object *uobj, voff_t off, vaddr_t va, vsize_t size,
 			    UVM_PGA_USERESERVE | (zero ? UVM_PGA_ZERO : 0));
 			if (pg == NULL)
 				break;
-			error = pmap_enter(pmap_kernel(), va,
-			    VM_PAGE_TO_PHYS(pg), KM_RW,
-			    KM_RW | PMAP_WIRED | PMAP_CANFAIL);
-			atomic_and(&pg->pg_flags,
-			    ~(uint32_t)(PG_FAKE | PG_CLEAN));
+			error =
+			    pmap_enter(pmap_kernel(), va, VM_PAGE_TO_PHYS(pg),
+				KM_RW, KM_RW | PMAP_WIRED | PMAP_CANFAIL);
+			atomic_and(
+			    &pg->pg_flags, ~(uint32_t)(PG_FAKE | PG_CLEAN));
 			uvm_page_unbusy(pg);
 			if (error) {
 				uvm_pagefree(pg);
@@ -188,8 +187,8 @@ enter_object(struct uvm_object *uobj, voff_t off, vaddr_t va, vsize_t size,
 static inline voff_t
 object_offset(vm_map_t map, struct uvm_object *uobj, vaddr_t va)
 {
-	return (voff_t)(va -
-	    vm_map_min(UVM_OBJ_IS_KERN(uobj) ? kernel_map : map));
+	return (
+	    voff_t)(va - vm_map_min(UVM_OBJ_IS_KERN(uobj) ? kernel_map : map));
 }
 
 /*
@@ -211,8 +210,8 @@ uvm_km_alloc1(vm_map_t map, vsize_t size, vsize_t align, boolean_t zeroit)
 	if (intrsafe)
 		(void)enter_unowned(va, size, zeroit, true, false);
 	else
-		(void)enter_object(uobj, object_offset(map, uobj, va), va,
-		    size, zeroit, true);
+		(void)enter_object(
+		    uobj, object_offset(map, uobj, va), va, size, zeroit, true);
 	return va;
 }
 
@@ -254,8 +253,8 @@ uvm_km_kmemalloc(vm_map_t map, struct uvm_object *obj, vsize_t size, int flags)
 	if (obj == NULL)
 		ok = enter_unowned(va, size, false, wait, false);
 	else
-		ok = enter_object(obj, object_offset(map, obj, va), va, size,
-		    false, wait);
+		ok = enter_object(
+		    obj, object_offset(map, obj, va), va, size, false, wait);
 	if (ok)
 		return va;
 	uvm_km_free(map, va, size);
@@ -336,15 +335,13 @@ uvm_km_suballoc(vm_map_t map, vaddr_t *min, vaddr_t *max, vsize_t size,
 	if (!fixed)
 		*min = vm_map_min(map);
 	if (uvm_map(map, min, size, NULL, UVM_UNKNOWN_OFFSET, 0,
-		UVM_MAPFLAG(PROT_MASK, PROT_MASK, MAP_INHERIT_NONE,
-		    MADV_RANDOM,
+		UVM_MAPFLAG(PROT_MASK, PROT_MASK, MAP_INHERIT_NONE, MADV_RANDOM,
 		    UVM_FLAG_NOMERGE | (fixed ? UVM_FLAG_FIXED : 0))) != 0)
 		panic("uvm_km_suballoc: no room for %lu KiB", size >> 10);
 	*max = *min + size;
 	pmap_reference(vm_map_pmap(map));
 	if (submap == NULL)
-		submap =
-		    uvm_map_create(vm_map_pmap(map), *min, *max, flags);
+		submap = uvm_map_create(vm_map_pmap(map), *min, *max, flags);
 	else
 		uvm_map_setup(submap, vm_map_pmap(map), *min, *max, flags);
 	if (uvm_map_submap(map, *min, *max, submap) != 0)
@@ -374,8 +371,8 @@ km_remove(vm_map_t map, vaddr_t start, vaddr_t end, uint8_t type, bool wake)
 			panic("uvm_km_free: %#lx-%#lx is no allocation", start,
 			    end);
 		if ((e->me_flags & ME_KMTYPE) != ME_KMTYPE_OF(type))
-			panic("uvm_km_free: %#lx-%#lx is not of type %d",
-			    start, end, type);
+			panic("uvm_km_free: %#lx-%#lx is not of type %d", start,
+			    end, type);
 	}
 	uvm_unmap_remove(map, start, end, &dead);
 	if (wake)
@@ -466,8 +463,8 @@ typed_addresses(vm_map_t map, vsize_t size, vsize_t align, uvm_flag_t flags)
 			error = uvm_map(map, &va, size, uobj,
 			    UVM_UNKNOWN_OFFSET, align, mapflags);
 		else
-			error = map_modulus(
-			    map, &va, size, uobj, align, mapflags);
+			error =
+			    map_modulus(map, &va, size, uobj, align, mapflags);
 		if (error == 0)
 			return va;
 		if (error != ENOMEM || (flags & UVM_KMT_WAITVA) == 0 ||

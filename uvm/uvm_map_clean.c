@@ -68,6 +68,8 @@ deactivate_anons(struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 		if (pg == NULL || pg->wire_count != 0 || pg->loan_count != 0 ||
 		    (pg->pg_flags & PG_BUSY))
 			continue;
+		/* without its mappings, so that the next touch is noticed */
+		pmap_page_protect(pg, PROT_NONE);
 		uvm_pagedeactivate(pg);
 	}
 	amap_unlock(amap);

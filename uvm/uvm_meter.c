@@ -72,10 +72,11 @@ uvm_meter(void)
 		n = (uint32_t)sched_nrunnable();
 		for (int i = 0; i < 3; i++) {
 			d = load_decay[i];
-			averunnable.ldavg[i] = (uint32_t)(
-			    ((uint64_t)d * averunnable.ldavg[i] +
-				(uint64_t)(FSCALE - d) * n * FSCALE) >>
-			    FSHIFT);
+			averunnable.ldavg[i] =
+			    (uint32_t)(((uint64_t)d * averunnable.ldavg[i] +
+					   (uint64_t)(FSCALE - d) * n *
+					       FSCALE) >>
+				FSHIFT);
 		}
 	}
 	if (proc0.p_slptime > maxslp / 2)

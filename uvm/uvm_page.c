@@ -8,7 +8,7 @@ struct uvmexp uvmexp;
 
 /* Pages kept back, see uvm_pagealloc(). */
 #define RESERVE_PAGEDAEMON 4
-#define RESERVE_KERNEL	   6
+#define RESERVE_KERNEL     6
 
 /* -- Boot -------------------------------------------------------------------- */
 
@@ -25,8 +25,7 @@ uvm_setpagesize(void)
 	if (uvmexp.pagesize < 0 || (uvmexp.pagesize & uvmexp.pagemask) != 0)
 		panic("uvm_setpagesize: %d is not a power of two",
 		    uvmexp.pagesize);
-	for (uvmexp.pageshift = 0;
-	     (1 << uvmexp.pageshift) != uvmexp.pagesize;)
+	for (uvmexp.pageshift = 0; (1 << uvmexp.pageshift) != uvmexp.pagesize;)
 		uvmexp.pageshift++;
 }
 
@@ -102,8 +101,8 @@ uvm_page_addrange(paddr_t start, paddr_t end)
 		KASSERT(e <= seg->avail_start || s >= seg->avail_end);
 		for (pg = PHYS_TO_VM_PAGE(s); s < e; s += PAGE_SIZE, pg++)
 			if (pg->pg_flags & (PQ_FREE | PQ_MAGAZINE))
-				panic("uvm_page_addrange: page %#lx is free",
-				    s);
+				panic(
+				    "uvm_page_addrange: page %#lx is free", s);
 		s = MAX(start, seg->start);
 		mtx_enter(&uvm.fpageqlock);
 		segment_free(seg, s, e);
@@ -133,8 +132,8 @@ page_insert(struct vm_page *pg, struct uvm_object *obj, voff_t off)
 {
 	int error;
 
-	error = uvm_pagetree_insert(
-	    &obj->uo_tree, (uint64_t)off >> PAGE_SHIFT, pg);
+	error =
+	    uvm_pagetree_insert(&obj->uo_tree, (uint64_t)off >> PAGE_SHIFT, pg);
 	if (error)
 		return error;
 	pg->uobject = obj;
@@ -190,8 +189,8 @@ reserve_for(const struct uvm_object *obj, int flags)
  *    UVM_PGA_ZERO; NULL if no more than the caller's reserve is free
  */
 struct vm_page *
-uvm_pagealloc(struct uvm_object *uobj, voff_t off, struct vm_anon *anon,
-    int flags)
+uvm_pagealloc(
+    struct uvm_object *uobj, voff_t off, struct vm_anon *anon, int flags)
 {
 	bool zero = (flags & UVM_PGA_ZERO) != 0, hit;
 	struct vm_page *pg;

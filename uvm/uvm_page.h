@@ -105,7 +105,7 @@ void uvm_pageactivate(struct vm_page *pg);
 void uvm_pagedeactivate(struct vm_page *pg);
 void uvm_pagedequeue(struct vm_page *pg);
 /*
- * Put this hart's pending activations on the queue (they are batched).
+ * Put every hart's pending activations on the queue (they are batched).
  * => no page queue lock held
  */
 void uvm_pageq_flush(void);

@@ -14,10 +14,10 @@
 #include <uvm/uvm_aobj.h>
 #include <sys/pool.h>
 
-#define WAIT_NS	    500000000UL /* a waiter looks up: is it being killed? */
-#define WAIT_TRY_NS 20000000UL /* between tries of an unusual request */
-#define POLL_NS	    10000000UL /* between looks at what others free */
-#define OOM_POLLS   300 /* before another victim is chosen */
+#define WAIT_NS       500000000UL /* a waiter looks up: is it being killed? */
+#define WAIT_TRY_NS   20000000UL /* between tries of an unusual request */
+#define POLL_NS       10000000UL /* between looks at what others free */
+#define OOM_POLLS     300 /* before another victim is chosen */
 #define SWAPPER_POLLS 10 /* for what process zero may free */
 
 /* All four: uvm.fpageqlock. */
@@ -73,8 +73,7 @@ static void
 wait_check(const char *wmesg)
 {
 	if (UVM_IS_PAGEDAEMON())
-		panic("uvm_wait: the page daemon waits for itself (%s)",
-		    wmesg);
+		panic("uvm_wait: the page daemon waits for itself (%s)", wmesg);
 	if (uvm.pagedaemon == NULL)
 		panic("out of memory before the page daemon runs (%s)", wmesg);
 	KASSERT(curcpu()->ci_mtxdepth == 0 && curcpu()->ci_intrdepth == 0);
@@ -97,8 +96,7 @@ uvm_wait_killed(const char *wmesg)
 	while (uvm_free_count() <= uvmexp.reserve_kernel && !being_killed(p)) {
 		pd_waiters++;
 		pd_wake();
-		(void)msleep(
-		    &pd_waiters, &uvm.fpageqlock, PVM, wmesg, WAIT_NS);
+		(void)msleep(&pd_waiters, &uvm.fpageqlock, PVM, wmesg, WAIT_NS);
 		pd_waiters--;
 		slept = true;
 	}
@@ -148,8 +146,8 @@ uvm_reclaimable(void)
 static struct rwlock *
 owner_lock(struct vm_page *pg)
 {
-	return pg->uobject != NULL ? &pg->uobject->uo_lock :
-				     &pg->uanon->an_lock->aml_lock;
+	return pg->uobject != NULL ? &pg->uobject->uo_lock
+				   : &pg->uanon->an_lock->aml_lock;
 }
 
 /*
@@ -227,8 +225,7 @@ free_clean(struct vm_page *pg)
 {
 	bool swapped = (pg->pg_flags & (PQ_ANON | PQ_AOBJ)) != 0;
 
-	if ((pg->pg_flags & PG_CLEAN) == 0 ||
-	    (swapped && page_swslot(pg) == 0))
+	if ((pg->pg_flags & PG_CLEAN) == 0 || (swapped && page_swslot(pg) == 0))
 		return false;
 	pmap_page_protect(pg, PROT_NONE);
 	if (pmap_is_modified(pg)) {
@@ -354,8 +351,8 @@ pd_poll(long enough, int polls)
 {
 	mtx_enter(&uvm.fpageqlock);
 	for (; polls > 0 && uvm_free_count() < enough; polls--)
-		(void)msleep(&pd_quiet_above, &uvm.fpageqlock, PVM, "pdpoll",
-		    POLL_NS);
+		(void)msleep(
+		    &pd_quiet_above, &uvm.fpageqlock, PVM, "pdpoll", POLL_NS);
 	mtx_leave(&uvm.fpageqlock);
 }
 
@@ -396,8 +393,8 @@ pd_sleep(void)
 {
 	mtx_enter(&uvm.fpageqlock);
 	if (!pd_wanted)
-		(void)msleep(&uvm.pagedaemon, &uvm.fpageqlock, PVM, "pgdaemon",
-		    INFSLP);
+		(void)msleep(
+		    &uvm.pagedaemon, &uvm.fpageqlock, PVM, "pgdaemon", INFSLP);
 	pd_wanted = false;
 	mtx_leave(&uvm.fpageqlock);
 	UVMCNT_INC(pdwoke);
@@ -433,8 +430,8 @@ pd_pass(void)
 
 	uvmexp.inactarg = uvm_pdpolicy_inactarg(
 	    uvm_pageq_active(), uvm_pageq_inactive(), uvmexp.freetarg);
-	if (uvm_pdpolicy_scan(before, uvmexp.freetarg, uvm_pageq_inactive(),
-		uvmexp.inactarg))
+	if (uvm_pdpolicy_scan(
+		before, uvmexp.freetarg, uvm_pageq_inactive(), uvmexp.inactarg))
 		pd_scan();
 	if (uvm_free_count() < uvmexp.freetarg)
 		(void)pool_drain_wait();

@@ -54,8 +54,8 @@ uvm_pdpolicy_scan(long free, int freetarg, int inactive, int inactarg)
 }
 
 bool
-uvm_pdpolicy_wake(long free, int freemin, int freetarg, int inactive,
-    int inactarg)
+uvm_pdpolicy_wake(
+    long free, int freemin, int freetarg, int inactive, int inactarg)
 {
 	return free < freemin || (free < freetarg && inactive < inactarg);
 }

@@ -29,7 +29,7 @@ bool uvm_pdpolicy_spared(int pages, int min, long total);
 /* => should a scan run at all? */
 bool uvm_pdpolicy_scan(long free, int freetarg, int inactive, int inactarg);
 /* => should an allocation that left `free' pages wake the daemon? */
-bool uvm_pdpolicy_wake(long free, int freemin, int freetarg, int inactive,
-    int inactarg);
+bool uvm_pdpolicy_wake(
+    long free, int freemin, int freetarg, int inactive, int inactarg);
 
 #endif

@@ -113,8 +113,8 @@ refill(struct uvm_cpu *uc, bool want_zero)
 static struct vm_page *
 magazine_pop(struct uvm_cpu *uc, bool want_zero)
 {
-	int k = want_zero && uc->uc_n[UVM_MAG_ZERO] > 0 ? UVM_MAG_ZERO :
-							  UVM_MAG_UNKNOWN;
+	int k = want_zero && uc->uc_n[UVM_MAG_ZERO] > 0 ? UVM_MAG_ZERO
+							: UVM_MAG_UNKNOWN;
 
 	if (uc->uc_n[k] == 0) {
 		k = UVM_MAG_ZERO;
@@ -198,9 +198,9 @@ uvm_pgcache_get(bool want_zero, long reserve)
 		/* dirty pages do for a zeroed one if no list has those */
 		k = want_zero &&
 			(uc->uc_n[UVM_MAG_ZERO] > 0 ||
-			    uvm_fp.fp_list[VM_FREELIST_DEFAULT].ub_nzero > 0) ?
-		    UVM_MAG_ZERO :
-		    UVM_MAG_UNKNOWN;
+			    uvm_fp.fp_list[VM_FREELIST_DEFAULT].ub_nzero > 0)
+		    ? UVM_MAG_ZERO
+		    : UVM_MAG_UNKNOWN;
 		n = uc->uc_n[k];
 		if (__predict_true(n > 0)) {
 			pg = uc->uc_pg[k][n - 1];

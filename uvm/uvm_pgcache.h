@@ -15,12 +15,12 @@
 #include <uvm/uvm.h>
 #include <uvm/uvm_buddy.h>
 
-#define UVM_MAG_SIZE  32 /* pages in a full stack */
-#define UVM_MAG_BATCH 16 /* pages moved between stack and free list */
-#define UVM_ACT_BATCH 16 /* pending activations of a hart */
+#define UVM_MAG_SIZE    32 /* pages in a full stack */
+#define UVM_MAG_BATCH   16 /* pages moved between stack and free list */
+#define UVM_ACT_BATCH   16 /* pending activations of a hart */
 
 #define UVM_MAG_UNKNOWN 0
-#define UVM_MAG_ZERO	1
+#define UVM_MAG_ZERO    1
 
 /*
  * A hart's share of the page layer.

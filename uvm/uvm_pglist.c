@@ -125,7 +125,7 @@ take_block(const struct pla *r, struct pglist *list)
 	for (int f = 0; f < VM_NFREELIST; f++) {
 		b = &uvm_fp.fp_list[f];
 		for (int o = order; o < UVM_BUDDY_ORDERS; o++)
-			TAILQ_FOREACH(pg, &b->ub_block[o], pageq)
+			TAILQ_FOREACH (pg, &b->ub_block[o], pageq)
 				if (pg->pg_ppn >= r->pla_lo &&
 				    pg->pg_ppn + r->pla_n <= r->pla_hi) {
 					take_pages(&vm_physmem[pg->pg_seg],
@@ -179,8 +179,8 @@ take_pieces(const struct pla *r, struct pglist *list)
 			for (int i = 0; i < vm_nphysseg; i++)
 				if (vm_physmem[i].free_list == f &&
 				    best.pc_n < left)
-					scan_seg(r, &vm_physmem[i], left,
-					    &best);
+					scan_seg(
+					    r, &vm_physmem[i], left, &best);
 		if (best.pc_n == 0)
 			break;
 		best.pc_n = MIN(best.pc_n, left);
@@ -250,8 +250,9 @@ pla_possible(const struct pla *r)
 		total += hi - lo;
 		cut_run(r, &vm_physmem[i], lo, hi, r->pla_n, &best);
 	}
-	return r->pla_n <= total && r->pla_n <= (u_long)uvmexp.npages &&
-	    howmany(r->pla_n, MAX(best.pc_n, 1)) <= r->pla_nsegs;
+	return best.pc_n != 0 && r->pla_n <= total &&
+	    r->pla_n <= (u_long)uvmexp.npages &&
+	    howmany(r->pla_n, best.pc_n) <= r->pla_nsegs;
 }
 
 /*
@@ -295,7 +296,7 @@ uvm_pglistalloc(psize_t size, paddr_t low, paddr_t high, paddr_t alignment,
 	if (error)
 		return error;
 	if (flags & UVM_PLA_ZERO)
-		TAILQ_FOREACH(pg, &list, pageq)
+		TAILQ_FOREACH (pg, &list, pageq)
 			pmap_zero_page(pg);
 	TAILQ_CONCAT(rlist, &list, pageq);
 	return 0;

@@ -31,8 +31,7 @@ uvm_page_physload(paddr_t start, paddr_t end, paddr_t avail_start,
 	avail_end = trunc_page(avail_end);
 	if (start >= end)
 		panic("uvm_page_physload: bad segment %#lx-%#lx", start, end);
-	if (avail_start < avail_end &&
-	    (avail_start < start || avail_end > end))
+	if (avail_start < avail_end && (avail_start < start || avail_end > end))
 		panic("uvm_page_physload: %#lx-%#lx is not within %#lx-%#lx",
 		    avail_start, avail_end, start, end);
 	KASSERT(!uvm.page_init_done);
@@ -91,9 +90,9 @@ physseg_search(paddr_t pa)
 		else if (pa >= seg->end)
 			lo = mid + 1;
 		else
-			return seg->pgs == NULL ?
-			    NULL :
-			    seg->pgs + atop(pa - seg->start);
+			return seg->pgs == NULL
+			    ? NULL
+			    : seg->pgs + atop(pa - seg->start);
 	}
 	return NULL;
 }

@@ -25,8 +25,8 @@ uvm_uarea_alloc(void)
 	if (guard == 0)
 		return 0;
 	if (uvm_map_protect(kernel_map, guard, va, PROT_NONE, TRUE) == 0 &&
-	    uvm_fault_wire(kernel_map, va, va + USPACE,
-		PROT_READ | PROT_WRITE) == 0)
+	    uvm_fault_wire(
+		kernel_map, va, va + USPACE, PROT_READ | PROT_WRITE) == 0)
 		return va;
 	uvm_km_free(kernel_map, guard, USPACE + PAGE_SIZE);
 	return 0;
@@ -61,8 +61,8 @@ uvm_swapin(struct proc *p)
 	vaddr_t va = (vaddr_t)p->p_addr;
 
 	KASSERT((p->p_flag & P_INMEM) == 0);
-	if (uvm_fault_wire(kernel_map, va, va + USPACE,
-		PROT_READ | PROT_WRITE) != 0)
+	if (uvm_fault_wire(
+		kernel_map, va, va + USPACE, PROT_READ | PROT_WRITE) != 0)
 		panic("uvm_swapin: u-area of thread %d", p->p_tid);
 	p->p_swtime = 0;
 	UVMCNT_INC(swapins);
@@ -93,11 +93,11 @@ swapout_victim(void)
 	struct proc *p, *best = NULL;
 	struct process *pr;
 
-	LIST_FOREACH(pr, &allprocess, ps_list) {
+	LIST_FOREACH (pr, &allprocess, ps_list) {
 		if (pr->ps_flags & (PS_SYSTEM | PS_EXITING))
 			continue;
 		rw_enter_read(&pr->ps_lock);
-		TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link) {
+		TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link) {
 			if ((p->p_flag & (P_KTHREAD | P_INMEM | P_WEXIT)) ==
 				P_INMEM &&
 			    p->p_stat == SSLEEP && p->p_addr != NULL &&
@@ -140,9 +140,9 @@ swapin_choose(void)
 	long pri, bestpri = -__LONG_MAX__;
 
 	rw_enter_read(&proctree_lock);
-	LIST_FOREACH(pr, &allprocess, ps_list) {
+	LIST_FOREACH (pr, &allprocess, ps_list) {
 		rw_enter_read(&pr->ps_lock);
-		TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link) {
+		TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link) {
 			if (p->p_stat != SRUN || (p->p_flag & P_INMEM))
 				continue;
 			pri = (long)p->p_swtime + p->p_slptime -

@@ -108,9 +108,9 @@ fill_vmtotal(struct vmtotal *t)
 
 	memset(t, 0, sizeof(*t));
 	rw_enter_read(&proctree_lock);
-	LIST_FOREACH(pr, &allprocess, ps_list) {
+	LIST_FOREACH (pr, &allprocess, ps_list) {
 		rw_enter_read(&pr->ps_lock);
-		TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link)
+		TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link)
 			count_thread(t, p);
 		rw_exit(&pr->ps_lock);
 	}
@@ -226,17 +226,14 @@ sysctl_scalar(int id, const struct req *r)
 	case VM_UVMEXP:
 		return sysctl_uvmexp(r);
 	case VM_NKMEMPAGES:
-		return req_rdint(
-		    r, (int)atop(VM_MAX_KERNEL_ADDRESS - VM_MIN_KERNEL_ADDRESS));
+		return req_rdint(r,
+		    (int)atop(VM_MAX_KERNEL_ADDRESS - VM_MIN_KERNEL_ADDRESS));
 	case VM_ANONMIN:
-		return sysctl_minimum(
-		    r, &uvmexp.anonminpct, &uvmexp.anonmin);
+		return sysctl_minimum(r, &uvmexp.anonminpct, &uvmexp.anonmin);
 	case VM_VTEXTMIN:
-		return sysctl_minimum(
-		    r, &uvmexp.vtextminpct, &uvmexp.vtextmin);
+		return sysctl_minimum(r, &uvmexp.vtextminpct, &uvmexp.vtextmin);
 	case VM_VNODEMIN:
-		return sysctl_minimum(
-		    r, &uvmexp.vnodeminpct, &uvmexp.vnodemin);
+		return sysctl_minimum(r, &uvmexp.vnodeminpct, &uvmexp.vnodemin);
 	case VM_MAXSLP:
 		return req_rdint(r, maxslp);
 	case VM_USPACE:
@@ -258,13 +255,16 @@ int
 uvm_sysctl(int *name, u_int namelen, void *oldp, size_t *oldlenp, void *newp,
     size_t newlen, struct proc *p)
 {
-	struct req r = { .old = oldp, .oldlen = oldlenp, .new = newp,
-		.newlen = newlen, .root = p->p_p->ps_cred->cr_uid == 0 };
+	struct req r = { .old = oldp,
+		.oldlen = oldlenp,
+		.new = newp,
+		.newlen = newlen,
+		.root = p->p_p->ps_cred->cr_uid == 0 };
 
 	if (namelen == 2 && name[0] == VM_UVM_MAPINFO)
-		return newp != NULL ?
-		    EPERM :
-		    uvm_map_sysctl_info(name[1], oldp, oldlenp);
+		return newp != NULL
+		    ? EPERM
+		    : uvm_map_sysctl_info(name[1], oldp, oldlenp);
 	if (namelen != 1)
 		return ENOTDIR;
 	if (name[0] == VM_UVM_PROCINFO)
@@ -273,11 +273,15 @@ uvm_sysctl(int *name, u_int namelen, void *oldp, size_t *oldlenp, void *newp,
 }
 
 int
-uvm_sysctl_kern(int id, void *oldp, size_t *oldlenp, const void *newp,
-    size_t newlen)
+uvm_sysctl_kern(
+    int id, void *oldp, size_t *oldlenp, const void *newp, size_t newlen)
 {
-	struct req r = { .old = oldp, .oldlen = oldlenp, .new = newp,
-		.newlen = newlen, .kernel = true, .root = true };
+	struct req r = { .old = oldp,
+		.oldlen = oldlenp,
+		.new = newp,
+		.newlen = newlen,
+		.kernel = true,
+		.root = true };
 
 	return sysctl_scalar(id, &r);
 }

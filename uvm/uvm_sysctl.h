@@ -8,7 +8,7 @@
  * As uvm_sysctl() with a name of one component, as root, with kernel buffers.
  * => VM_UVM_MAPINFO and VM_UVM_PROCINFO: EOPNOTSUPP
  */
-int uvm_sysctl_kern(int id, void *oldp, size_t *oldlenp, const void *newp,
-    size_t newlen);
+int uvm_sysctl_kern(
+    int id, void *oldp, size_t *oldlenp, const void *newp, size_t newlen);
 
 #endif

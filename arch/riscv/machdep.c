@@ -8,13 +8,16 @@
 /* Interrupts on after sret, 64-bit user mode, FPU off. */
 #define USER_SSTATUS (SSTATUS_SPIE | SSTATUS_UXL)
 
+/*
+ * The FP state is left alone: cpu_fork_user() may have set it already.
+ */
 void
 cpu_thread_setup(struct proc *p, void (*func)(void *), void *arg)
 {
 	struct pcb *pcb = &p->p_pcb;
 
 	KASSERT(p->p_kstack % 16 == 0);
-	memset(pcb, 0, sizeof(*pcb));
+	pcb->pcb_s[0] = 0;
 	pcb->pcb_ra = (uint64_t)thread_trampoline;
 	pcb->pcb_sp = p->p_kstack;
 	pcb->pcb_s[1] = (uint64_t)func;

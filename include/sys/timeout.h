@@ -48,8 +48,6 @@ void clock_unidle(struct cpu_info *ci);
 /* => boot: the hart's tick starts; interrupts on or off */
 void clock_cpu_start(void);
 struct proc;
-/* => tick, interrupt context: ITIMER_VIRTUAL and PROF (kern/kern_time.c) */
-void itimer_tick(struct proc *p, bool usermode);
 
 /* => nanoseconds since boot; monotone on every hart; any context */
 uint64_t nsecuptime(void);

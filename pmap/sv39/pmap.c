@@ -582,3 +582,31 @@ pmap_proc_iflush(struct proc *p, vaddr_t va, vsize_t len)
 {
 	pmap_fencei_all();
 }
+
+boolean_t
+pmap_chgkprot(vaddr_t sva, vaddr_t eva, bool write)
+{
+	struct pmap *pm = pmap_kernel();
+	pt_entry_t *ptep;
+	boolean_t mapped = sva < eva;
+	vaddr_t va;
+
+	mtx_enter(&pm->pm_mtx);
+	for (va = sva; va < eva && mapped; va += PAGE_SIZE) {
+		ptep = pmap_leaf(pm, va);
+		mapped = ptep != NULL && *ptep != 0;
+	}
+	for (va = sva; va < eva && mapped; va += PAGE_SIZE) {
+		ptep = pmap_leaf(pm, va);
+		if (write)
+			atomic_or(ptep, PTE_W | PTE_D);
+		else
+			atomic_and(ptep, pte_write_mask(false));
+	}
+	if (mapped)
+		tlb_flush_pmap(pm);
+	mtx_leave(&pm->pm_mtx);
+	if (mapped)
+		pmap_fencei_all();
+	return mapped;
+}

@@ -41,8 +41,10 @@ static void
 mark(size_t i, bool free_now, bool zero)
 {
 	CHECK(is_free[i] != free_now || is_zero[i] != zero);
-	nfree += (size_t)(free_now && !zero) - (size_t)(is_free[i] && !is_zero[i]);
-	nzero += (size_t)(free_now && zero) - (size_t)(is_free[i] && is_zero[i]);
+	nfree +=
+	    (size_t)(free_now && !zero) - (size_t)(is_free[i] && !is_zero[i]);
+	nzero +=
+	    (size_t)(free_now && zero) - (size_t)(is_free[i] && is_zero[i]);
 	is_free[i] = free_now;
 	is_zero[i] = zero;
 }
@@ -61,7 +63,7 @@ audit(void)
 		n = (size_t)1 << o;
 		CHECK_EQ((buddy.ub_orders >> o) & 1,
 		    !TAILQ_EMPTY(&buddy.ub_block[o]));
-		TAILQ_FOREACH(pg, &buddy.ub_block[o], pageq) {
+		TAILQ_FOREACH (pg, &buddy.ub_block[o], pageq) {
 			i = index_of(pg);
 			CHECK_EQ(pg->pg_order, o + 1);
 			CHECK_EQ(pg->pg_ppn & (n - 1), 0);
@@ -77,7 +79,7 @@ audit(void)
 			pages += n;
 		}
 	}
-	TAILQ_FOREACH(pg, &buddy.ub_zero, pageq) {
+	TAILQ_FOREACH (pg, &buddy.ub_zero, pageq) {
 		i = index_of(pg);
 		CHECK(is_free[i] && is_zero[i] && !seen[i]);
 		CHECK(uvm_buddy_head(&seg, pg) == NULL);
@@ -101,7 +103,7 @@ audit_maximal(void)
 
 	for (int o = 0; o < UVM_BUDDY_ORDERS - 1; o++) {
 		n = (size_t)1 << o;
-		TAILQ_FOREACH(pg, &buddy.ub_block[o], pageq) {
+		TAILQ_FOREACH (pg, &buddy.ub_block[o], pageq) {
 			other = (pg->pg_ppn & n) ? pg - n : pg + n;
 			CHECK(other < seg.pgs || other >= seg.lastpg ||
 			    (other->pg_flags & PQ_FREE) == 0 ||
@@ -125,8 +127,8 @@ take_some(bool zero)
 	size_t want = 1 + test_below(nitems(pgs)), got;
 	size_t had = zero ? nzero : nfree;
 
-	got = zero ? uvm_buddy_take_zero(&buddy, pgs, want, PQ_MAGAZINE) :
-		     uvm_buddy_take(&buddy, pgs, want, PQ_MAGAZINE);
+	got = zero ? uvm_buddy_take_zero(&buddy, pgs, want, PQ_MAGAZINE)
+		   : uvm_buddy_take(&buddy, pgs, want, PQ_MAGAZINE);
 	CHECK_EQ(got, MIN(want, had));
 	for (size_t i = 0; i < got; i++) {
 		CHECK_EQ(pgs[i]->pg_flags, PQ_MAGAZINE);
@@ -240,12 +242,12 @@ TEST(buddy_spares_large_blocks)
 
 	setup();
 	uvm_buddy_free_range(&buddy, &seg, seg.pgs, NPAGES);
-	TAILQ_FOREACH(pg, &buddy.ub_block[UVM_BUDDY_ORDERS - 1], pageq)
+	TAILQ_FOREACH (pg, &buddy.ub_block[UVM_BUDDY_ORDERS - 1], pageq)
 		large++;
 	/* what does not belong to a largest block is enough for all of these */
 	for (long i = 0; i < NPAGES - (large << (UVM_BUDDY_ORDERS - 1)); i++)
 		CHECK_EQ(uvm_buddy_take(&buddy, &pg, 1, 0), 1);
-	TAILQ_FOREACH(pg, &buddy.ub_block[UVM_BUDDY_ORDERS - 1], pageq)
+	TAILQ_FOREACH (pg, &buddy.ub_block[UVM_BUDDY_ORDERS - 1], pageq)
 		large--;
 	CHECK_EQ(large, 0);
 	free(seg.pgs);

@@ -60,8 +60,8 @@ fill_model(void)
 	model[1].index = UINT64_MAX;
 	for (nmodel = 2; nmodel < NITEM; nmodel++) {
 		do {
-			i = test_below(3) == 0 ? test_rnd() >> test_below(64) :
-						 test_below(NITEM);
+			i = test_below(3) == 0 ? test_rnd() >> test_below(64)
+					       : test_below(NITEM);
 		} while (!is_new(i));
 		model[nmodel].index = i;
 	}
@@ -131,8 +131,8 @@ TEST(pagetree_random)
 	fill_model();
 	for (int step = 0; step < 4000; step++) {
 		toggle(&t, test_below(nmodel));
-		check_next(&t, model[test_below(nmodel)].index +
-			test_below(3) - 1);
+		check_next(
+		    &t, model[test_below(nmodel)].index + test_below(3) - 1);
 		check_next(&t, test_rnd() >> test_below(64));
 		if (step % 100 == 0)
 			check_all(&t);

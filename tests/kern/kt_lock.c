@@ -250,12 +250,20 @@ KTEST(rwlock_writer_preference)
 	rw_exit(&lk.rw);
 }
 
-static uint64_t fair_end; /* [I] uptime at which the threads stop */
+static uint64_t fair_end; /* [I] uptime at which the threads give up */
+
+/* => both sides have got through often enough, or never will */
+static bool
+fair_done(void)
+{
+	return (lk.reads >= 1000 && lk.writes >= 200) ||
+	    nsecuptime() > fair_end;
+}
 
 static void
 rw_fair_reader(void *arg)
 {
-	for (int i = 1; nsecuptime() < fair_end; i++) {
+	for (int i = 1; !fair_done(); i++) {
 		rw_enter_read(&lk.rw);
 		atomic_add(&lk.reads, 1);
 		rw_exit(&lk.rw);
@@ -267,7 +275,7 @@ rw_fair_reader(void *arg)
 static void
 rw_fair_writer(void *arg)
 {
-	for (int i = 1; nsecuptime() < fair_end; i++) {
+	for (int i = 1; !fair_done(); i++) {
 		rw_enter_write(&lk.rw);
 		lk.writes = lk.writes + 1;
 		rw_exit(&lk.rw);
@@ -282,14 +290,14 @@ KTEST(rwlock_fairness)
 	struct kt_thread *t[6];
 
 	lk_reset(1);
-	fair_end = nsecuptime() + 100000000;
+	fair_end = nsecuptime() + 30000000000UL;
 	for (int i = 0; i < 6; i++)
 		t[i] = kt_spawn(i < 4 ? rw_fair_reader : rw_fair_writer, NULL,
 		    1UL << ((u_int)i % ncpus));
 	for (int i = 0; i < 6; i++)
 		kt_join(t[i]);
-	KT_CHECK(lk.reads > 100);
-	KT_CHECK(lk.writes > 100);
+	KT_CHECK(lk.reads >= 1000);
+	KT_CHECK(lk.writes >= 200);
 }
 
 static void

@@ -203,7 +203,7 @@ KTEST(page_alloc_zero)
 		;
 	KT_EQ(st.n, 300);
 	KT_EQ(KT_DELTA(&s, pga_zerohit) + KT_DELTA(&s, pga_zeromiss), 300);
-	TAILQ_FOREACH(pg, &st.list, pageq) {
+	TAILQ_FOREACH (pg, &st.list, pageq) {
 		KT_REQUIRE(is_zero(pg));
 		KT_EQ(pg->pg_flags & (PG_CLEAN | PG_FAKE | PG_BUSY), PG_BUSY);
 	}
@@ -363,7 +363,7 @@ check_segments(struct pglist *list, long n, paddr_t low, paddr_t high,
 	int segs = 0;
 	long count = 0;
 
-	TAILQ_FOREACH(pg, list, pageq) {
+	TAILQ_FOREACH (pg, list, pageq) {
 		pa = VM_PAGE_TO_PHYS(pg);
 		KT_CHECK(pa >= low && pa < high);
 		KT_CHECK(pg->uobject == NULL && pg->uanon == NULL);
@@ -374,8 +374,8 @@ check_segments(struct pglist *list, long n, paddr_t low, paddr_t high,
 			first = pa;
 			segs++;
 		}
-		KT_CHECK(bound == 0 || (first & ~(bound - 1)) ==
-		    (pa & ~(bound - 1)));
+		KT_CHECK(bound == 0 ||
+		    (first & ~(bound - 1)) == (pa & ~(bound - 1)));
 		prev = pa;
 		count++;
 	}
@@ -389,8 +389,9 @@ KTEST(pglist_constraints)
 	struct pglist list = TAILQ_HEAD_INITIALIZER(list);
 	long before = uvm_free_count();
 
-	KT_EQ(uvm_pglistalloc(16 * PAGE_SIZE, 0, ~0UL, 65536, 1 << 20, &list,
-		  1, UVM_PLA_NOWAIT), 0);
+	KT_EQ(uvm_pglistalloc(16 * PAGE_SIZE, 0, ~0UL, 65536, 1 << 20, &list, 1,
+		  UVM_PLA_NOWAIT),
+	    0);
 	KT_EQ(uvm_free_count(), before - 16);
 	check_segments(&list, 16, 0, ~0UL, 65536, 1 << 20, 1);
 	uvm_pglistfree(&list);
@@ -402,16 +403,19 @@ KTEST(pglist_constraints)
 	KT_EQ(uvm_pglistalloc(1, 0, ~0UL, 0, 0, &list, 1, UVM_PLA_NOWAIT), 0);
 	check_segments(&list, 1, 0, ~0UL, PAGE_SIZE, 0, 1);
 	uvm_pglistfree(&list);
-	KT_EQ(uvm_pglistalloc(5 << 20, 0, ~0UL, 2 << 20, 0, &list, 1,
-		  UVM_PLA_NOWAIT), 0);
+	KT_EQ(uvm_pglistalloc(
+		  5 << 20, 0, ~0UL, 2 << 20, 0, &list, 1, UVM_PLA_NOWAIT),
+	    0);
 	check_segments(&list, 1280, 0, ~0UL, 2 << 20, 0, 1);
 	uvm_pglistfree(&list);
-	KT_EQ(uvm_pglistalloc(12 * PAGE_SIZE, 0, ~0UL, 0, 4 * PAGE_SIZE,
-		  &list, 3, UVM_PLA_NOWAIT), 0);
+	KT_EQ(uvm_pglistalloc(12 * PAGE_SIZE, 0, ~0UL, 0, 4 * PAGE_SIZE, &list,
+		  3, UVM_PLA_NOWAIT),
+	    0);
 	check_segments(&list, 12, 0, ~0UL, PAGE_SIZE, 4 * PAGE_SIZE, 3);
 	uvm_pglistfree(&list);
-	KT_EQ(uvm_pglistalloc(12 * PAGE_SIZE, 0, ~0UL, 0, 4 * PAGE_SIZE,
-		  &list, 2, UVM_PLA_NOWAIT), ENOMEM);
+	KT_EQ(uvm_pglistalloc(12 * PAGE_SIZE, 0, ~0UL, 0, 4 * PAGE_SIZE, &list,
+		  2, UVM_PLA_NOWAIT),
+	    ENOMEM);
 	KT_EQ(uvm_free_count(), before);
 }
 
@@ -419,8 +423,8 @@ static int
 pglist_flags(int flags, psize_t size, paddr_t align, paddr_t bound)
 {
 	struct pglist list = TAILQ_HEAD_INITIALIZER(list);
-	int error = uvm_pglistalloc(
-	    size, 0, ~0UL, align, bound, &list, 1, flags);
+	int error =
+	    uvm_pglistalloc(size, 0, ~0UL, align, bound, &list, 1, flags);
 
 	uvm_pglistfree(&list);
 	return error;
@@ -456,19 +460,23 @@ KTEST(pglist_range)
 	pa = VM_PAGE_TO_PHYS(pg);
 	before = uvm_free_count();
 	KT_EQ(uvm_pglistalloc(PAGE_SIZE, pa, pa + PAGE_SIZE, 0, 0, &list, 1,
-		  UVM_PLA_NOWAIT), ENOMEM);
+		  UVM_PLA_NOWAIT),
+	    ENOMEM);
 	KT_EQ(uvm_free_count(), before);
 	uvm_pagefree(pg);
 	KT_EQ(uvm_pglistalloc(PAGE_SIZE, pa, pa + PAGE_SIZE, 0, 0, &list, 1,
-		  UVM_PLA_NOWAIT), 0);
+		  UVM_PLA_NOWAIT),
+	    0);
 	KT_CHECK(TAILQ_FIRST(&list) == pg);
 	uvm_pglistfree(&list);
 	KT_EQ(uvm_pglistalloc(PAGE_SIZE, pa, pa + PAGE_MASK, 0, 0, &list, 1,
-		  UVM_PLA_NOWAIT | UVM_PLA_ZERO), 0);
+		  UVM_PLA_NOWAIT | UVM_PLA_ZERO),
+	    0);
 	KT_CHECK(TAILQ_FIRST(&list) == pg && is_zero(pg));
 	uvm_pglistfree(&list);
-	KT_EQ(uvm_pglistalloc(PAGE_SIZE, pa + 1, pa + PAGE_SIZE, 0, 0, &list,
-		  1, UVM_PLA_NOWAIT), ENOMEM);
+	KT_EQ(uvm_pglistalloc(PAGE_SIZE, pa + 1, pa + PAGE_SIZE, 0, 0, &list, 1,
+		  UVM_PLA_NOWAIT),
+	    ENOMEM);
 	KT_EQ(uvm_free_count(), before + 1);
 }
 
@@ -482,7 +490,8 @@ KTEST(pglist_fragmented)
 	paddr_t low, high;
 
 	KT_EQ(uvm_pglistalloc(64 * PAGE_SIZE, 0, ~0UL, 64 * PAGE_SIZE, 0,
-		  &block, 1, UVM_PLA_NOWAIT), 0);
+		  &block, 1, UVM_PLA_NOWAIT),
+	    0);
 	KT_REQUIRE(!TAILQ_EMPTY(&block));
 	low = VM_PAGE_TO_PHYS(TAILQ_FIRST(&block));
 	high = low + 64 * PAGE_SIZE;
@@ -493,22 +502,27 @@ KTEST(pglist_fragmented)
 		else
 			uvm_pagefree(pg);
 	}
-	KT_EQ(uvm_pglistalloc(2 * PAGE_SIZE, low, high, 0, 0, &list, 1,
-		  UVM_PLA_NOWAIT), ENOMEM);
-	KT_EQ(uvm_pglistalloc(2 * PAGE_SIZE, low, high, 0, 0, &list, 2,
-		  UVM_PLA_NOWAIT), 0);
+	KT_EQ(uvm_pglistalloc(
+		  2 * PAGE_SIZE, low, high, 0, 0, &list, 1, UVM_PLA_NOWAIT),
+	    ENOMEM);
+	KT_EQ(uvm_pglistalloc(
+		  2 * PAGE_SIZE, low, high, 0, 0, &list, 2, UVM_PLA_NOWAIT),
+	    0);
 	check_segments(&list, 2, low, high, PAGE_SIZE, 0, 2);
 	uvm_pglistfree(&list);
 	/* all 32 of them, and not one more */
-	KT_EQ(uvm_pglistalloc(32 * PAGE_SIZE, low, high, 0, 0, &list, 32,
-		  UVM_PLA_NOWAIT), 0);
+	KT_EQ(uvm_pglistalloc(
+		  32 * PAGE_SIZE, low, high, 0, 0, &list, 32, UVM_PLA_NOWAIT),
+	    0);
 	check_segments(&list, 32, low, high, PAGE_SIZE, 0, 32);
 	uvm_pglistfree(&list);
-	KT_EQ(uvm_pglistalloc(33 * PAGE_SIZE, low, high, 0, 0, &list, 33,
-		  UVM_PLA_NOWAIT), ENOMEM);
+	KT_EQ(uvm_pglistalloc(
+		  33 * PAGE_SIZE, low, high, 0, 0, &list, 33, UVM_PLA_NOWAIT),
+	    ENOMEM);
 	uvm_pglistfree(&even);
-	KT_EQ(uvm_pglistalloc(64 * PAGE_SIZE, low, high, 0, 0, &list, 1,
-		  UVM_PLA_NOWAIT), 0);
+	KT_EQ(uvm_pglistalloc(
+		  64 * PAGE_SIZE, low, high, 0, 0, &list, 1, UVM_PLA_NOWAIT),
+	    0);
 	uvm_pglistfree(&list);
 }
 
@@ -537,8 +551,9 @@ KTEST(pglist_churn)
 	for (k = 0; k < 8; k++)
 		uvm_pglistfree(&held[k]);
 	KT_EQ(uvm_free_count(), before);
-	KT_EQ(uvm_pglistalloc(4 << 20, 0, ~0UL, 4 << 20, 0, &list, 1,
-		  UVM_PLA_NOWAIT), 0);
+	KT_EQ(uvm_pglistalloc(
+		  4 << 20, 0, ~0UL, 4 << 20, 0, &list, 1, UVM_PLA_NOWAIT),
+	    0);
 	uvm_pglistfree(&list);
 }
 

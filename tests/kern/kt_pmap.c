@@ -39,8 +39,8 @@ teardown(struct fixture *f)
 static int
 enter(struct fixture *f, int slot, int page, vm_prot_t prot, int flags)
 {
-	return pmap_enter(f->pm, UVA + ptoa(slot),
-	    VM_PAGE_TO_PHYS(f->pg[page]), prot, flags);
+	return pmap_enter(
+	    f->pm, UVA + ptoa(slot), VM_PAGE_TO_PHYS(f->pg[page]), prot, flags);
 }
 
 /* Touch user memory of another pmap from this kernel thread. */
@@ -72,7 +72,8 @@ KTEST(pmap_enter_counts_and_extract)
 	KT_EQ(pmap_resident_count(f.pm), 0);
 	for (int i = 0; i < 4; i++)
 		KT_EQ(enter(&f, i, i, PROT_READ | PROT_WRITE,
-		    i == 3 ? PMAP_WIRED : 0), 0);
+			  i == 3 ? PMAP_WIRED : 0),
+		    0);
 	KT_EQ(pmap_resident_count(f.pm), 4);
 	KT_EQ(pmap_wired_count(f.pm), 1);
 	KT_CHECK(pmap_extract(f.pm, UVA + 0x123, &pa));
@@ -196,8 +197,9 @@ KTEST(pmap_page_protect_all_mappings)
 	setup(&b);
 	for (int i = 0; i < 3; i++) {
 		KT_EQ(enter(&a, i, 0, PROT_READ | PROT_WRITE, 0), 0);
-		KT_EQ(pmap_enter(b.pm, UVA + ptoa(i),
-		    VM_PAGE_TO_PHYS(a.pg[0]), PROT_READ | PROT_WRITE, 0), 0);
+		KT_EQ(pmap_enter(b.pm, UVA + ptoa(i), VM_PAGE_TO_PHYS(a.pg[0]),
+			  PROT_READ | PROT_WRITE, 0),
+		    0);
 	}
 	KT_EQ(pmap_pv_count() - pv, 6);
 	pmap_page_protect(a.pg[0], PROT_READ);
@@ -219,8 +221,8 @@ KTEST(pmap_page_protect_all_mappings)
 KTEST(pmap_kenter_is_unmanaged)
 {
 	struct fixture f;
-	vaddr_t va = uvm_km_kmemalloc(kernel_map, NULL, PAGE_SIZE,
-	    UVM_KMF_VALLOC);
+	vaddr_t va =
+	    uvm_km_kmemalloc(kernel_map, NULL, PAGE_SIZE, UVM_KMF_VALLOC);
 
 	setup(&f);
 	KT_REQUIRE(va != 0);
@@ -249,14 +251,16 @@ KTEST(pmap_whole_tables_are_freed)
 	before = uvm_free_count();
 	/* another 2 MiB: one more table, gone with the range or by collect */
 	KT_EQ(pmap_enter(f.pm, UVA + (2UL << 20), VM_PAGE_TO_PHYS(f.pg[0]),
-	    PROT_READ, 0), 0);
+		  PROT_READ, 0),
+	    0);
 	kt_settle();
 	KT_EQ(uvm_free_count(), before - 1);
 	pmap_remove(f.pm, UVA + (2UL << 20), UVA + (4UL << 20));
 	kt_settle();
 	KT_EQ(uvm_free_count(), before);
 	KT_EQ(pmap_enter(f.pm, UVA + (2UL << 20), VM_PAGE_TO_PHYS(f.pg[0]),
-	    PROT_READ, 0), 0);
+		  PROT_READ, 0),
+	    0);
 	pmap_remove(f.pm, UVA + (2UL << 20), UVA + (2UL << 20) + PAGE_SIZE);
 	pmap_collect(f.pm);
 	kt_settle();
@@ -268,7 +272,10 @@ KTEST(pmap_whole_tables_are_freed)
 KTEST(pmap_random_against_model)
 {
 	enum { SLOTS = 24 };
-	struct { int page; vm_prot_t prot; } model[SLOTS];
+	struct {
+		int page;
+		vm_prot_t prot;
+	} model[SLOTS];
 	struct fixture f;
 	vm_prot_t prot;
 	paddr_t pa;
@@ -301,8 +308,8 @@ KTEST(pmap_random_against_model)
 				model[i].prot &= PROT_READ;
 			break;
 		case 4:
-			pmap_page_protect(f.pg[page],
-			    (r >> 40) & 1 ? PROT_READ : PROT_NONE);
+			pmap_page_protect(
+			    f.pg[page], (r >> 40) & 1 ? PROT_READ : PROT_NONE);
 			for (int i = 0; i < SLOTS; i++)
 				if (model[i].page == page) {
 					model[i].prot &= PROT_READ;
@@ -372,8 +379,8 @@ KTEST(pmap_shootdown_reaches_every_hart)
 	kt_barrier_wait(&race.barrier);
 	for (int round = 0; round < 200; round++) {
 		atomic_store_rel(&race.revoked, 0);
-		KT_EQ(enter(&race.f, 0, 0, PROT_READ | PROT_WRITE,
-		    PROT_WRITE), 0);
+		KT_EQ(enter(&race.f, 0, 0, PROT_READ | PROT_WRITE, PROT_WRITE),
+		    0);
 		for (volatile int spin = 0; spin < 2000; spin++)
 			continue;
 		if (round & 1)

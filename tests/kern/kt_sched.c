@@ -7,7 +7,7 @@
 #include <sys/timeout.h>
 #include <machine/cpu.h>
 
-#define TURNS 4000 /* of the token, all threads together */
+#define TURNS 1200 /* of the token, all threads together */
 
 /*
  * A token that goes round: thread i waits until turn % n == i.

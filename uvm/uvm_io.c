@@ -1,0 +1,50 @@
+/* Reading and writing another address space. */
+#include <sys/uio.h>
+#include <uvm/uvm.h>
+
+/*
+ * One piece: map the pages into the kernel, copy, unmap.
+ * => unlocked; 0, or errno with uio as far as it came
+ */
+static int
+io_chunk(vm_map_t map, struct uio *uio, vaddr_t va, vsize_t len)
+{
+	vaddr_t start = trunc_page(va), kva = vm_map_min(kernel_map);
+	vsize_t size = round_page(va + len) - start;
+	off_t offset = uio->uio_offset;
+	int error;
+
+	error = uvm_map_extract(map, start, size, kernel_map, &kva,
+	    UVM_EXTRACT_QREF | UVM_EXTRACT_CONTIG | UVM_EXTRACT_FIXPROT);
+	if (error != 0)
+		return error;
+	error = uiomove((void *)(kva + (va - start)), len, uio);
+	KASSERT(error != 0 || uio->uio_offset == offset + (off_t)len);
+	uvm_unmap(kernel_map, kva, kva + size);
+	return error;
+}
+
+/*
+ * Copy between uio and memory of map; uio_offset is the address there.
+ * => map unlocked; may sleep
+ * => 0; EIO: it wraps; EFAULT: a hole; ENOMEM: no kernel addresses
+ */
+int
+uvm_io(vm_map_t map, struct uio *uio)
+{
+	vaddr_t va = (vaddr_t)uio->uio_offset, end = va + uio->uio_resid;
+	vsize_t len;
+	int error = 0;
+
+	if (end < va)
+		return EIO;
+	if (va >= vm_map_max(map))
+		return 0;
+	end = MIN(end, vm_map_max(map));
+	while (va < end && error == 0) {
+		len = MIN(end - va, MAXBSIZE - (va & PAGE_MASK));
+		error = io_chunk(map, uio, va, len);
+		va += len;
+	}
+	return error;
+}
