@@ -477,29 +477,41 @@ amap_lookups(
 		    amap_store_lookup(&aref->ar_amap->am_store, slot + i);
 }
 
+void
+amap_replace(struct vm_amap *amap, u_int slot, struct vm_anon *anon)
+{
+	struct vm_anon **where = amap_store_slot(&amap->am_store, slot);
+	struct vm_anon *old = *where;
+
+	KDASSERT(amap_write_held(amap));
+	/* Anons never move between families: one lock covers all holders. */
+	KASSERT(anon->an_lock == NULL || anon->an_lock == amap->am_lock);
+	anon->an_lock = amap->am_lock;
+	*where = anon;
+	if ((amap->am_flags & AMAP_SHARED) != 0 && old->an_page != NULL)
+		pmap_page_protect(old->an_page, PROT_NONE);
+	if (--old->an_ref == 0)
+		uvm_anfree(old);
+}
+
 int
 amap_add(
     struct vm_aref *aref, vaddr_t offset, struct vm_anon *anon, bool replace)
 {
 	struct vm_amap *amap = aref->ar_amap;
 	u_int slot = aref->ar_pageoff + atop(offset);
-	struct vm_anon *old = NULL;
 
-	KDASSERT(amap_write_held(amap));
 	KASSERT(slot < amap->am_nslot);
-	/* Anons never move between families: one lock covers all holders. */
+	if (replace) {
+		amap_replace(amap, slot, anon);
+		return 0;
+	}
+	KDASSERT(amap_write_held(amap));
+	KDASSERT(amap_store_lookup(&amap->am_store, slot) == NULL);
 	KASSERT(anon->an_lock == NULL || anon->an_lock == amap->am_lock);
-	if (replace)
-		old = amap_store_lookup(&amap->am_store, slot);
 	if (amap_store_set(&amap->am_store, slot, anon) != 0)
 		return ENOMEM;
 	anon->an_lock = amap->am_lock;
-	if (old == NULL)
-		return 0;
-	if ((amap->am_flags & AMAP_SHARED) != 0 && old->an_page != NULL)
-		pmap_page_protect(old->an_page, PROT_NONE);
-	if (--old->an_ref == 0)
-		uvm_anfree(old);
 	return 0;
 }
 

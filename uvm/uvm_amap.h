@@ -172,6 +172,8 @@ void amap_lookups(
  */
 int amap_add(
     struct vm_aref *aref, vaddr_t offset, struct vm_anon *anon, bool replace);
+/* => the same as amap_add() with replace, by slot; there is an anon */
+void amap_replace(struct vm_amap *amap, u_int slot, struct vm_anon *anon);
 /* => amap write-locked; the caller takes over the slot's reference */
 void amap_unadd(struct vm_aref *aref, vaddr_t offset);
 /*
@@ -205,8 +207,7 @@ amap_store_slot(struct amap_store *as, u_int slot)
 		if (nd == NULL)
 			return NULL;
 	}
-	return (struct vm_anon **)&nd
-	    ->nd_slot[slot & (AMAP_NODE_SLOTS - 1)];
+	return (struct vm_anon **)&nd->nd_slot[slot & (AMAP_NODE_SLOTS - 1)];
 }
 
 static inline struct vm_anon *
@@ -224,7 +225,8 @@ amap_store_fill(struct amap_store *as, u_int slot, struct vm_anon **where,
 {
 	if (as->as_height != 0)
 		container_of((void *)(where - (slot & (AMAP_NODE_SLOTS - 1))),
-		    struct amap_node, nd_slot)->nd_count++;
+		    struct amap_node, nd_slot)
+		    ->nd_count++;
 	as->as_count++;
 	*where = anon;
 }

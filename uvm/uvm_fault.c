@@ -15,15 +15,6 @@
  */
 #include <uvm/uvm_fault_i.h>
 
-/* Neighbours mapped with a fault, by advice. */
-static const struct {
-	uint8_t back, forw; /* pages */
-} fault_window[] = {
-	[MADV_NORMAL] = { 3, 4 },
-	[MADV_RANDOM] = { 0, 0 },
-	[MADV_SEQUENTIAL] = { 8, 7 },
-};
-
 /* -- Endings --------------------------------------------------------------------- */
 
 enum uvm_fault_rv
@@ -93,21 +84,6 @@ uvm_fault_spare(struct uvm_faultctx *ctx, struct vm_anon *from,
 	return true;
 }
 
-struct vm_anon *
-uvm_fault_promote(struct uvm_faultctx *ctx, bool replace)
-{
-	struct vm_map_entry *entry = ctx->ufi.entry;
-	struct vm_anon *anon = ctx->spare;
-
-	if (amap_add(&entry->aref, ctx->ufi.orig_rvaddr - entry->start, anon,
-		replace) != 0)
-		return NULL;
-	ctx->spare = NULL;
-	atomic_and(&anon->an_page->pg_flags,
-	    ~(uint32_t)(PG_BUSY | PG_FAKE | PG_CLEAN));
-	return anon;
-}
-
 /* -- Entering ------------------------------------------------------------------------ */
 
 /*
@@ -117,8 +93,9 @@ uvm_fault_promote(struct uvm_faultctx *ctx, bool replace)
  * => as uvm_fault_enter(), owner write-locked; the owner of the page that is
  *    replaced too
  */
-static bool
-fault_enter_wired(struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot)
+bool
+uvm_fault_enter_wired(
+    struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot)
 {
 	pmap_t pmap = vm_map_pmap(ctx->ufi.map);
 	vaddr_t va = ctx->ufi.orig_rvaddr;
@@ -139,31 +116,6 @@ fault_enter_wired(struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot)
 	}
 	pmap_update(pmap);
 	return true;
-}
-
-bool
-uvm_fault_enter(struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot)
-{
-	pmap_t pmap = vm_map_pmap(ctx->ufi.map);
-
-	if (__predict_false(ctx->wired))
-		return fault_enter_wired(ctx, pg, prot);
-	if (pmap_enter(pmap, ctx->ufi.orig_rvaddr, VM_PAGE_TO_PHYS(pg), prot,
-		ctx->access | PMAP_CANFAIL) != 0)
-		return false;
-	if ((pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0)
-		uvm_pageactivate(pg);
-	pmap_update(pmap);
-	return true;
-}
-
-bool
-uvm_fault_unmapped(struct uvm_faultctx *ctx, struct vm_page *pg, vaddr_t va)
-{
-	pmap_t pmap = vm_map_pmap(ctx->ufi.map);
-
-	return !vm_page_md_first_at(&pg->mdpage, pmap, va) &&
-	    !pmap_extract(pmap, va, NULL);
 }
 
 /* -- Lookup and check ------------------------------------------------------------------ */
@@ -192,25 +144,6 @@ fault_amapcopy(struct uvm_faultctx *ctx)
 	uvmfault_unlockmaps(ufi, true);
 	ctx->wait = error == 0 ? FAULT_WAIT_NONE : FAULT_WAIT_MEM;
 	return UVM_FAULT_REFAULT;
-}
-
-/* Pages around the fault that are mapped with it, inside the entry. */
-static inline void
-fault_set_window(struct uvm_faultctx *ctx)
-{
-	struct vm_map_entry *entry = ctx->ufi.entry;
-	u_long back, forw;
-
-	if (ctx->wired || entry->advice == MADV_RANDOM) {
-		ctx->neighbours = false;
-		ctx->nback = ctx->nforw = 0;
-		return;
-	}
-	back = atop(ctx->ufi.orig_rvaddr - entry->start);
-	forw = atop(entry->end - ctx->ufi.orig_rvaddr) - 1;
-	ctx->nback = MIN(back, fault_window[entry->advice].back);
-	ctx->nforw = MIN(forw, fault_window[entry->advice].forw);
-	ctx->neighbours = ctx->nback + ctx->nforw > 0;
 }
 
 /*
@@ -246,8 +179,24 @@ fault_check(struct uvm_faultctx *ctx)
 			return fault_amapcopy(ctx);
 		ctx->prot &= ~PROT_WRITE;
 	}
-	fault_set_window(ctx);
+	ctx->narrow = ctx->wired || entry->advice == MADV_RANDOM;
+	ctx->neighbours = !ctx->narrow;
 	return UVM_FAULT_OK;
+}
+
+/*
+ * Would anybody wait if the amap stayed locked while a page is filled?  If not
+ * the lock is taken once, for writing.  A hint: the answer may be outdated.
+ */
+static inline bool
+fault_is_alone(const struct uvm_faultctx *ctx)
+{
+	const struct proc *p = curproc;
+	const struct vmspace *vm = p->p_vmspace;
+
+	return vm != NULL && &vm->vm_map == ctx->ufi.map &&
+	    vm->vm_refcnt == 1 && p->p_p->ps_nthreads == 1 &&
+	    refcnt_read(&ctx->amap->am_lock->aml_refs) == 1;
 }
 
 /*
@@ -277,7 +226,8 @@ fault_lookup(struct uvm_faultctx *ctx)
 	 * and by deactivating what lies behind.  What else changes it is found
 	 * out on the way (UVM_FAULT_NEEDWRITE).
 	 */
-	if (ctx->wired || entry->advice == MADV_SEQUENTIAL ||
+	ctx->alone = ctx->amap != NULL && fault_is_alone(ctx);
+	if (ctx->alone || ctx->wired || entry->advice == MADV_SEQUENTIAL ||
 	    (ctx->uobj != NULL && ctx->cow && fault_is_write(ctx)))
 		ctx->lockmode = RW_WRITE;
 	else

@@ -42,8 +42,9 @@ struct uvm_faultctx {
 	bool cow; /* [thread] writes must not reach the object */
 	bool resumed; /* [thread] after a wait, map unchanged */
 	bool anget; /* [thread] the anon was looked at in this pass */
-	bool neighbours; /* [thread] still to be mapped */
-	int nback, nforw; /* [thread] window around the page */
+	bool narrow; /* [thread] no neighbours */
+	bool neighbours; /* [thread] those in the amap are still to be mapped */
+	bool alone; /* [thread] no other thread wants the amap's lock */
 	/*
 	 * An anon with a page, in no amap yet: made before the amap is locked
 	 * for writing, which keeps the exclusive part of a fault short.
@@ -89,26 +90,64 @@ enum uvm_fault_rv uvm_fault_fail(struct uvm_faultctx *ctx, int error);
 bool uvm_fault_spare(struct uvm_faultctx *ctx, struct vm_anon *from,
     struct vm_page *src, enum uvm_fault_wait *wait);
 void uvm_fault_spare_free(struct uvm_faultctx *ctx);
-/*
- * Put the spare into the faulting slot.
- * => map read-locked, amap write-locked; the anon, or NULL: no memory
- */
-struct vm_anon *uvm_fault_promote(struct uvm_faultctx *ctx, bool replace);
+/* => the spare, about to be put into the amap: its page is like any other */
+static inline struct vm_anon *
+uvm_fault_spare_take(struct uvm_faultctx *ctx)
+{
+	struct vm_anon *anon = ctx->spare;
+
+	ctx->spare = NULL;
+	/* Nobody else knows the page yet. */
+	anon->an_page->pg_flags &= ~(uint32_t)(PG_BUSY | PG_FAKE | PG_CLEAN);
+	return anon;
+}
+
+/* As uvm_fault_enter() for a wired address. */
+bool uvm_fault_enter_wired(
+    struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot);
 /*
  * Map the page, wire or activate it.
- * => owner locked; for writing if the page is wired or not active
+ * => owner locked; for writing if uvm_fault_enter_writes()
  * => FALSE: no memory for page tables; nothing is locked or unlocked
  */
-bool
-uvm_fault_enter(struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot);
-/* => TRUE: pg, a neighbour whose owner is locked, is not mapped at va yet */
-bool
-uvm_fault_unmapped(struct uvm_faultctx *ctx, struct vm_page *pg, vaddr_t va);
-/* => TRUE: the page needs uvm_fault_enter() with the owner write-locked */
+static inline bool
+uvm_fault_enter(struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot)
+{
+	pmap_t pmap = vm_map_pmap(ctx->ufi.map);
+
+	if (__predict_false(ctx->wired))
+		return uvm_fault_enter_wired(ctx, pg, prot);
+	if (pmap_enter(pmap, ctx->ufi.orig_rvaddr, VM_PAGE_TO_PHYS(pg), prot,
+		ctx->access | PMAP_CANFAIL) != 0)
+		return false;
+	if ((pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0)
+		uvm_pageactivate(pg);
+	pmap_update(pmap);
+	return true;
+}
+
 static inline bool
 uvm_fault_enter_writes(const struct uvm_faultctx *ctx, const struct vm_page *pg)
 {
 	return ctx->wired || (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0;
+}
+
+/* Pages around the fault that are mapped with it, inside the entry. */
+static inline void
+uvm_fault_window(const struct uvm_faultctx *ctx, u_int *back, u_int *forw)
+{
+	const struct vm_map_entry *entry = ctx->ufi.entry;
+	u_int most_back = 3, most_forw = 4;
+	u_long n;
+
+	if (__predict_false(entry->advice == MADV_SEQUENTIAL)) {
+		most_back = 8;
+		most_forw = 7;
+	}
+	n = atop(ctx->ufi.orig_rvaddr - entry->start);
+	*back = n < most_back ? n : most_back;
+	n = atop(entry->end - ctx->ufi.orig_rvaddr) - 1;
+	*forw = n < most_forw ? n : most_forw;
 }
 
 /* -- Stages ---------------------------------------------------------------------- */

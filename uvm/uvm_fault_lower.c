@@ -34,13 +34,14 @@ lower_done(struct uvm_faultctx *ctx)
 
 /* => page busy, object write-locked; not busy on exit */
 static void
-lower_neighbour(struct uvm_faultctx *ctx, struct vm_page *pg, vaddr_t va)
+lower_neighbour(
+    struct uvm_faultctx *ctx, struct vm_page *pg, vaddr_t va, bool mapped)
 {
 	vm_prot_t prot = ctx->prot;
 
 	if (ctx->cow || pg->loan_count != 0 || (pg->pg_flags & PG_RDONLY) != 0)
 		prot &= ~PROT_WRITE;
-	if (prot != PROT_NONE && uvm_fault_unmapped(ctx, pg, va) &&
+	if (!mapped && prot != PROT_NONE &&
 	    pmap_enter(vm_map_pmap(ctx->ufi.map), va, VM_PAGE_TO_PHYS(pg), prot,
 		PMAP_CANFAIL) == 0)
 		UVMCNT_INC(fltnomap);
@@ -55,6 +56,34 @@ lower_neighbour(struct uvm_faultctx *ctx, struct vm_page *pg, vaddr_t va)
 }
 
 /*
+ * Ask for the neighbours too, but not for those an anon hides, nor, unless
+ * they are to be deactivated, for those that are mapped.
+ * => n pages in pps[], the centre page at index back; the mask of those mapped
+ */
+static uint32_t
+lower_window(
+    struct uvm_faultctx *ctx, struct vm_page **pps, u_int back, u_int n)
+{
+	struct amap_store *as = ctx->amap == NULL ? NULL : &ctx->amap->am_store;
+	bool seq = ctx->ufi.entry->advice == MADV_SEQUENTIAL;
+	uint32_t mapped;
+	u_int i;
+
+	mapped = pmap_mapped_mask(
+	    vm_map_pmap(ctx->ufi.map), ctx->ufi.orig_rvaddr - ptoa(back), n);
+	for (i = 0; i < n; i++) {
+		pps[i] = NULL;
+		if (i == back)
+			continue;
+		if (((mapped >> i & 1) != 0 && !seq) ||
+		    (as != NULL &&
+			amap_store_lookup(as, ctx->slot - back + i) != NULL))
+			pps[i] = PGO_DONTCARE;
+	}
+	return mapped;
+}
+
+/*
  * What is resident of the window; neighbours are mapped on the spot.
  * => object write-locked; the centre page, busy, or NULL
  */
@@ -62,27 +91,27 @@ static struct vm_page *
 lower_resident(struct uvm_faultctx *ctx)
 {
 	struct vm_page *pps[FAULT_MAXPAGES];
-	int i, centre = ctx->nback, n = ctx->nback + 1 + ctx->nforw;
-	int found = n, rv;
+	uint32_t mapped = 0;
+	u_int i, n, back = 0, forw = 0;
+	int found, rv;
+	vaddr_t va;
 
-	for (i = 0; i < n; i++) {
-		pps[i] = NULL;
-		/* A slot in use hides the object's page. */
-		if (i != centre && ctx->amap != NULL &&
-		    amap_store_lookup(
-			&ctx->amap->am_store, ctx->slot - centre + i) != NULL)
-			pps[i] = PGO_DONTCARE;
+	pps[0] = NULL;
+	if (!ctx->narrow) {
+		uvm_fault_window(ctx, &back, &forw);
+		mapped = lower_window(ctx, pps, back, back + 1 + forw);
 	}
+	found = n = back + 1 + forw;
 	UVMCNT_INC(fltlget);
 	rv = ctx->uobj->pgops->pgo_get(ctx->uobj,
-	    lower_offset(ctx) - (voff_t)ptoa(centre), pps, &found, centre,
+	    lower_offset(ctx) - (voff_t)ptoa(back), pps, &found, (int)back,
 	    ctx->access, ctx->ufi.entry->advice, PGO_LOCKED);
-	for (i = 0; i < n; i++) {
-		if (i != centre && pps[i] != NULL && pps[i] != PGO_DONTCARE)
-			lower_neighbour(ctx, pps[i],
-			    ctx->ufi.orig_rvaddr + ptoa(i) - ptoa(centre));
+	va = ctx->ufi.orig_rvaddr - ptoa(back);
+	for (i = 0; i < n; i++, va += PAGE_SIZE) {
+		if (i != back && pps[i] != NULL && pps[i] != PGO_DONTCARE)
+			lower_neighbour(ctx, pps[i], va, mapped >> i & 1);
 	}
-	return rv == VM_PAGER_OK ? pps[centre] : NULL;
+	return rv == VM_PAGER_OK ? pps[back] : NULL;
 }
 
 /*
@@ -208,12 +237,13 @@ lower_promote(struct uvm_faultctx *ctx, struct vm_page *pg)
 		lower_release(ctx, pg);
 		return uvm_fault_retry(ctx, wait);
 	}
-	anon = uvm_fault_promote(ctx, false);
-	if (anon == NULL) {
+	if (amap_store_set(&ctx->amap->am_store, ctx->slot, ctx->spare) != 0) {
 		UVMCNT_INC(fltnoram);
 		lower_release(ctx, pg);
 		return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
 	}
+	anon = uvm_fault_spare_take(ctx);
+	anon->an_lock = ctx->amap->am_lock;
 	UVMCNT_INC(flt_prcopy);
 	/* Others that use the amap must not go on seeing the object's page. */
 	if ((ctx->amap->am_flags & AMAP_SHARED) != 0)

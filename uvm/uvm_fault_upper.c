@@ -25,7 +25,7 @@ upper_upgrade(struct uvm_faultctx *ctx)
 	return true;
 }
 
-static enum uvm_fault_rv
+static inline enum uvm_fault_rv
 upper_done(struct uvm_faultctx *ctx)
 {
 	amap_unlock(ctx->amap);
@@ -36,8 +36,23 @@ upper_done(struct uvm_faultctx *ctx)
 /* -- Neighbours --------------------------------------------------------------------- */
 
 /*
- * Map a resident neighbour, as writable as it may be without a copy; whether
- * it gets written is for the pmap to notice.
+ * Is there a point in mapping this neighbour, which may be mapped already?
+ * What a writer could only read he would fault on, and have unmapped, soon.
+ */
+static inline bool
+upper_wants_neighbour(const struct uvm_faultctx *ctx,
+    const struct vm_anon *anon, pmap_t pmap, vaddr_t va)
+{
+	const struct vm_page *pg = anon->an_page;
+
+	return pg != NULL && (pg->pg_flags & PG_BUSY) == 0 &&
+	    (anon->an_ref == 1 || !fault_is_write(ctx)) &&
+	    !vm_page_md_first_at(&pg->mdpage, pmap, va);
+}
+
+/*
+ * Map a neighbour as writable as it may be without a copy; whether it gets
+ * written is for the pmap to notice.
  */
 static void
 upper_map_neighbour(struct uvm_faultctx *ctx, struct vm_anon *anon, vaddr_t va)
@@ -45,9 +60,6 @@ upper_map_neighbour(struct uvm_faultctx *ctx, struct vm_anon *anon, vaddr_t va)
 	struct vm_page *pg = anon->an_page;
 	vm_prot_t prot = ctx->prot;
 
-	if (pg == NULL || (pg->pg_flags & PG_BUSY) != 0 ||
-	    !uvm_fault_unmapped(ctx, pg, va))
-		return;
 	if (anon->an_ref > 1 || pg->loan_count != 0)
 		prot &= ~PROT_WRITE;
 	if (prot != PROT_NONE &&
@@ -56,69 +68,119 @@ upper_map_neighbour(struct uvm_faultctx *ctx, struct vm_anon *anon, vaddr_t va)
 		UVMCNT_INC(fltnamap);
 }
 
+/* => bit i of wanted: run[i], at va + i pages, is to be mapped */
+static __noinline void
+upper_map_neighbours(
+    struct uvm_faultctx *ctx, struct vm_anon **run, vaddr_t va, uint32_t wanted)
+{
+	u_int i;
+
+	wanted &=
+	    ~pmap_mapped_mask(vm_map_pmap(ctx->ufi.map), va, FAULT_MAXPAGES);
+	for (i = 0; wanted >> i != 0; i++) {
+		if ((wanted >> i & 1) != 0)
+			upper_map_neighbour(ctx, run[i], va + ptoa(i));
+	}
+}
+
 /*
  * What a sequential reader has left behind goes first when memory is short.
  * => amap write-locked
  */
 static void
-upper_deactivate(struct vm_anon *anon)
+upper_deactivate(struct vm_anon **run, u_int n)
 {
-	struct vm_page *pg = anon->an_page;
+	struct vm_page *pg;
+	u_int i;
 
-	if (pg != NULL && pg->wire_count == 0 && pg->loan_count == 0 &&
-	    (pg->pg_flags & (PG_BUSY | PQ_ACTIVE)) == PQ_ACTIVE)
-		uvm_pagedeactivate(pg);
+	for (i = 0; i < n; i++) {
+		pg = run[i] != NULL ? run[i]->an_page : NULL;
+		if (pg != NULL && pg->wire_count == 0 && pg->loan_count == 0 &&
+		    (pg->pg_flags & PG_BUSY) == 0 &&
+		    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) != 0)
+			uvm_pagedeactivate(pg);
+	}
 }
 
-/* => amap locked; write-locked for MADV_SEQUENTIAL */
-static void
-upper_neighbours(struct uvm_faultctx *ctx)
+/* The window's slots do not lie side by side in memory: collect them. */
+static __noinline void
+upper_collect(
+    struct uvm_faultctx *ctx, struct vm_anon **run, u_int first, u_int n)
 {
-	bool seq = ctx->ufi.entry->advice == MADV_SEQUENTIAL;
-	u_int s, n, i, end = ctx->slot + ctx->nforw + 1;
-	vaddr_t va = ctx->ufi.orig_rvaddr - ptoa(ctx->nback);
-	struct vm_anon **run;
+	u_int i;
+
+	for (i = 0; i < n; i++)
+		run[i] = amap_store_lookup(&ctx->amap->am_store, first + i);
+}
+
+/*
+ * => amap locked, for writing with MADV_SEQUENTIAL; where: the faulting slot
+ */
+static void
+upper_neighbours(struct uvm_faultctx *ctx, struct vm_anon **where)
+{
+	const struct amap_store *as = &ctx->amap->am_store;
+	struct vm_anon *copy[FAULT_MAXPAGES], **run;
+	pmap_t pmap = vm_map_pmap(ctx->ufi.map);
+	u_int i, at, room, back, forw;
+	uint32_t wanted = 0;
+	vaddr_t va, start;
 
 	ctx->neighbours = false;
-	for (s = ctx->slot - ctx->nback; s < end; s += n, va += ptoa(n)) {
-		run = amap_store_run(&ctx->amap->am_store, s, &n);
-		if (n > end - s)
-			n = end - s;
-		if (run == NULL)
-			continue;
-		for (i = 0; i < n; i++) {
-			if (run[i] == NULL || s + i == ctx->slot)
-				continue;
-			upper_map_neighbour(ctx, run[i], va + ptoa(i));
-			if (seq && s + i < ctx->slot)
-				upper_deactivate(run[i]);
-		}
+	uvm_fault_window(ctx, &back, &forw);
+	at = as->as_height == 0 ? ctx->slot : ctx->slot % AMAP_NODE_SLOTS;
+	room = as->as_height == 0 ? AMAP_INLINE : AMAP_NODE_SLOTS;
+	if (where != NULL && at >= back && at + forw < room)
+		run = where - back;
+	else
+		upper_collect(
+		    ctx, run = copy, ctx->slot - back, back + 1 + forw);
+
+	va = start = ctx->ufi.orig_rvaddr - ptoa(back);
+	for (i = 0; i <= back + forw; i++, va += PAGE_SIZE) {
+		if (run[i] != NULL && i != back &&
+		    upper_wants_neighbour(ctx, run[i], pmap, va))
+			wanted |= 1U << i;
 	}
+	if (wanted != 0)
+		upper_map_neighbours(ctx, run, start, wanted);
+	if (ctx->ufi.entry->advice == MADV_SEQUENTIAL)
+		upper_deactivate(run, back);
 }
 
 /* -- Cases ---------------------------------------------------------------------------- */
 
-/* Nothing there, and no object below: a page of zeros. */
+/*
+ * Nothing there, and no object below: a page of zeros.
+ * => where: the slot, or NULL if it needs storage
+ */
 static enum uvm_fault_rv
-upper_zerofill(struct uvm_faultctx *ctx)
+upper_zerofill(struct uvm_faultctx *ctx, struct vm_anon **where)
 {
+	struct vm_amap *amap = ctx->amap;
 	enum uvm_fault_wait wait;
 	struct vm_anon *anon;
 
-	if (ctx->lockmode == RW_READ || ctx->spare == NULL ||
-	    ctx->spare_src != NULL) {
-		amap_unlock(ctx->amap);
+	if (ctx->alone) {
+		if (!uvm_fault_spare(ctx, NULL, NULL, &wait))
+			return uvm_fault_retry(ctx, wait);
+	} else if (ctx->spare == NULL || ctx->spare_src != NULL ||
+	    ctx->lockmode == RW_READ) {
+		amap_unlock(amap);
 		if (uvm_fault_spare(ctx, NULL, NULL, &wait))
 			return UVM_FAULT_NEEDWRITE;
 		uvmfault_unlockmaps(&ctx->ufi, false);
 		ctx->wait = wait;
 		return UVM_FAULT_REFAULT;
 	}
-	anon = uvm_fault_promote(ctx, false);
-	if (anon == NULL) {
+	if (where != NULL)
+		amap_store_fill(&amap->am_store, ctx->slot, where, ctx->spare);
+	else if (amap_store_set(&amap->am_store, ctx->slot, ctx->spare) != 0) {
 		UVMCNT_INC(fltnoram);
 		return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
 	}
+	anon = uvm_fault_spare_take(ctx);
+	anon->an_lock = amap->am_lock;
 	UVMCNT_INC(flt_przero);
 	if (!uvm_fault_enter(ctx, anon->an_page, ctx->prot))
 		return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
@@ -149,8 +211,8 @@ upper_cow(struct uvm_faultctx *ctx, struct vm_anon *anon)
 		return uvm_fault_retry(ctx, wait);
 	if (!upper_upgrade(ctx))
 		return upper_needwrite(ctx);
-	anon = uvm_fault_promote(ctx, true);
-	KASSERT(anon != NULL);
+	anon = uvm_fault_spare_take(ctx);
+	amap_replace(ctx->amap, ctx->slot, anon);
 	UVMCNT_INC(flt_acow);
 	if (!uvm_fault_enter(ctx, anon->an_page, ctx->prot))
 		return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
@@ -230,15 +292,15 @@ upper_anon(struct uvm_faultctx *ctx, struct vm_anon *anon)
 enum uvm_fault_rv
 uvm_fault_upper(struct uvm_faultctx *ctx)
 {
-	struct vm_anon *anon;
+	struct vm_anon **where;
 
 	fault_lock_amap(ctx);
+	where = amap_store_slot(&ctx->amap->am_store, ctx->slot);
 	if (ctx->neighbours)
-		upper_neighbours(ctx);
-	anon = amap_store_lookup(&ctx->amap->am_store, ctx->slot);
-	if (anon != NULL)
-		return upper_anon(ctx, anon);
+		upper_neighbours(ctx, where);
+	if (where != NULL && *where != NULL)
+		return upper_anon(ctx, *where);
 	if (ctx->uobj != NULL)
 		return uvm_fault_lower(ctx);
-	return upper_zerofill(ctx);
+	return upper_zerofill(ctx, where);
 }

@@ -73,9 +73,8 @@ frame_print(int n, vaddr_t pc, vaddr_t lookup)
  * the last instruction of that function.
  */
 void
-backtrace_from(vaddr_t fp, vaddr_t pc)
+backtrace_from(vaddr_t fp, vaddr_t pc, vaddr_t top)
 {
-	vaddr_t top = curproc->p_kstack;
 	struct frame_record fr;
 	int n = 0;
 
@@ -95,7 +94,8 @@ backtrace_from(vaddr_t fp, vaddr_t pc)
 __noinline void
 cpu_print_backtrace(void)
 {
-	backtrace_from((vaddr_t)__builtin_frame_address(0), 0);
+	backtrace_from(
+	    (vaddr_t)__builtin_frame_address(0), 0, curproc->p_kstack);
 }
 
 void

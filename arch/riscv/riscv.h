@@ -53,7 +53,7 @@ extern char trap_vector[];
 /* => from trap_entry.S: interrupts off; user: any trap but an ecall */
 void user_trap(struct proc *p);
 void kern_trap(struct trapframe *tf);
-void kstack_overflow(vaddr_t sp, vaddr_t pc) __dead;
+void kstack_overflow(vaddr_t sp, vaddr_t pc, vaddr_t fp, vaddr_t top) __dead;
 extern bool errata_stval; /* CIP-453; set once at boot */
 extern bool trap_pmap_up; /* pmap functions work; set once at boot */
 
@@ -101,7 +101,8 @@ extern char thread_trampoline[];
 /* -- backtrace.c ------------------------------------------------------------------------------ */
 /* => name of the function that holds addr, *offp bytes into it; NULL: none */
 const char *ksym_lookup(vaddr_t addr, unsigned long *offp);
-void backtrace_from(vaddr_t fp, vaddr_t pc);
+/* => pc 0: not printed; top: where the stack that fp points into begins */
+void backtrace_from(vaddr_t fp, vaddr_t pc, vaddr_t top);
 void trapframe_print(const struct trapframe *tf);
 
 #endif

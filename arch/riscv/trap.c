@@ -332,11 +332,13 @@ kern_trap(struct trapframe *tf)
 }
 
 void
-kstack_overflow(vaddr_t sp, vaddr_t pc)
+kstack_overflow(vaddr_t sp, vaddr_t pc, vaddr_t fp, vaddr_t top)
 {
 	unsigned long off = 0;
 	const char *name = ksym_lookup(pc, &off);
 
+	printf("trap: the kernel stack below %#lx is full:\n", top);
+	backtrace_from(fp, pc, top);
 	panic("kernel stack overflow: sp %#lx in %s+%#lx", sp,
 	    name ? name : "?", off);
 }

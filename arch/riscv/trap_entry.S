@@ -204,7 +204,9 @@ stack_overflow:
 1:	beqz	t2, 2f
 	wfi
 	j	1b
-2:	lla	sp, emergency_top
+2:	mv	a2, s0
+	ld	a3, P_KSTACK(tp)
+	lla	sp, emergency_top
 	sd	sp, P_KSTACK(tp)
 	call	kstack_overflow
 	unimp

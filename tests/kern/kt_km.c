@@ -28,11 +28,11 @@ unmapped(vaddr_t va, vsize_t size)
 static void
 warm(vm_map_t map)
 {
-	vaddr_t va = uvm_km_alloc(map, 2 << 20);
+	vaddr_t va = uvm_km_alloc(map, 64 * PAGE_SIZE);
 
 	KT_CHECK(va != 0);
 	if (va != 0)
-		uvm_km_free(map, va, 2 << 20);
+		uvm_km_free(map, va, 64 * PAGE_SIZE);
 	kt_settle();
 }
 
