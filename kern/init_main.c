@@ -48,7 +48,6 @@ load_root(void)
 		      "initrd (-initrd initramfs.cpio)");
 	initramfs_load(archive, size);
 	boot_initrd_free();
-	printf("root: initial file system of %zu bytes\n", size);
 }
 
 /*

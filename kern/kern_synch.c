@@ -244,8 +244,12 @@ rwsleep(const volatile void *ident, struct rwlock *rwl, int priority,
 	sleep_prepare(ident, priority, wmesg);
 	rw_exit(rwl);
 	error = sleep_wait(priority, nsecs);
-	if ((priority & PNORELOCK) == 0)
-		rw_enter(rwl, held);
+	if ((priority & PNORELOCK) != 0)
+		return error;
+	if (held == RW_WRITE)
+		rw_enter_write(rwl);
+	else
+		rw_enter_read(rwl);
 	return error;
 }
 

@@ -32,17 +32,22 @@ trap_name(u_long cause)
 	return cause < nitems(name) ? name[cause] : "unknown trap";
 }
 
+#define EXC_IS_PAGE(cause)                                     \
+	((cause) < 64 &&                                       \
+	    (1UL << (cause) &                                  \
+		(1UL << EXC_INSN_PAGE | 1UL << EXC_LOAD_PAGE | \
+		    1UL << EXC_STORE_PAGE)) != 0)
+
+/*
+ * Fetch, load, store: causes 12, 13 and 15, a digit each.
+ */
 static inline vm_prot_t
 fault_access(u_long cause)
 {
-	switch (cause) {
-	case EXC_INSN_PAGE:
-		return PROT_EXEC;
-	case EXC_LOAD_PAGE:
-		return PROT_READ;
-	default:
-		return PROT_WRITE;
-	}
+	CTASSERT(
+	    EXC_INSN_PAGE == 12 && EXC_LOAD_PAGE == 13 && EXC_STORE_PAGE == 15);
+	CTASSERT(PROT_READ == 1 && PROT_WRITE == 2 && PROT_EXEC == 4);
+	return 0x2014 >> 4 * (cause - EXC_INSN_PAGE) & PROT_MASK;
 }
 
 /*
@@ -118,7 +123,7 @@ fault_signal(struct proc *p, vaddr_t va, int error)
  * A fault at a user address, by the program or by the kernel on its behalf.
  * => interrupts on, no spin mutex held; may sleep; 0 or errno
  */
-static int
+static inline int
 user_fault(struct proc *p, vaddr_t va, vm_prot_t access)
 {
 	struct vmspace *vm = p->p_vmspace;
@@ -139,20 +144,21 @@ user_fault(struct proc *p, vaddr_t va, vm_prot_t access)
 }
 
 static void
+user_page_fault(struct proc *p)
+{
+	vaddr_t va = fault_address(&p->p_tf);
+	int error = user_fault(p, va, fault_access(p->p_tf.tf_scause));
+
+	if (__predict_false(error != 0))
+		fault_signal(p, va, error);
+}
+
+static void
 user_exception(struct proc *p)
 {
 	const struct trapframe *tf = &p->p_tf;
-	vaddr_t va = fault_address(tf);
-	int error;
 
 	switch (tf->tf_scause) {
-	case EXC_INSN_PAGE:
-	case EXC_LOAD_PAGE:
-	case EXC_STORE_PAGE:
-		error = user_fault(p, va, fault_access(tf->tf_scause));
-		if (__predict_false(error != 0))
-			fault_signal(p, va, error);
-		break;
 	case EXC_ILLEGAL:
 		if (!fpu_trap(p))
 			trapsignal(p, SIGILL, ILL_ILLOPC, tf->tf_sepc);
@@ -163,12 +169,12 @@ user_exception(struct proc *p)
 	case EXC_INSN_ALIGN:
 	case EXC_LOAD_ALIGN:
 	case EXC_STORE_ALIGN:
-		trapsignal(p, SIGBUS, BUS_ADRALN, va);
+		trapsignal(p, SIGBUS, BUS_ADRALN, fault_address(tf));
 		break;
 	case EXC_INSN_ACCESS:
 	case EXC_LOAD_ACCESS:
 	case EXC_STORE_ACCESS:
-		trapsignal(p, SIGBUS, BUS_ADRERR, va);
+		trapsignal(p, SIGBUS, BUS_ADRERR, fault_address(tf));
 		break;
 	default:
 		printf("pid %d (%s): trap %lu at %#lx\n", p->p_p->ps_pid,
@@ -181,13 +187,18 @@ user_exception(struct proc *p)
 void
 user_trap(struct proc *p)
 {
-	if ((long)p->p_tf.tf_scause < 0) {
+	u_long cause = p->p_tf.tf_scause;
+
+	if ((long)cause < 0) {
 		interrupt(&p->p_tf, true);
 		return;
 	}
 	UVMCNT_INC(traps);
 	intr_enable();
-	user_exception(p);
+	if (__predict_true(EXC_IS_PAGE(cause)))
+		user_page_fault(p);
+	else
+		user_exception(p);
 }
 
 /* -- Kernel mode -------------------------------------------------------------------- */
@@ -293,7 +304,7 @@ kern_exception(struct trapframe *tf)
 
 	if (pc_within(tf, nofault_begin, nofault_end)) {
 		/* must not sleep, whatever the address is */
-		if (tf->tf_scause < EXC_INSN_PAGE || !trap_pmap_up ||
+		if (!EXC_IS_PAGE(tf->tf_scause) || !trap_pmap_up ||
 		    !pmap_fault(pmap_kernel(), trunc_page(va),
 			fault_access(tf->tf_scause)))
 			tf->tf_sepc = (vaddr_t)nofault_fault;

@@ -120,8 +120,6 @@ paddr_t pmap_kernel_table(void);
 
 /* -- pmap.c --------------------------------------------------------------------- */
 
-/* => address of the leaf entry for va in a 4 KiB table, NULL: no table */
-pt_entry_t *pmap_leaf(struct pmap *pm, vaddr_t va);
 /* => the entry that translates va at whatever level, its level in *level */
 pt_entry_t *pmap_walk(struct pmap *pm, vaddr_t va, int *level);
 
@@ -129,6 +127,20 @@ static inline pt_entry_t *
 pte_to_table(pt_entry_t pte)
 {
 	return (pt_entry_t *)PHYS_TO_DMAP(pte_pa(pte));
+}
+
+/* => address of the leaf entry for va in a 4 KiB table, NULL: no table */
+static inline pt_entry_t *
+pmap_leaf(struct pmap *pm, vaddr_t va)
+{
+	pt_entry_t pte = pm->pm_root[sv39_index(va, 2)];
+
+	if ((pte & (PTE_V | PTE_RIGHTS)) != PTE_V)
+		return NULL;
+	pte = atomic_load(&pte_to_table(pte)[sv39_index(va, 1)]);
+	if ((pte & (PTE_V | PTE_RIGHTS)) != PTE_V)
+		return NULL;
+	return &pte_to_table(pte)[sv39_index(va, 0)];
 }
 
 /* Fold what a leaf that goes away says about its page into the page. */

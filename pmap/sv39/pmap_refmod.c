@@ -24,6 +24,14 @@ pmap_fault(struct pmap *pm, vaddr_t va, vm_prot_t access)
 
 	if (!sv39_canonical(va))
 		return FALSE;
+	/*
+	 * Usually nothing is mapped.  Looking without the lock may read a table
+	 * that is just being freed: what seems mapped is looked at again, and
+	 * the fault handler finds out about what seems not to be.
+	 */
+	ptep = pmap_leaf(pm, va);
+	if (user && (ptep == NULL || atomic_load(ptep) == 0))
+		return FALSE;
 	mtx_enter(&pm->pm_mtx);
 	ptep = pmap_walk(pm, va, &level);
 	if (ptep != NULL) {

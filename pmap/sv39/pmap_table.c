@@ -9,19 +9,6 @@
 #include <uvm/uvm.h>
 
 pt_entry_t *
-pmap_leaf(struct pmap *pm, vaddr_t va)
-{
-	pt_entry_t pte = pm->pm_root[sv39_index(va, 2)];
-
-	if (pte_kind(pte) != PTE_TABLE)
-		return NULL;
-	pte = atomic_load(&pte_to_table(pte)[sv39_index(va, 1)]);
-	if (pte_kind(pte) != PTE_TABLE)
-		return NULL;
-	return &pte_to_table(pte)[sv39_index(va, 0)];
-}
-
-pt_entry_t *
 pmap_walk(struct pmap *pm, vaddr_t va, int *level)
 {
 	pt_entry_t *table = pm->pm_root, *ptep;
@@ -82,8 +69,10 @@ table_below(struct pmap *pm, pt_entry_t *ptep)
 pt_entry_t *
 pmap_leaf_alloc(struct pmap *pm, vaddr_t va)
 {
-	pt_entry_t *table;
+	pt_entry_t *table, *ptep = pmap_leaf(pm, va);
 
+	if (__predict_true(ptep != NULL))
+		return ptep;
 	table = table_below(pm, &pm->pm_root[sv39_index(va, 2)]);
 	if (table != NULL)
 		table = table_below(pm, &table[sv39_index(va, 1)]);
