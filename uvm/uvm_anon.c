@@ -114,7 +114,8 @@ uvm_anfree(struct vm_anon *anon)
 		refcnt_take(&anon->an_lock->aml_refs);
 		return;
 	} else {
-		pmap_page_protect(pg, PROT_NONE);
+		if (__predict_false(vm_page_md_ismapped(&pg->mdpage)))
+			pmap_page_protect(pg, PROT_NONE);
 		uvm_pagefree(pg);
 	}
 	if (__predict_false(anon->an_swslot != 0))

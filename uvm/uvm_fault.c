@@ -1,7 +1,8 @@
 /*
  * Page faults.
  *
- *	uvm_fault	loop: until a pass neither waits nor restarts
+ *	uvm_fault	the entry; fresh memory is resolved at once (_fast)
+ *	 fault_loop	until a pass neither waits nor restarts
  *	  fault_lookup	  the entry, read-locked; needs-copy resolved
  *	  fault_check	  rights, advice, window
  *	  uvm_fault_upper   anonymous layer: cases 1A, 1B, zero fill
@@ -185,21 +186,6 @@ fault_check(struct uvm_faultctx *ctx)
 }
 
 /*
- * Would anybody wait if the amap stayed locked while a page is filled?  If not
- * the lock is taken once, for writing.  A hint: the answer may be outdated.
- */
-static inline bool
-fault_is_alone(const struct uvm_faultctx *ctx)
-{
-	const struct proc *p = curproc;
-	const struct vmspace *vm = p->p_vmspace;
-
-	return vm != NULL && &vm->vm_map == ctx->ufi.map &&
-	    vm->vm_refcnt == 1 && p->p_p->ps_nthreads == 1 &&
-	    refcnt_read(&ctx->amap->am_lock->aml_refs) == 1;
-}
-
-/*
  * => OK: map read-locked, ctx describes what is there; else nothing is locked
  */
 static enum uvm_fault_rv
@@ -208,7 +194,9 @@ fault_lookup(struct uvm_faultctx *ctx)
 	struct vm_map_entry *entry;
 	enum uvm_fault_rv rv;
 
-	if (!uvmfault_lookup(&ctx->ufi, false)) {
+	if (ctx->located) {
+		ctx->located = false;
+	} else if (!uvmfault_lookup(&ctx->ufi, false)) {
 		ctx->error = EFAULT;
 		return UVM_FAULT_ERROR;
 	}
@@ -226,7 +214,8 @@ fault_lookup(struct uvm_faultctx *ctx)
 	 * and by deactivating what lies behind.  What else changes it is found
 	 * out on the way (UVM_FAULT_NEEDWRITE).
 	 */
-	ctx->alone = ctx->amap != NULL && fault_is_alone(ctx);
+	ctx->alone =
+	    ctx->amap != NULL && uvm_fault_alone(ctx->ufi.map, ctx->amap);
 	if (ctx->alone || ctx->wired || entry->advice == MADV_SEQUENTIAL ||
 	    (ctx->uobj != NULL && ctx->cow && fault_is_write(ctx)))
 		ctx->lockmode = RW_WRITE;
@@ -304,25 +293,54 @@ fault_wait(struct uvm_faultctx *ctx)
 	return true;
 }
 
-int
-uvm_fault(vm_map_t orig_map, vaddr_t vaddr, vm_fault_t fault_type,
-    vm_prot_t access_type)
+/*
+ * => map read-locked, entry holds the address; unlocked on exit; 0 or errno
+ */
+static __noinline int
+fault_loop(vm_map_t map, struct vm_map_entry *entry, vaddr_t va,
+    vm_fault_t fault_type, vm_prot_t access_type)
 {
 	struct uvm_faultctx ctx;
 	enum uvm_fault_rv rv;
 
-	KDASSERT(curcpu()->ci_mtxdepth == 0);
-	UVMCNT_INC(faults);
-	ctx.ufi.orig_map = orig_map;
-	ctx.ufi.orig_rvaddr = trunc_page(vaddr);
+	ctx.ufi.orig_map = ctx.ufi.map = map;
+	ctx.ufi.orig_rvaddr = va;
 	ctx.ufi.orig_size = PAGE_SIZE;
+	ctx.ufi.entry = entry;
+	ctx.ufi.size = entry->end - va;
+	ctx.ufi.mapv = map->timestamp;
 	ctx.type = fault_type;
 	ctx.asked = access_type;
 	ctx.resumed = false;
 	ctx.spare = NULL;
+	ctx.located = !UVM_ET_ISSUBMAP(entry);
+	if (!ctx.located)
+		uvmfault_unlockmaps(&ctx.ufi, false);
 	while ((rv = fault_pass(&ctx)) == UVM_FAULT_REFAULT && fault_wait(&ctx))
 		continue;
 	if (__predict_false(ctx.spare != NULL))
 		uvm_fault_spare_free(&ctx);
 	return rv == UVM_FAULT_OK ? 0 : ctx.error;
+}
+
+int
+uvm_fault(vm_map_t orig_map, vaddr_t vaddr, vm_fault_t fault_type,
+    vm_prot_t access_type)
+{
+	struct vm_map_entry *entry;
+
+	KDASSERT(curcpu()->ci_mtxdepth == 0);
+	UVMCNT_INC(faults);
+	vaddr = trunc_page(vaddr);
+	if (!uvmfault_pageable(orig_map))
+		return EFAULT;
+	rw_enter_read(&orig_map->vm_lock);
+	if (!uvm_map_lookup_entry(orig_map, vaddr, &entry)) {
+		rw_exit(&orig_map->vm_lock);
+		return EFAULT;
+	}
+	if (fault_type != VM_FAULT_WIRE &&
+	    uvm_fault_fast(orig_map, entry, vaddr, access_type))
+		return 0;
+	return fault_loop(orig_map, entry, vaddr, fault_type, access_type);
 }

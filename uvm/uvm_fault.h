@@ -24,7 +24,19 @@ struct uvm_faultinfo {
 bool uvmfault_lookup(struct uvm_faultinfo *ufi, bool write_lock);
 /* => after everything was unlocked: TRUE and read-locked if unchanged */
 bool uvmfault_relock(struct uvm_faultinfo *ufi);
-void uvmfault_unlockmaps(struct uvm_faultinfo *ufi, bool write_locked);
+/* => ufi->map locked as by uvmfault_lookup(): never an interrupt-safe one */
+static inline void
+uvmfault_unlockmaps(struct uvm_faultinfo *ufi, bool write_locked)
+{
+	rw_exit(&ufi->map->vm_lock);
+}
+/* Are faults in this map resolved at all? */
+static inline bool
+uvmfault_pageable(const struct vm_map *map)
+{
+	return (map->flags & (VM_MAP_PAGEABLE | VM_MAP_INTRSAFE)) ==
+	    VM_MAP_PAGEABLE;
+}
 
 /*
  * Fault pages of [start, end) in and wire them.

@@ -40,6 +40,7 @@ struct uvm_faultctx {
 	bool wire; /* [thread] the page's wire count rises */
 	bool wired; /* [thread] the mapping is or becomes wired */
 	bool cow; /* [thread] writes must not reach the object */
+	bool located; /* [thread] ufi.entry is known and the map read-locked */
 	bool resumed; /* [thread] after a wait, map unchanged */
 	bool anget; /* [thread] the anon was looked at in this pass */
 	bool narrow; /* [thread] no neighbours */
@@ -132,11 +133,11 @@ uvm_fault_enter_writes(const struct uvm_faultctx *ctx, const struct vm_page *pg)
 	return ctx->wired || (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0;
 }
 
-/* Pages around the fault that are mapped with it, inside the entry. */
+/* Pages around va that are mapped with it, inside the entry. */
 static inline void
-uvm_fault_window(const struct uvm_faultctx *ctx, u_int *back, u_int *forw)
+uvm_fault_window(
+    const struct vm_map_entry *entry, vaddr_t va, u_int *back, u_int *forw)
 {
-	const struct vm_map_entry *entry = ctx->ufi.entry;
 	u_int most_back = 3, most_forw = 4;
 	u_long n;
 
@@ -144,14 +145,46 @@ uvm_fault_window(const struct uvm_faultctx *ctx, u_int *back, u_int *forw)
 		most_back = 8;
 		most_forw = 7;
 	}
-	n = atop(ctx->ufi.orig_rvaddr - entry->start);
+	n = atop(va - entry->start);
 	*back = n < most_back ? n : most_back;
-	n = atop(entry->end - ctx->ufi.orig_rvaddr) - 1;
+	n = atop(entry->end - va) - 1;
 	*forw = n < most_forw ? n : most_forw;
 }
 
+/*
+ * Would anybody wait if the amap stayed locked while a page is filled?  If not
+ * the lock is taken once, for writing.  A hint: the answer may be outdated.
+ */
+static inline bool
+uvm_fault_alone(const struct vm_map *map, const struct vm_amap *amap)
+{
+	const struct proc *p = curproc;
+	const struct vmspace *vm = p->p_vmspace;
+
+	return vm != NULL && &vm->vm_map == map && vm->vm_refcnt == 1 &&
+	    p->p_p->ps_nthreads == 1 &&
+	    refcnt_read(&amap->am_lock->aml_refs) == 1;
+}
+
+/*
+ * Map the neighbours in the amap that are not mapped yet, by advice.
+ * => map and amap locked, the amap for writing with MADV_SEQUENTIAL
+ * => where: as amap_store_slot() says for va's slot
+ * => prot: what a mapping may permit; write: the fault is a write
+ */
+void uvm_fault_neighbours(struct vm_map *map, struct vm_map_entry *entry,
+    vaddr_t va, struct vm_anon **where, vm_prot_t prot, bool write);
+
 /* -- Stages ---------------------------------------------------------------------- */
 
+/*
+ * All stages in one, for the commonest fault: memory of the process's own that
+ * was never touched.
+ * => map read-locked on entry; TRUE: resolved, map unlocked; FALSE: nothing
+ *    happened, the map is still locked
+ */
+bool uvm_fault_fast(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
+    vm_prot_t access);
 /* => map read-locked on entry, released on exit but with NEEDWRITE */
 enum uvm_fault_rv uvm_fault_upper(struct uvm_faultctx *ctx);
 /* => the same; the amap, if there is one, is locked in ctx->lockmode and has

@@ -4,23 +4,6 @@
  */
 #include <uvm/uvm.h>
 
-/* Are faults in this map resolved at all? */
-static inline bool
-map_is_pageable(vm_map_t map)
-{
-	return (map->flags & (VM_MAP_PAGEABLE | VM_MAP_INTRSAFE)) ==
-	    VM_MAP_PAGEABLE;
-}
-
-void
-uvmfault_unlockmaps(struct uvm_faultinfo *ufi, bool write_locked)
-{
-	if (write_locked)
-		vm_map_unlock(ufi->map);
-	else
-		vm_map_unlock_read(ufi->map);
-}
-
 /*
  * An interrupt-safe map must not even be locked: the fault may have happened
  * under its lock.
@@ -30,7 +13,7 @@ uvmfault_lookup(struct uvm_faultinfo *ufi, bool write_lock)
 {
 	vm_map_t map;
 
-	for (map = ufi->orig_map; map_is_pageable(map);
+	for (map = ufi->orig_map; uvmfault_pageable(map);
 	     map = ufi->entry->object.sub_map) {
 		ufi->map = map;
 		if (write_lock)

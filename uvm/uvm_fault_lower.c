@@ -98,7 +98,8 @@ lower_resident(struct uvm_faultctx *ctx)
 
 	pps[0] = NULL;
 	if (!ctx->narrow) {
-		uvm_fault_window(ctx, &back, &forw);
+		uvm_fault_window(
+		    ctx->ufi.entry, ctx->ufi.orig_rvaddr, &back, &forw);
 		mapped = lower_window(ctx, pps, back, back + 1 + forw);
 	}
 	found = n = back + 1 + forw;

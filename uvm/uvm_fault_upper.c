@@ -33,121 +33,6 @@ upper_done(struct uvm_faultctx *ctx)
 	return UVM_FAULT_OK;
 }
 
-/* -- Neighbours --------------------------------------------------------------------- */
-
-/*
- * Is there a point in mapping this neighbour, which may be mapped already?
- * What a writer could only read he would fault on, and have unmapped, soon.
- */
-static inline bool
-upper_wants_neighbour(const struct uvm_faultctx *ctx,
-    const struct vm_anon *anon, pmap_t pmap, vaddr_t va)
-{
-	const struct vm_page *pg = anon->an_page;
-
-	return pg != NULL && (pg->pg_flags & PG_BUSY) == 0 &&
-	    (anon->an_ref == 1 || !fault_is_write(ctx)) &&
-	    !vm_page_md_first_at(&pg->mdpage, pmap, va);
-}
-
-/*
- * Map a neighbour as writable as it may be without a copy; whether it gets
- * written is for the pmap to notice.
- */
-static void
-upper_map_neighbour(struct uvm_faultctx *ctx, struct vm_anon *anon, vaddr_t va)
-{
-	struct vm_page *pg = anon->an_page;
-	vm_prot_t prot = ctx->prot;
-
-	if (anon->an_ref > 1 || pg->loan_count != 0)
-		prot &= ~PROT_WRITE;
-	if (prot != PROT_NONE &&
-	    pmap_enter(vm_map_pmap(ctx->ufi.map), va, VM_PAGE_TO_PHYS(pg), prot,
-		PMAP_CANFAIL) == 0)
-		UVMCNT_INC(fltnamap);
-}
-
-/* => bit i of wanted: run[i], at va + i pages, is to be mapped */
-static __noinline void
-upper_map_neighbours(
-    struct uvm_faultctx *ctx, struct vm_anon **run, vaddr_t va, uint32_t wanted)
-{
-	u_int i;
-
-	wanted &=
-	    ~pmap_mapped_mask(vm_map_pmap(ctx->ufi.map), va, FAULT_MAXPAGES);
-	for (i = 0; wanted >> i != 0; i++) {
-		if ((wanted >> i & 1) != 0)
-			upper_map_neighbour(ctx, run[i], va + ptoa(i));
-	}
-}
-
-/*
- * What a sequential reader has left behind goes first when memory is short.
- * => amap write-locked
- */
-static void
-upper_deactivate(struct vm_anon **run, u_int n)
-{
-	struct vm_page *pg;
-	u_int i;
-
-	for (i = 0; i < n; i++) {
-		pg = run[i] != NULL ? run[i]->an_page : NULL;
-		if (pg != NULL && pg->wire_count == 0 && pg->loan_count == 0 &&
-		    (pg->pg_flags & PG_BUSY) == 0 &&
-		    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) != 0)
-			uvm_pagedeactivate(pg);
-	}
-}
-
-/* The window's slots do not lie side by side in memory: collect them. */
-static __noinline void
-upper_collect(
-    struct uvm_faultctx *ctx, struct vm_anon **run, u_int first, u_int n)
-{
-	u_int i;
-
-	for (i = 0; i < n; i++)
-		run[i] = amap_store_lookup(&ctx->amap->am_store, first + i);
-}
-
-/*
- * => amap locked, for writing with MADV_SEQUENTIAL; where: the faulting slot
- */
-static void
-upper_neighbours(struct uvm_faultctx *ctx, struct vm_anon **where)
-{
-	const struct amap_store *as = &ctx->amap->am_store;
-	struct vm_anon *copy[FAULT_MAXPAGES], **run;
-	pmap_t pmap = vm_map_pmap(ctx->ufi.map);
-	u_int i, at, room, back, forw;
-	uint32_t wanted = 0;
-	vaddr_t va, start;
-
-	ctx->neighbours = false;
-	uvm_fault_window(ctx, &back, &forw);
-	at = as->as_height == 0 ? ctx->slot : ctx->slot % AMAP_NODE_SLOTS;
-	room = as->as_height == 0 ? AMAP_INLINE : AMAP_NODE_SLOTS;
-	if (where != NULL && at >= back && at + forw < room)
-		run = where - back;
-	else
-		upper_collect(
-		    ctx, run = copy, ctx->slot - back, back + 1 + forw);
-
-	va = start = ctx->ufi.orig_rvaddr - ptoa(back);
-	for (i = 0; i <= back + forw; i++, va += PAGE_SIZE) {
-		if (run[i] != NULL && i != back &&
-		    upper_wants_neighbour(ctx, run[i], pmap, va))
-			wanted |= 1U << i;
-	}
-	if (wanted != 0)
-		upper_map_neighbours(ctx, run, start, wanted);
-	if (ctx->ufi.entry->advice == MADV_SEQUENTIAL)
-		upper_deactivate(run, back);
-}
-
 /* -- Cases ---------------------------------------------------------------------------- */
 
 /*
@@ -296,8 +181,12 @@ uvm_fault_upper(struct uvm_faultctx *ctx)
 
 	fault_lock_amap(ctx);
 	where = amap_store_slot(&ctx->amap->am_store, ctx->slot);
-	if (ctx->neighbours)
-		upper_neighbours(ctx, where);
+	if (ctx->neighbours) {
+		ctx->neighbours = false;
+		uvm_fault_neighbours(ctx->ufi.map, ctx->ufi.entry,
+		    ctx->ufi.orig_rvaddr, where, ctx->prot,
+		    fault_is_write(ctx));
+	}
 	if (where != NULL && *where != NULL)
 		return upper_anon(ctx, *where);
 	if (ctx->uobj != NULL)

@@ -16,13 +16,15 @@
 
 #define WAIT_NS       500000000UL /* a waiter looks up: is it being killed? */
 #define WAIT_TRY_NS   20000000UL /* between tries of an unusual request */
+#define WAIT_MIN_NS   1000000UL /* when there is memory, but not for us */
 #define POLL_NS       10000000UL /* between looks at what others free */
 #define OOM_POLLS     300 /* before another victim is chosen */
 #define SWAPPER_POLLS 10 /* for what process zero may free */
 
-/* All four: uvm.fpageqlock. */
+/* All but wait_nothing: uvm.fpageqlock. */
 static bool pd_wanted; /* the daemon has something to do */
 static u_int pd_waiters; /* threads in uvm_wait */
+static const char wait_nothing; /* slept on for a time, woken by nobody */
 /*
  * After a scan that freed nothing: wake the daemon only below this many free
  * pages, until memory was plentiful again.  Else: no limit.
@@ -101,8 +103,9 @@ uvm_wait_killed(const char *wmesg)
 		slept = true;
 	}
 	mtx_leave(&uvm.fpageqlock);
+	/* memory there is may not be what was asked for: let others on */
 	if (!slept)
-		yield(); /* whoever asks again at once lets others on */
+		(void)tsleep(&wait_nothing, PVM, wmesg, WAIT_MIN_NS);
 	return being_killed(p);
 }
 
@@ -119,10 +122,8 @@ uvm_wait_pages(const char *wmesg)
 	if (being_killed(curproc))
 		return false;
 	mtx_enter(&uvm.fpageqlock);
-	pd_waiters++;
 	pd_wake();
-	(void)msleep(&pd_waiters, &uvm.fpageqlock, PVM, wmesg, WAIT_TRY_NS);
-	pd_waiters--;
+	(void)msleep(&wait_nothing, &uvm.fpageqlock, PVM, wmesg, WAIT_TRY_NS);
 	mtx_leave(&uvm.fpageqlock);
 	return true;
 }

@@ -309,16 +309,38 @@ uvm_pgcache_drain(void)
 			magazine_close(&uvm_cpus[i], i);
 }
 
-void
-uvm_pgcache_unzero(void)
+/* => fpageqlock held */
+static void
+unzero_all(void)
 {
 	struct uvm_buddy *b;
 	struct vm_page *pg;
 
-	MUTEX_ASSERT_LOCKED(&uvm.fpageqlock);
 	for (b = uvm_fp.fp_list; b < uvm_fp.fp_list + VM_NFREELIST; b++)
 		while (uvm_buddy_take_zero(b, &pg, 1, 0))
 			uvm_buddy_free(b, page_seg(pg), pg);
+}
+
+void
+uvm_pgcache_gather(void)
+{
+	uvm_pgcache_drain();
+	mtx_enter(&uvm.fpageqlock);
+	uvm_fp.fp_hold++;
+	/* a handler may have interrupted the very hart it would wait for */
+	while (uvm_fp.fp_idle != 0 && curcpu()->ci_intrdepth == 0) {
+		mtx_leave(&uvm.fpageqlock);
+		cpu_spinwait();
+		mtx_enter(&uvm.fpageqlock);
+	}
+	unzero_all();
+}
+
+void
+uvm_pgcache_release(void)
+{
+	KASSERT(uvm_fp.fp_hold > 0);
+	uvm_fp.fp_hold--;
 }
 
 /* -- Counting ------------------------------------------------------------------------ */
@@ -363,8 +385,10 @@ idle_take(void)
 		return NULL;
 	mtx_enter(&uvm.fpageqlock);
 	if (b->ub_nzero >= target || uvm_fp.fp_free <= uvm_fp.fp_low ||
-	    uvm_buddy_take(b, &pg, 1, 0) == 0)
+	    uvm_fp.fp_hold != 0 || uvm_buddy_take(b, &pg, 1, 0) == 0)
 		pg = NULL;
+	else
+		uvm_fp.fp_idle++;
 	mtx_leave(&uvm.fpageqlock);
 	return pg;
 }
@@ -390,6 +414,7 @@ uvm_pageidlezero(void)
 			uvm_buddy_put_zero(b, pg);
 		else
 			uvm_buddy_free(b, page_seg(pg), pg);
+		uvm_fp.fp_idle--;
 		mtx_leave(&uvm.fpageqlock);
 	} while (done);
 	UVMCNT_INC(zeroaborts);

@@ -52,6 +52,8 @@ struct uvm_fpages {
 	long fp_free; /* [F] pages on all lists */
 	long fp_low; /* [F] below this magazines are closed */
 	uint32_t fp_open; /* [F] harts (bit ci_index) with an open magazine */
+	uint32_t fp_idle; /* [F] pages being zeroed by idle harts just now */
+	uint32_t fp_hold; /* [F] > 0: idle harts leave the lists alone */
 };
 extern struct uvm_fpages uvm_fp;
 
@@ -87,8 +89,14 @@ struct vm_page *uvm_pgcache_get(bool want_zero, long reserve);
 void uvm_pgcache_put(struct vm_page *pg);
 /* => empties and closes every magazine; any context, no mutex held */
 void uvm_pgcache_drain(void);
-/* => zeroed pages lose that mark and merge; fpageqlock held */
-void uvm_pgcache_unzero(void);
+/*
+ * Bring all free pages together in blocks: magazines are emptied, zeroed pages
+ * lose that mark, idle harts are waited for and kept away until release.
+ * => any context, fpageqlock not held on entry, held on exit
+ */
+void uvm_pgcache_gather(void);
+/* => fpageqlock held */
+void uvm_pgcache_release(void);
 /* => freetarg is known or has changed: when to close the magazines */
 void uvm_pgcache_setlow(long freetarg);
 /* => free pages known to be zero, magazines included; any context */

@@ -202,32 +202,35 @@ unconstrained(const struct pla *r)
 	    r->pla_hi >= atop(vm_physmem[vm_nphysseg - 1].end);
 }
 
+/* => fpageqlock held; reserve: pages that must stay free; TRUE: satisfied */
+static bool
+pla_take(const struct pla *r, long reserve, struct pglist *list)
+{
+	if (uvm_fp.fp_free - (long)r->pla_n < reserve)
+		return false;
+	if (unconstrained(r))
+		return take_any(r, list);
+	return (r->pla_n <= 1UL << (UVM_BUDDY_ORDERS - 1) &&
+		   take_block(r, list)) ||
+	    take_pieces(r, list);
+}
+
 /*
- * => reserve: pages that must stay free
  * => 0 with the pages on list, or ENOMEM with nothing taken
  */
 static int
 pla_try(const struct pla *r, long reserve, struct pglist *list)
 {
-	bool ok = false;
+	bool ok;
 
 	mtx_enter(&uvm.fpageqlock);
-	for (int round = 0; round < 2 && !ok; round++) {
-		if (round == 1) {
-			/* everything free into blocks, then once more */
-			mtx_leave(&uvm.fpageqlock);
-			uvm_pgcache_drain();
-			mtx_enter(&uvm.fpageqlock);
-			uvm_pgcache_unzero();
-		}
-		if (uvm_fp.fp_free - (long)r->pla_n < reserve)
-			continue;
-		if (unconstrained(r))
-			ok = take_any(r, list);
-		else
-			ok = (r->pla_n <= 1UL << (UVM_BUDDY_ORDERS - 1) &&
-				 take_block(r, list)) ||
-			    take_pieces(r, list);
+	ok = pla_take(r, reserve, list);
+	if (!ok) {
+		/* everything that is free into blocks, then once more */
+		mtx_leave(&uvm.fpageqlock);
+		uvm_pgcache_gather();
+		ok = pla_take(r, reserve, list);
+		uvm_pgcache_release();
 	}
 	if (ok)
 		uvm_pd_check(uvm_fp.fp_free);

@@ -12,7 +12,10 @@
 
 #define BACKTRACE_MAX 32
 
-/* One function of the symbol table made by scripts/mksyms. */
+/*
+ * One function of the symbol table made by scripts/mksyms.
+ * Locks used to protect members: I immutable
+ */
 struct ksym {
 	uint32_t ks_addr; /* [I] bytes from the start of the image */
 	uint32_t ks_name; /* [I] bytes into ksym_names */
@@ -23,10 +26,13 @@ extern const struct ksym ksym_table[];
 extern const char ksym_names[];
 extern char __kernel_start[], __text_end[];
 
-/* What s0 points behind. */
+/*
+ * What s0 points behind.
+ * Locks used to protect members: o only by the thread whose stack it is on
+ */
 struct frame_record {
-	vaddr_t fr_prev;
-	vaddr_t fr_ra;
+	vaddr_t fr_prev; /* [o] caller's s0 */
+	vaddr_t fr_ra; /* [o] return address */
 };
 
 static bool

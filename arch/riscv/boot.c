@@ -17,7 +17,7 @@
 #include <drivers/uart/uart.h>
 #include "riscv.h"
 
-char bootargs_text[FDT_MAXARGS];
+char bootargs_text[FDT_MAXARGS]; /* set once, before main() */
 static struct bootargs bootargs; /* set once, before main() */
 static paddr_t kernel_load_pa; /* set once, before main() */
 

@@ -23,7 +23,7 @@
 #define BOOT_PTE    0x67 /* V R W G A D */
 #define MAXRAM      (VM_PHYSSEG_MAX + 2) /* segments, tree, initrd */
 
-struct fdt_platform platform;
+struct fdt_platform platform; /* set once, before main() */
 
 /* Of the boot hart, until main(). */
 static struct pmap_range segs[FDT_MAXUSABLE]; /* for the page layer */

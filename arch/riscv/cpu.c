@@ -17,8 +17,8 @@
 #define TESTDEV_FAIL    0x3333 /* and the exit code in the upper half */
 #define TESTDEV_PANIC   70
 
-struct cpu_info cpu_info_store[MAXCPUS];
-u_int ncpus;
+struct cpu_info cpu_info_store[MAXCPUS]; /* see struct cpu_info */
+u_int ncpus; /* written by the boot hart before start_init() */
 
 static struct hart_start hart_starts[FDT_MAXHARTS]; /* by index in the tree */
 

@@ -50,8 +50,8 @@ struct irqhandler {
 };
 
 static struct mutex plic_mtx = MUTEX_INITIALIZER(LR_MISC, "plic");
-static struct plic plics[FDT_MAXPLICS];
-static struct irqhandler handlers[PLIC_MAXHANDLERS + 1];
+static struct plic plics[FDT_MAXPLICS]; /* see struct plic */
+static struct irqhandler handlers[PLIC_MAXHANDLERS + 1]; /* [l] */
 
 static void
 plic_source_enable(struct plic *pl, uint32_t irq, bool on)

@@ -18,7 +18,7 @@
 #define SBI_DBCN_WRITE_BYTE 2
 #define SBI_LEGACY_TIMER    0
 
-struct sbi_info sbi_info;
+struct sbi_info sbi_info; /* set once by sbi_init() */
 
 static unsigned long
 sbi_base(unsigned long fid, unsigned long arg)

@@ -15,16 +15,20 @@
 #include <pmap/sv39/pmap_boot.h>
 #include "riscv.h"
 
-#define NSEC_PER_SEC 1000000000UL
-#define TIMER_NEVER  UINT64_MAX
+#define NSEC_PER_SEC    1000000000UL
+#define SCOUNTEREN_USER 7 /* user mode reads cycle, time and instret */
+#define TIMER_NEVER     UINT64_MAX
 
 /* Goldfish clock: reading the low half latches the high one. */
 #define RTC_TIME_LOW  0
 #define RTC_TIME_HIGH 1
 
-/* A rate of two clocks: whole part and 64 binary places. */
+/*
+ * A rate of two clocks: whole part and 64 binary places.
+ * Locks used to protect members: I immutable after timer_init()
+ */
 struct rate {
-	uint64_t whole, frac;
+	uint64_t whole, frac; /* [I] */
 };
 
 /* All set once by timer_init(). */
@@ -67,12 +71,6 @@ timer_init(uint64_t timebase, uint64_t entry, bool sstc)
 }
 
 uint64_t
-boot_time_entry(void)
-{
-	return time_entry;
-}
-
-uint64_t
 nsecuptime(void)
 {
 	return rate_apply(&ns_per_tick, rdtime() - time_entry);
@@ -100,6 +98,7 @@ void
 timer_cpu_init(void)
 {
 	timer_set(TIMER_NEVER);
+	csr_write(scounteren, SCOUNTEREN_USER);
 	csr_set(sie, SIE_STIE);
 }
 

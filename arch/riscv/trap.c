@@ -15,8 +15,8 @@
 #include <uvm/uvm_extern.h>
 #include "riscv.h"
 
-bool errata_stval;
-bool trap_pmap_up;
+bool errata_stval; /* set once by riscv_init() */
+bool trap_pmap_up; /* set once by bootmem_init() */
 
 static const char *
 trap_name(u_long cause)

@@ -10,6 +10,7 @@ struct consdev;
 /*
  * A kind of serial port.  The boot loader has set the line up; nothing here
  * changes its speed.
+ * Locks used to protect members: I immutable
  */
 struct uart_ops {
 	const struct consdev *uo_cons; /* [I] console entry points */

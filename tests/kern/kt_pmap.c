@@ -339,7 +339,7 @@ static struct {
 	struct fixture f;
 	struct kt_barrier barrier;
 	volatile uint32_t stop; /* [a] */
-	volatile uint32_t revoked; /* [a] */
+	volatile uint32_t revoked; /* [a] round that took it away; 0: granted */
 	volatile uint32_t stale; /* [a] writes that came through after revoke */
 } race;
 
@@ -352,10 +352,15 @@ race_writer(void *arg)
 
 	kt_barrier_wait(&race.barrier);
 	while (!atomic_load_acq(&race.stop)) {
-		bool revoked = atomic_load_acq(&race.revoked);
+		uint32_t revoked = atomic_load_acq(&race.revoked);
+		int error;
 
 		v++;
-		if (copyout(&v, (void *)UVA, sizeof(v)) == 0 && revoked)
+		error = copyout(&v, (void *)UVA, sizeof(v));
+		membar_sync();
+		/* revoked before and still the same round: must have failed */
+		if (error == 0 && revoked != 0 &&
+		    atomic_load_acq(&race.revoked) == revoked)
 			atomic_add(&race.stale, 1);
 	}
 	give_back(old);
@@ -379,6 +384,7 @@ KTEST(pmap_shootdown_reaches_every_hart)
 	kt_barrier_wait(&race.barrier);
 	for (int round = 0; round < 200; round++) {
 		atomic_store_rel(&race.revoked, 0);
+		membar_sync();
 		KT_EQ(enter(&race.f, 0, 0, PROT_READ | PROT_WRITE, PROT_WRITE),
 		    0);
 		for (volatile int spin = 0; spin < 2000; spin++)
@@ -387,7 +393,7 @@ KTEST(pmap_shootdown_reaches_every_hart)
 			pmap_page_protect(race.f.pg[0], PROT_READ);
 		else
 			pmap_remove(race.f.pm, UVA, UVA + PAGE_SIZE);
-		atomic_store_rel(&race.revoked, 1);
+		atomic_store_rel(&race.revoked, round + 1);
 		for (volatile int spin = 0; spin < 2000; spin++)
 			continue;
 	}

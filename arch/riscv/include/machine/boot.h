@@ -20,7 +20,5 @@ extern struct fdt_platform platform;
 bool boot_initrd(const void **basep, size_t *sizep);
 /* => once, thread context: its pages join the free pages */
 void boot_initrd_free(void);
-/* => uptime at which the kernel was entered is 0; raw time counter then */
-uint64_t boot_time_entry(void);
 
 #endif

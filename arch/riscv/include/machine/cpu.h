@@ -46,7 +46,8 @@ struct cpu_info {
 					 trap_entry.S */
 	struct proc *volatile ci_curproc; /* [w] */
 	struct pmap *volatile ci_curpmap; /* [w] whose root is in satp */
-	struct pmap *volatile ci_prevpmap; /* [w] while leaving it: see pmap_tlb.c */
+	struct pmap
+	    *volatile ci_prevpmap; /* [w] while leaving it: see pmap_tlb.c */
 	struct proc *ci_fpowner; /* [h] whose values the FPU holds */
 	uint32_t ci_mtxdepth; /* [h] mutexes held, interrupts off if > 0 */
 	uint32_t ci_mtxsie; /* [h] interrupts were on before the first one */
@@ -73,10 +74,9 @@ extern u_int ncpus; /* harts running; set at boot, before init starts */
 #include <machine/curcpu.h>
 
 /* This hart's share of a uvmexp counter (uvm_meter.c adds them up). */
-#define UVMCNT_ADD(member, n) \
-	((void)(curcpu()->ci_uvmexp.member += (int)(n)))
-#define UVMCNT_INC(member) UVMCNT_ADD(member, 1)
-#define UVMCNT_DEC(member) UVMCNT_ADD(member, -1)
+#define UVMCNT_ADD(member, n) ((void)(curcpu()->ci_uvmexp.member += (int)(n)))
+#define UVMCNT_INC(member)    UVMCNT_ADD(member, 1)
+#define UVMCNT_DEC(member)    UVMCNT_ADD(member, -1)
 
 /* Reasons for an inter-processor interrupt. */
 #define IPI_RESCHED 0x1 /* look at the run queue */
@@ -118,7 +118,7 @@ void cpu_idle(void);
 void cpu_fencei_all(void);
 /* => never returns */
 void cpu_reset(int howto) __dead;
-#define RB_HALT	    0
+#define RB_HALT     0
 #define RB_POWEROFF 1
 #define RB_REBOOT   2
 #define RB_PANIC    3 /* power off; test device reports 70 where there is one */

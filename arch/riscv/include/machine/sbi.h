@@ -33,8 +33,8 @@
 
 /* All members belong to the caller. */
 struct sbiret {
-	long error; /* SBI_* */
-	long value;
+	long error; /* [thread] SBI_* */
+	long value; /* [thread] */
 };
 
 /* => any context; preserves every register but a0 and a1 */

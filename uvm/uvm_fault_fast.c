@@ -1,0 +1,349 @@
+/*
+ * The anonymous neighbours of a fault, and the commonest faults, those on
+ * private memory with nothing unusual about it, in one go.
+ */
+#include <uvm/uvm_fault_i.h>
+
+/* -- Neighbours --------------------------------------------------------------- */
+
+/*
+ * Is there a point in mapping this neighbour, if it is not mapped already?
+ * What a writer could only read he would fault on, and have unmapped, soon.
+ */
+static inline bool
+wants_mapping(const struct vm_anon *anon, pmap_t pmap, vaddr_t va, bool write)
+{
+	const struct vm_page *pg = anon->an_page;
+
+	return pg != NULL && (pg->pg_flags & PG_BUSY) == 0 &&
+	    (anon->an_ref == 1 || !write) &&
+	    !vm_page_md_first_at(&pg->mdpage, pmap, va);
+}
+
+/*
+ * Map a neighbour as writable as it may be without a copy; whether it gets
+ * written is for the pmap to notice.
+ */
+static void
+map_neighbour(pmap_t pmap, struct vm_anon *anon, vaddr_t va, vm_prot_t prot)
+{
+	struct vm_page *pg = anon->an_page;
+
+	if (anon->an_ref > 1 || pg->loan_count != 0)
+		prot &= ~PROT_WRITE;
+	if (prot != PROT_NONE &&
+	    pmap_enter(pmap, va, VM_PAGE_TO_PHYS(pg), prot, PMAP_CANFAIL) == 0)
+		UVMCNT_INC(fltnamap);
+}
+
+/*
+ * What a sequential reader has left behind goes first when memory is short.
+ * => amap write-locked
+ */
+static void
+deactivate_behind(struct vm_anon **run, u_int n)
+{
+	struct vm_page *pg;
+	u_int i;
+
+	for (i = 0; i < n; i++) {
+		pg = run[i] != NULL ? run[i]->an_page : NULL;
+		if (pg != NULL && pg->wire_count == 0 && pg->loan_count == 0 &&
+		    (pg->pg_flags & PG_BUSY) == 0 &&
+		    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) != 0)
+			uvm_pagedeactivate(pg);
+	}
+}
+
+/*
+ * Do back slots before and forw slots after `where' lie beside it in memory?
+ */
+static inline bool
+window_is_run(const struct amap_store *as, struct vm_anon **where, u_int slot,
+    u_int back, u_int forw)
+{
+	u_int at = slot % AMAP_NODE_SLOTS, room = AMAP_NODE_SLOTS;
+
+	if (as->as_height == 0) {
+		at = slot;
+		room = AMAP_INLINE;
+	}
+	return where != NULL && at >= back && at + forw < room;
+}
+
+void
+uvm_fault_neighbours(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
+    struct vm_anon **where, vm_prot_t prot, bool write)
+{
+	struct amap_store *as = &entry->aref.ar_amap->am_store;
+	u_int slot = entry->aref.ar_pageoff + atop(va - entry->start);
+	struct vm_anon *copy[FAULT_MAXPAGES], **run = copy;
+	pmap_t pmap = vm_map_pmap(map);
+	u_int i, back, forw;
+	uint32_t wanted = 0;
+
+	uvm_fault_window(entry, va, &back, &forw);
+	if (window_is_run(as, where, slot, back, forw))
+		run = where - back;
+	else
+		for (i = 0; i <= back + forw; i++)
+			copy[i] = amap_store_lookup(as, slot - back + i);
+
+	va -= ptoa(back);
+	for (i = 0; i <= back + forw; i++) {
+		if (run[i] != NULL && i != back &&
+		    wants_mapping(run[i], pmap, va + ptoa(i), write))
+			wanted |= 1U << i;
+	}
+	if (wanted != 0)
+		wanted &= ~pmap_mapped_mask(pmap, va, back + 1 + forw);
+	for (i = 0; wanted >> i != 0; i++) {
+		if ((wanted >> i & 1) != 0)
+			map_neighbour(pmap, run[i], va + ptoa(i), prot);
+	}
+	if (entry->advice == MADV_SEQUENTIAL)
+		deactivate_behind(run, back);
+}
+
+/* -- Common faults ------------------------------------------------------------------ */
+
+/* A fault on private memory; all members belong to the thread that faults. */
+struct fast {
+	struct vm_map *map; /* [thread] read-locked */
+	struct vm_map_entry *entry; /* [thread] */
+	struct vm_amap *amap; /* [thread] locked */
+	struct vm_anon **where; /* [thread] the slot */
+	vaddr_t va; /* [thread] */
+	u_int slot; /* [thread] */
+	vm_prot_t access; /* [thread] */
+	bool alone; /* [thread] the amap is write-locked */
+};
+
+/* Is there nothing to map at the slot of va? */
+static __always_inline bool
+slot_is_settled(const struct fast *f, const struct vm_anon *anon, vaddr_t va)
+{
+	return anon == NULL ||
+	    (anon->an_ref > 1 && (f->access & PROT_WRITE) != 0) ||
+	    (anon->an_page != NULL &&
+		vm_page_md_first_at(
+		    &anon->an_page->mdpage, vm_map_pmap(f->map), va));
+}
+
+/* As window_is_settled() where the window reaches beyond the node. */
+static __noinline bool
+edge_is_settled(const struct fast *f, u_int back, u_int forw)
+{
+	struct amap_store *as = &f->amap->am_store;
+	u_int i;
+
+	for (i = 0; i <= back + forw; i++) {
+		if (i != back &&
+		    !slot_is_settled(f,
+			amap_store_lookup(as, f->slot - back + i),
+			f->va + ptoa(i) - ptoa(back)))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Is nothing to be done about the neighbours?  Usually those behind were
+ * touched before and are mapped, and those ahead are not there.
+ * => FALSE: uvm_fault_neighbours() finds out
+ */
+static __always_inline bool
+window_is_settled(const struct fast *f)
+{
+	struct vm_anon **p, **first;
+	u_int back, forw;
+	vaddr_t va;
+
+	uvm_fault_window(f->entry, f->va, &back, &forw);
+	if (!window_is_run(&f->amap->am_store, f->where, f->slot, back, forw))
+		return edge_is_settled(f, back, forw);
+	first = f->where - back;
+	va = f->va + ptoa(forw);
+	for (p = f->where + forw; p >= first; p--, va -= PAGE_SIZE) {
+		if (*p != NULL && p != f->where && !slot_is_settled(f, *p, va))
+			return false;
+	}
+	return true;
+}
+
+/* Page and anon belong to the slot now: map. => FALSE: no memory for tables */
+static __always_inline bool
+fast_enter(const struct fast *f, struct vm_page *pg, vm_prot_t prot)
+{
+	if (pmap_enter(vm_map_pmap(f->map), f->va, VM_PAGE_TO_PHYS(pg), prot,
+		f->access | PMAP_CANFAIL) != 0)
+		return false;
+	pmap_update(vm_map_pmap(f->map));
+	return true;
+}
+
+/*
+ * => an anon with a page of its own, zero-filled or a copy of src, in no amap;
+ *    NULL: no memory
+ */
+static __always_inline struct vm_anon *
+fast_anon(struct vm_page *src)
+{
+	struct vm_anon *anon = uvm_analloc();
+	struct vm_page *pg;
+
+	if (__predict_false(anon == NULL))
+		return NULL;
+	pg = uvm_pagealloc(NULL, 0, anon, src == NULL ? UVM_PGA_ZERO : 0);
+	if (__predict_false(pg == NULL)) {
+		uvm_anon_discard(anon);
+		return NULL;
+	}
+	if (src != NULL)
+		pmap_copy_page(src, pg);
+	/* Nobody else knows the page yet. */
+	pg->pg_flags &= ~(uint32_t)(PG_BUSY | PG_FAKE | PG_CLEAN);
+	return anon;
+}
+
+/*
+ * A page of zeros.
+ * => amap locked, write-locked if alone, on entry and exit
+ */
+static __always_inline bool
+fast_zero(struct fast *f)
+{
+	struct amap_store *as = &f->amap->am_store;
+	struct vm_anon *anon;
+
+	if (!f->alone)
+		amap_unlock(f->amap);
+	anon = fast_anon(NULL);
+	if (!f->alone) {
+		amap_lock_write(f->amap);
+		/* Somebody may have been faster. */
+		f->where = amap_store_slot(as, f->slot);
+		if (f->where == NULL || *f->where != NULL) {
+			if (anon != NULL)
+				uvm_anon_discard(anon);
+			return false;
+		}
+	}
+	if (__predict_false(anon == NULL))
+		return false;
+	anon->an_lock = f->amap->am_lock;
+	amap_store_fill(as, f->slot, f->where, anon);
+	UVMCNT_INC(flt_przero);
+	if (!fast_enter(f, anon->an_page, f->entry->protection))
+		return false;
+	uvm_pageactivate(anon->an_page);
+	return true;
+}
+
+/* 1A, if nothing about the page changes. => amap locked */
+static __always_inline bool
+fast_map(const struct fast *f, struct vm_anon *anon)
+{
+	struct vm_page *pg = anon->an_page;
+	vm_prot_t prot = f->entry->protection;
+
+	if (pg == NULL || pg->loan_count != 0 ||
+	    (pg->pg_flags & (PG_BUSY | PG_CLEAN)) != 0 ||
+	    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0)
+		return false;
+	if (anon->an_ref > 1)
+		prot &= ~PROT_WRITE;
+	if (!fast_enter(f, pg, prot))
+		return false;
+	UVMCNT_INC(fltanget);
+	UVMCNT_INC(flt_anon);
+	return true;
+}
+
+/*
+ * 1B.  The page cannot change while it is copied: the amap is locked.
+ * => amap locked on entry and exit
+ */
+static __always_inline bool
+fast_cow(const struct fast *f, struct vm_anon *old)
+{
+	struct vm_page *pg = old->an_page;
+	struct vm_anon *anon;
+
+	if (pg == NULL || (pg->pg_flags & PG_BUSY) != 0 ||
+	    (f->amap->am_flags & AMAP_SHARED) != 0)
+		return false;
+	anon = fast_anon(pg);
+	if (anon == NULL)
+		return false;
+	if (!f->alone && !rw_upgrade_try(&f->amap->am_lock->aml_lock)) {
+		uvm_anon_discard(anon);
+		return false;
+	}
+	anon->an_lock = f->amap->am_lock;
+	*f->where = anon;
+	old->an_ref--;
+	UVMCNT_INC(fltanget);
+	UVMCNT_INC(flt_acow);
+	if (!fast_enter(f, anon->an_page, f->entry->protection))
+		return false;
+	uvm_pageactivate(anon->an_page);
+	return true;
+}
+
+static inline bool
+entry_is_simple(const struct vm_map_entry *entry, vm_prot_t access)
+{
+	return entry->aref.ar_amap != NULL &&
+	    (entry->etype & (UVM_ET_SUBMAP | UVM_ET_NEEDSCOPY | UVM_ET_HOLE)) ==
+	    0 &&
+	    (access & ~entry->protection) == 0 && access != PROT_NONE &&
+	    entry->wired_count == 0 && (entry->me_flags & ME_NOFAULT) == 0 &&
+	    entry->advice != MADV_SEQUENTIAL;
+}
+
+/*
+ * Everything unusual is left to the stages, which count it too: storage for
+ * the slot, waiting, loans, wiring.  A page that cannot be mapped is found
+ * there as case 1A.
+ */
+bool
+uvm_fault_fast(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
+    vm_prot_t access)
+{
+	struct fast f = {
+		.map = map, .entry = entry, .va = va, .access = access
+	};
+	struct vm_anon *anon;
+	bool ok = false;
+
+	if (!entry_is_simple(entry, access))
+		return false;
+	f.amap = entry->aref.ar_amap;
+	f.slot = entry->aref.ar_pageoff + atop(va - entry->start);
+	f.alone = uvm_fault_alone(map, f.amap);
+	if (f.alone)
+		amap_lock_write(f.amap);
+	else
+		amap_lock_read(f.amap);
+	f.where = amap_store_slot(&f.amap->am_store, f.slot);
+	if (f.where == NULL)
+		goto out;
+	anon = *f.where;
+	if (anon == NULL && UVM_ET_ISOBJ(entry))
+		goto out;
+	if (entry->advice == MADV_NORMAL && !window_is_settled(&f))
+		uvm_fault_neighbours(map, entry, va, f.where, entry->protection,
+		    (access & PROT_WRITE) != 0);
+	if (anon == NULL)
+		ok = fast_zero(&f);
+	else if (anon->an_ref == 1 || (access & PROT_WRITE) == 0)
+		ok = fast_map(&f, anon);
+	else
+		ok = fast_cow(&f, anon);
+out:
+	amap_unlock(f.amap);
+	if (ok)
+		rw_exit(&map->vm_lock);
+	return ok;
+}
