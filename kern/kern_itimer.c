@@ -508,7 +508,7 @@ sys_getitimer(struct proc *p, const uint64_t a[6], int64_t *ret)
 		return EINVAL;
 	if (its != NULL) {
 		mtx_enter(&pr->ps_sigmtx);
-		ptimer_read(&its->its_itimer[a[0]], &left, &interval);
+		ptimer_read(&its->its_itimer[(u_int)a[0]], &left, &interval);
 		mtx_leave(&pr->ps_sigmtx);
 	}
 	itimerval_fill(&it, left, interval);
@@ -537,8 +537,8 @@ sys_setitimer(struct proc *p, const uint64_t a[6], int64_t *ret)
 		return error;
 	its = itimers_get(pr);
 	mtx_enter(&pr->ps_sigmtx);
-	ptimer_read(&its->its_itimer[a[0]], &left, &oldinterval);
-	ptimer_set(&its->its_itimer[a[0]], value, interval, false);
+	ptimer_read(&its->its_itimer[(u_int)a[0]], &left, &oldinterval);
+	ptimer_set(&its->its_itimer[(u_int)a[0]], value, interval, false);
 	mtx_leave(&pr->ps_sigmtx);
 	if (a[2] == 0)
 		return 0;

@@ -1,8 +1,9 @@
 /*
  * Page faults.
  *
- *	uvm_fault	the entry; fresh memory is resolved at once (_fast)
- *	 fault_loop	until a pass neither waits nor restarts
+ *	uvm_fault	the entry; common faults are resolved at once
+ *			(uvm_fault_fast.c), the rest goes to
+ *	uvm_fault_loop	until a pass neither waits nor restarts
  *	  fault_lookup	  the entry, read-locked; needs-copy resolved
  *	  fault_check	  rights, advice, window
  *	  uvm_fault_upper   anonymous layer: cases 1A, 1B, zero fill
@@ -293,11 +294,8 @@ fault_wait(struct uvm_faultctx *ctx)
 	return true;
 }
 
-/*
- * => map read-locked, entry holds the address; unlocked on exit; 0 or errno
- */
-static __noinline int
-fault_loop(vm_map_t map, struct vm_map_entry *entry, vaddr_t va,
+int
+uvm_fault_loop(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
     vm_fault_t fault_type, vm_prot_t access_type)
 {
 	struct uvm_faultctx ctx;
@@ -321,26 +319,4 @@ fault_loop(vm_map_t map, struct vm_map_entry *entry, vaddr_t va,
 	if (__predict_false(ctx.spare != NULL))
 		uvm_fault_spare_free(&ctx);
 	return rv == UVM_FAULT_OK ? 0 : ctx.error;
-}
-
-int
-uvm_fault(vm_map_t orig_map, vaddr_t vaddr, vm_fault_t fault_type,
-    vm_prot_t access_type)
-{
-	struct vm_map_entry *entry;
-
-	KDASSERT(curcpu()->ci_mtxdepth == 0);
-	UVMCNT_INC(faults);
-	vaddr = trunc_page(vaddr);
-	if (!uvmfault_pageable(orig_map))
-		return EFAULT;
-	rw_enter_read(&orig_map->vm_lock);
-	if (!uvm_map_lookup_entry(orig_map, vaddr, &entry)) {
-		rw_exit(&orig_map->vm_lock);
-		return EFAULT;
-	}
-	if (fault_type != VM_FAULT_WIRE &&
-	    uvm_fault_fast(orig_map, entry, vaddr, access_type))
-		return 0;
-	return fault_loop(orig_map, entry, vaddr, fault_type, access_type);
 }

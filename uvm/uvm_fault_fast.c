@@ -1,6 +1,6 @@
 /*
- * The anonymous neighbours of a fault, and the commonest faults, those on
- * private memory with nothing unusual about it, in one go.
+ * The door of the fault handler.  The commonest faults, those on private
+ * memory with nothing unusual about it, are resolved here in one go.
  */
 #include <uvm/uvm_fault_i.h>
 
@@ -121,27 +121,27 @@ struct fast {
 
 /* Is there nothing to map at the slot of va? */
 static __always_inline bool
-slot_is_settled(const struct fast *f, const struct vm_anon *anon, vaddr_t va)
+slot_is_settled(const struct vm_anon *anon, pmap_t pmap, vaddr_t va, bool write)
 {
-	return anon == NULL ||
-	    (anon->an_ref > 1 && (f->access & PROT_WRITE) != 0) ||
+	return anon == NULL || (anon->an_ref > 1 && write) ||
 	    (anon->an_page != NULL &&
-		vm_page_md_first_at(
-		    &anon->an_page->mdpage, vm_map_pmap(f->map), va));
+		vm_page_md_first_at(&anon->an_page->mdpage, pmap, va));
 }
 
-/* As window_is_settled() where the window reaches beyond the node. */
+/*
+ * As window_is_settled() where the window reaches beyond the node: slots from
+ * slot on, the faulting one excepted, the first of them at va.
+ */
 static __noinline bool
-edge_is_settled(const struct fast *f, u_int back, u_int forw)
+edge_is_settled(struct amap_store *as, u_int slot, u_int back, u_int forw,
+    pmap_t pmap, vaddr_t va, bool write)
 {
-	struct amap_store *as = &f->amap->am_store;
 	u_int i;
 
-	for (i = 0; i <= back + forw; i++) {
+	for (i = 0; i <= back + forw; i++, va += PAGE_SIZE) {
 		if (i != back &&
-		    !slot_is_settled(f,
-			amap_store_lookup(as, f->slot - back + i),
-			f->va + ptoa(i) - ptoa(back)))
+		    !slot_is_settled(
+			amap_store_lookup(as, slot + i), pmap, va, write))
 			return false;
 	}
 	return true;
@@ -155,17 +155,22 @@ edge_is_settled(const struct fast *f, u_int back, u_int forw)
 static __always_inline bool
 window_is_settled(const struct fast *f)
 {
+	struct amap_store *as = &f->amap->am_store;
+	bool write = (f->access & PROT_WRITE) != 0;
+	pmap_t pmap = vm_map_pmap(f->map);
 	struct vm_anon **p, **first;
 	u_int back, forw;
 	vaddr_t va;
 
 	uvm_fault_window(f->entry, f->va, &back, &forw);
-	if (!window_is_run(&f->amap->am_store, f->where, f->slot, back, forw))
-		return edge_is_settled(f, back, forw);
+	if (!window_is_run(as, f->where, f->slot, back, forw))
+		return edge_is_settled(as, f->slot - back, back, forw, pmap,
+		    f->va - ptoa(back), write);
 	first = f->where - back;
 	va = f->va + ptoa(forw);
 	for (p = f->where + forw; p >= first; p--, va -= PAGE_SIZE) {
-		if (*p != NULL && p != f->where && !slot_is_settled(f, *p, va))
+		if (*p != NULL && p != f->where &&
+		    !slot_is_settled(*p, pmap, va, write))
 			return false;
 	}
 	return true;
@@ -306,9 +311,11 @@ entry_is_simple(const struct vm_map_entry *entry, vm_prot_t access)
  * Everything unusual is left to the stages, which count it too: storage for
  * the slot, waiting, loans, wiring.  A page that cannot be mapped is found
  * there as case 1A.
+ * => map read-locked; TRUE: resolved, map unlocked; FALSE: the map is still
+ *    locked
  */
-bool
-uvm_fault_fast(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
+static __always_inline bool
+fault_fast(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
     vm_prot_t access)
 {
 	struct fast f = {
@@ -346,4 +353,28 @@ out:
 	if (ok)
 		rw_exit(&map->vm_lock);
 	return ok;
+}
+
+int
+uvm_fault(vm_map_t orig_map, vaddr_t vaddr, vm_fault_t fault_type,
+    vm_prot_t access_type)
+{
+	struct vm_map_entry *entry;
+
+	KDASSERT(curcpu()->ci_mtxdepth == 0);
+	UVMCNT_INC(faults);
+	vaddr = trunc_page(vaddr);
+	if (!uvmfault_pageable(orig_map))
+		return EFAULT;
+	rw_enter_read(&orig_map->vm_lock);
+	entry = atomic_load(&orig_map->vm_hint);
+	if ((vaddr < entry->start || vaddr >= entry->end) &&
+	    !uvm_map_lookup_entry(orig_map, vaddr, &entry)) {
+		rw_exit(&orig_map->vm_lock);
+		return EFAULT;
+	}
+	if (fault_type != VM_FAULT_WIRE &&
+	    fault_fast(orig_map, entry, vaddr, access_type))
+		return 0;
+	return uvm_fault_loop(orig_map, entry, vaddr, fault_type, access_type);
 }

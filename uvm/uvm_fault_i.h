@@ -178,13 +178,11 @@ void uvm_fault_neighbours(struct vm_map *map, struct vm_map_entry *entry,
 /* -- Stages ---------------------------------------------------------------------- */
 
 /*
- * All stages in one, for the commonest fault: memory of the process's own that
- * was never touched.
- * => map read-locked on entry; TRUE: resolved, map unlocked; FALSE: nothing
- *    happened, the map is still locked
+ * Resolve a fault stage by stage.
+ * => map read-locked, entry holds va; unlocked on exit; may sleep; 0 or errno
  */
-bool uvm_fault_fast(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
-    vm_prot_t access);
+int uvm_fault_loop(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
+    vm_fault_t fault_type, vm_prot_t access_type);
 /* => map read-locked on entry, released on exit but with NEEDWRITE */
 enum uvm_fault_rv uvm_fault_upper(struct uvm_faultctx *ctx);
 /* => the same; the amap, if there is one, is locked in ctx->lockmode and has

@@ -29,31 +29,27 @@ uvm_setpagesize(void)
 		uvmexp.pageshift++;
 }
 
-/* What a page keeps for ever; the array is zero otherwise. */
+/*
+ * Pages of a segment: what each keeps for ever, and whether it is free.  The
+ * array is zero otherwise.
+ */
 static void
 segment_init(struct vm_physseg *seg)
 {
-	struct vm_page tmpl = { .pg_freelist = (uint8_t)seg->free_list,
-		.pg_seg = (uint16_t)(seg - vm_physmem) };
+	uint8_t list = (uint8_t)seg->free_list;
+	uint16_t index = (uint16_t)(seg - vm_physmem);
 	uint32_t ppn = (uint32_t)atop(seg->start);
+	size_t n = atop(seg->avail_end - seg->avail_start);
+	struct vm_page *first = seg->pgs + atop(seg->avail_start - seg->start);
 
 	for (struct vm_page *pg = seg->pgs; pg < seg->lastpg; pg++) {
 		pg->pg_ppn = ppn++;
-		pg->pg_freelist = tmpl.pg_freelist;
-		pg->pg_seg = tmpl.pg_seg;
+		pg->pg_freelist = list;
+		pg->pg_seg = index;
 	}
-}
-
-/* => boot or fpageqlock held; pages [start, end) of seg become free */
-static void
-segment_free(struct vm_physseg *seg, paddr_t start, paddr_t end)
-{
-	size_t n = atop(end - start);
-
-	if (start >= end)
+	if (seg->avail_start >= seg->avail_end)
 		return;
-	uvm_buddy_free_range(&uvm_fp.fp_list[seg->free_list], seg,
-	    seg->pgs + atop(start - seg->start), n);
+	uvm_buddy_free_range(&uvm_fp.fp_list[list], seg, first, n);
 	uvm_fp.fp_free += (long)n;
 	uvmexp.npages += (int)n;
 }
@@ -75,11 +71,10 @@ uvm_page_init(vaddr_t *kvm_start, vaddr_t *kvm_end)
 		seg->pgs = (struct vm_page *)pmap_steal_memory(
 		    n * sizeof(struct vm_page), kvm_start, kvm_end);
 		seg->lastpg = seg->pgs + n;
-		segment_init(seg);
 	}
 	/* stealing is over: what is left of each segment is free */
 	for (seg = vm_physmem; seg < last; seg++)
-		segment_free(seg, seg->avail_start, seg->avail_end);
+		segment_init(seg);
 	uvm_physseg_settle();
 	uvm.page_init_done = true;
 }
@@ -89,6 +84,7 @@ uvm_page_addrange(paddr_t start, paddr_t end)
 {
 	struct vm_physseg *seg;
 	struct vm_page *pg;
+	size_t n;
 
 	KASSERT(uvm.page_init_done);
 	start = round_page(start);
@@ -103,9 +99,12 @@ uvm_page_addrange(paddr_t start, paddr_t end)
 			if (pg->pg_flags & (PQ_FREE | PQ_MAGAZINE))
 				panic(
 				    "uvm_page_addrange: page %#lx is free", s);
-		s = MAX(start, seg->start);
+		n = atop(e - MAX(start, seg->start));
 		mtx_enter(&uvm.fpageqlock);
-		segment_free(seg, s, e);
+		uvm_buddy_free_range(
+		    &uvm_fp.fp_list[seg->free_list], seg, pg - n, n);
+		uvm_fp.fp_free += (long)n;
+		uvmexp.npages += (int)n;
 		uvm_pd_freed(uvm_fp.fp_free);
 		mtx_leave(&uvm.fpageqlock);
 	}
@@ -183,6 +182,57 @@ reserve_for(const struct uvm_object *obj, int flags)
 }
 
 /*
+ * A page off the free lists, zeroed or not.
+ * => pg_flags: PG_ZERO or not; no owner
+ */
+static __always_inline struct vm_page *
+page_take(const struct uvm_object *obj, int flags)
+{
+	bool zero = (flags & UVM_PGA_ZERO) != 0;
+	struct vm_page *pg = uvm_magazine_get(zero);
+
+	if (__predict_false(pg == NULL))
+		pg = uvm_pgcache_get_slow(zero, reserve_for(obj, flags));
+	return pg;
+}
+
+/* Zero a page that is not yet, and count. */
+static __always_inline void
+page_make_zero(struct vm_page *pg, bool hit)
+{
+	pg->pg_flags &= ~(uint32_t)(PG_CLEAN | PG_FAKE);
+	if (hit) {
+		UVMCNT_INC(pga_zerohit);
+	} else {
+		UVMCNT_INC(pga_zeromiss);
+		pmap_zero_page(pg);
+	}
+}
+
+static __noinline struct vm_page *
+pagealloc_object(
+    struct uvm_object *uobj, voff_t off, struct vm_anon *anon, int flags)
+{
+	struct vm_page *pg;
+	bool hit;
+
+	if (anon != NULL)
+		panic("uvm_pagealloc: two owners");
+	pg = page_take(uobj, flags);
+	if (pg == NULL)
+		return NULL;
+	hit = (pg->pg_flags & PG_ZERO) != 0;
+	pg->pg_flags = PG_BUSY | PG_CLEAN | PG_FAKE;
+	if (page_insert(pg, uobj, off) != 0) {
+		uvm_pgcache_put_slow(pg);
+		return NULL;
+	}
+	if (flags & UVM_PGA_ZERO)
+		page_make_zero(pg, hit);
+	return pg;
+}
+
+/*
  * Allocate a page for (uobj, off), for an anon, or for nobody.
  * => owner write-locked; any context for an unowned page; never sleeps
  * => busy, in no queue; PG_CLEAN and PG_FAKE, or zero-filled with
@@ -192,39 +242,26 @@ struct vm_page *
 uvm_pagealloc(
     struct uvm_object *uobj, voff_t off, struct vm_anon *anon, int flags)
 {
-	bool zero = (flags & UVM_PGA_ZERO) != 0, hit;
 	struct vm_page *pg;
+	bool hit;
 
-	if (__predict_false(uobj != NULL && anon != NULL))
-		panic("uvm_pagealloc: two owners");
 	if (__predict_false((off & (voff_t)PAGE_MASK) != 0))
 		panic("uvm_pagealloc: offset %#lx", (u_long)off);
-
-	pg = uvm_pgcache_get(zero, reserve_for(uobj, flags));
+	if (uobj != NULL)
+		return pagealloc_object(uobj, off, anon, flags);
+	pg = page_take(NULL, flags);
 	if (__predict_false(pg == NULL))
 		return NULL;
 	hit = (pg->pg_flags & PG_ZERO) != 0;
+	pg->pg_flags = PG_BUSY | PG_CLEAN | PG_FAKE;
 	if (anon != NULL) {
 		pg->pg_flags = PG_BUSY | PG_CLEAN | PG_FAKE | PQ_ANON;
 		pg->uanon = anon;
 		anon->an_page = pg;
 		UVMCNT_INC(anonpages);
-	} else {
-		pg->pg_flags = PG_BUSY | PG_CLEAN | PG_FAKE;
-		if (uobj != NULL && page_insert(pg, uobj, off) != 0) {
-			uvm_pgcache_put(pg);
-			return NULL;
-		}
 	}
-	if (zero) {
-		pg->pg_flags &= ~(uint32_t)(PG_CLEAN | PG_FAKE);
-		if (hit)
-			UVMCNT_INC(pga_zerohit);
-		else {
-			UVMCNT_INC(pga_zeromiss);
-			pmap_zero_page(pg);
-		}
-	}
+	if (flags & UVM_PGA_ZERO)
+		page_make_zero(pg, hit);
 	return pg;
 }
 
@@ -285,7 +322,8 @@ uvm_pagefree(struct vm_page *pg)
 		wakeup(pg);
 	KASSERT(!vm_page_md_ismapped(&pg->mdpage));
 	vm_page_md_reset(&pg->mdpage);
-	uvm_pgcache_put(pg);
+	if (__predict_false(!uvm_magazine_put(pg)))
+		uvm_pgcache_put_slow(pg);
 }
 
 /* -- Busy pages -------------------------------------------------------------------- */

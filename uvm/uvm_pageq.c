@@ -48,92 +48,91 @@ queue_remove(struct vm_page *pg)
 
 /* -- Batches ------------------------------------------------------------------------ */
 
+/*
+ * uc_qlock is taken in thread context only, and by nobody who holds a mutex:
+ * interrupts may stay on.
+ */
+
 /* => uc_qlock held, which comes before pageqlock */
-static void
+static __noinline void
 batch_flush(struct uvm_cpu *uc)
 {
 	struct vm_page *pg;
+	int n = 0;
 
 	mtx_enter(&uvm.pageqlock);
 	for (uint32_t i = 0; i < uc->uc_nact; i++) {
 		pg = uc->uc_act[i];
 		if (pg == NULL)
 			continue;
-		queue_insert_active(pg);
-		/* pending and active differ in one operation: never neither */
+		TAILQ_INSERT_TAIL(&uvm.page_active, pg, pageq);
+		n++;
+		/* pending and active change as one: never neither */
 		atomic_add(&pg->pg_flags, (uint32_t)(PQ_ACTIVE - PQ_PENDING));
 	}
+	nactive += n;
 	mtx_leave(&uvm.pageqlock);
-	uc->uc_nact = uc->uc_nlive = 0;
+	uc->uc_nact = 0;
 }
 
 /* => FALSE: another hart looks at this hart's batch just now */
-static bool
+static __always_inline bool
 batch_add(struct vm_page *pg)
 {
-	unsigned long s = intr_disable();
 	struct cpu_info *ci = curcpu();
 	struct uvm_cpu *uc = ci->ci_uvm;
-	bool ok = uvm_spin_try(&uc->uc_qlock);
 	struct vm_page **slot;
 
-	if (__predict_true(ok)) {
-		if (__predict_false(uc->uc_nact == UVM_ACT_BATCH))
-			batch_flush(uc);
-		slot = &uc->uc_act[uc->uc_nact++];
-		uc->uc_nlive++;
-		*slot = pg;
-		pg->pageq.tqe_prev = slot;
-		pg->pg_order = (uint8_t)ci->ci_index;
-		atomic_or(&pg->pg_flags, PQ_PENDING);
-		uvm_spin_leave(&uc->uc_qlock);
-	}
-	intr_restore(s);
-	return ok;
+	if (__predict_false(!uvm_spin_try(&uc->uc_qlock)))
+		return false;
+	if (__predict_false(uc->uc_nact == UVM_ACT_BATCH))
+		batch_flush(uc);
+	slot = &uc->uc_act[uc->uc_nact++];
+	*slot = pg;
+	pg->pageq.tqe_prev = slot;
+	pg->pg_order = (uint8_t)ci->ci_index;
+	atomic_or(&pg->pg_flags, PQ_PENDING);
+	uvm_spin_leave(&uc->uc_qlock);
+	return true;
 }
 
-void
-uvm_pagesettle(struct vm_page *pg)
+/* => pg was seen to be pending; owner write-locked */
+static __noinline void
+batch_remove(struct vm_page *pg)
 {
+	struct uvm_cpu *uc = &uvm_cpus[pg->pg_order];
 	struct vm_page **slot;
-	struct uvm_cpu *uc;
-	unsigned long s;
 
-	if ((atomic_load(&pg->pg_flags) & PQ_PENDING) == 0)
-		return;
-	uc = &uvm_cpus[pg->pg_order];
-	s = intr_disable();
 	uvm_spin_enter(&uc->uc_qlock);
 	if (atomic_load(&pg->pg_flags) & PQ_PENDING) {
 		slot = pg->pageq.tqe_prev;
 		KASSERT(*slot == pg);
 		*slot = NULL;
-		uc->uc_nlive--;
 		if (slot == &uc->uc_act[uc->uc_nact - 1])
 			uc->uc_nact--;
 		atomic_and(&pg->pg_flags, ~(uint32_t)PQ_PENDING);
 	}
 	uvm_spin_leave(&uc->uc_qlock);
-	intr_restore(s);
 }
 
-static void
-flush_cpu(struct uvm_cpu *uc)
+void
+uvm_pagesettle(struct vm_page *pg)
 {
-	unsigned long s = intr_disable();
-
-	uvm_spin_enter(&uc->uc_qlock);
-	if (uc->uc_nact != 0)
-		batch_flush(uc);
-	uvm_spin_leave(&uc->uc_qlock);
-	intr_restore(s);
+	if (atomic_load(&pg->pg_flags) & PQ_PENDING)
+		batch_remove(pg);
 }
 
 void
 uvm_pageq_flush(void)
 {
-	for (u_int i = 0; i < ncpus; i++)
-		flush_cpu(&uvm_cpus[i]);
+	struct uvm_cpu *uc;
+
+	for (uc = uvm_cpus; uc < uvm_cpus + ncpus; uc++) {
+		uvm_spin_enter(&uc->uc_qlock);
+		if (uc->uc_nact != 0)
+			batch_flush(uc);
+		uvm_spin_leave(&uc->uc_qlock);
+	}
 }
 
 /* -- For owners ----------------------------------------------------------------------- */
@@ -141,9 +140,11 @@ uvm_pageq_flush(void)
 void
 uvm_pageactivate(struct vm_page *pg)
 {
-	if ((pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) || pg->wire_count != 0)
+	uint32_t flags = pg->pg_flags;
+
+	if ((flags & (PQ_ACTIVE | PQ_PENDING)) || pg->wire_count != 0)
 		return;
-	if (__predict_true((pg->pg_flags & PQ_INACTIVE) == 0) && batch_add(pg))
+	if (__predict_true((flags & PQ_INACTIVE) == 0) && batch_add(pg))
 		return;
 	mtx_enter(&uvm.pageqlock);
 	queue_remove(pg);
@@ -208,15 +209,25 @@ uvm_pageunwire(struct vm_page *pg)
 	mtx_leave(&uvm.pageqlock);
 }
 
+/* The page's flags are about to be replaced as a whole: they are left alone. */
 void
 uvm_pageq_release(struct vm_page *pg)
 {
+	uint32_t flags;
+
 	uvm_pagesettle(pg);
-	if ((pg->pg_flags & PQ_QUEUED) == 0 && pg->wire_count == 0)
+	flags = pg->pg_flags;
+	if ((flags & PQ_QUEUED) == 0 && pg->wire_count == 0)
 		return;
 	mtx_enter(&uvm.pageqlock);
-	queue_remove(pg);
-	if (pg->wire_count != 0) {
+	if (__predict_true(flags & PQ_ACTIVE)) {
+		TAILQ_REMOVE(&uvm.page_active, pg, pageq);
+		nactive--;
+	} else if (flags & PQ_INACTIVE) {
+		TAILQ_REMOVE(&uvm.page_inactive, pg, pageq);
+		ninactive--;
+	}
+	if (__predict_false(pg->wire_count != 0)) {
 		pg->wire_count = 0;
 		nwired--;
 	}
@@ -229,9 +240,11 @@ int
 uvm_pageq_active(void)
 {
 	int n = atomic_load(&nactive);
+	struct uvm_cpu *uc;
 
-	for (u_int i = 0; i < ncpus; i++)
-		n += (int)atomic_load(&uvm_cpus[i].uc_nlive);
+	for (uc = uvm_cpus; uc < uvm_cpus + ncpus; uc++)
+		for (uint32_t i = 0; i < atomic_load(&uc->uc_nact); i++)
+			n += atomic_load(&uc->uc_act[i]) != NULL;
 	return n;
 }
 

@@ -58,6 +58,48 @@ magazine_open(struct cpu_info *ci, struct uvm_cpu *uc)
 	uvm_fp.fp_open |= 1U << ci->ci_index;
 }
 
+/* -- Hot pages: fpageqlock held -------------------------------------------------- */
+
+static inline void
+hot_put(struct vm_page *pg)
+{
+	pg->pg_flags = PQ_FREE;
+	pg->pg_order = 0;
+	pg->pageq.tqe_next = uvm_fp.fp_hot;
+	uvm_fp.fp_hot = pg;
+	uvm_fp.fp_nhot++;
+}
+
+/* => number taken; each has exactly pg_flags flags */
+static size_t
+hot_take(struct vm_page **pgs, size_t npages, uint32_t flags)
+{
+	struct vm_page *pg = uvm_fp.fp_hot;
+	size_t got = 0;
+
+	for (; got < npages && pg != NULL; pg = pg->pageq.tqe_next) {
+		pg->pg_flags = flags;
+		pgs[got++] = pg;
+	}
+	uvm_fp.fp_hot = pg;
+	uvm_fp.fp_nhot -= (long)got;
+	return got;
+}
+
+/* => pages of unknown contents: hot ones, or else of blocks of list b */
+static size_t
+unknown_take(
+    struct uvm_buddy *b, struct vm_page **pgs, size_t npages, uint32_t flags)
+{
+	size_t got = 0;
+
+	if (b == &uvm_fp.fp_list[VM_FREELIST_DEFAULT])
+		got = hot_take(pgs, npages, flags);
+	if (got == 0)
+		got = uvm_buddy_take(b, pgs, npages, flags);
+	return got;
+}
+
 /* -- Taking -------------------------------------------------------------------- */
 
 /*
@@ -72,7 +114,7 @@ take_one(bool want_zero)
 
 	for (b = uvm_fp.fp_list; b < uvm_fp.fp_list + VM_NFREELIST; b++) {
 		if ((want_zero && uvm_buddy_take_zero(b, &pg, 1, PG_ZERO)) ||
-		    uvm_buddy_take(b, &pg, 1, 0) ||
+		    unknown_take(b, &pg, 1, 0) ||
 		    uvm_buddy_take_zero(b, &pg, 1, PG_ZERO)) {
 			uvm_fp.fp_free--;
 			return pg;
@@ -92,7 +134,7 @@ refill(struct uvm_cpu *uc, bool want_zero)
 	uint32_t *n = uc->uc_n;
 	size_t got = 0;
 
-	if (want_zero || b->ub_npages == 0) {
+	if (want_zero || (b->ub_npages == 0 && uvm_fp.fp_nhot == 0)) {
 		got = uvm_buddy_take_zero(b,
 		    &uc->uc_pg[UVM_MAG_ZERO][n[UVM_MAG_ZERO]],
 		    MIN(UVM_MAG_BATCH, uc->uc_max - n[UVM_MAG_ZERO]),
@@ -100,7 +142,7 @@ refill(struct uvm_cpu *uc, bool want_zero)
 		n[UVM_MAG_ZERO] += (uint32_t)got;
 	}
 	if (got == 0) {
-		got = uvm_buddy_take(b,
+		got = unknown_take(b,
 		    &uc->uc_pg[UVM_MAG_UNKNOWN][n[UVM_MAG_UNKNOWN]],
 		    MIN(UVM_MAG_BATCH, uc->uc_max - n[UVM_MAG_UNKNOWN]),
 		    PQ_MAGAZINE);
@@ -167,8 +209,8 @@ get_short(bool want_zero, long reserve)
 	return pg;
 }
 
-static __noinline struct vm_page *
-get_slow(bool want_zero, long reserve)
+struct vm_page *
+uvm_pgcache_get_slow(bool want_zero, long reserve)
 {
 	struct vm_page *pg = NULL;
 
@@ -176,41 +218,13 @@ get_slow(bool want_zero, long reserve)
 	if (uvm_fp.fp_free - UVM_MAG_BATCH > uvm_fp.fp_low) {
 		pg = get_plentiful(want_zero);
 		if (pg == NULL &&
-		    uvm_fp.fp_list[VM_FREELIST_DEFAULT].ub_npages > 0)
+		    (uvm_fp.fp_list[VM_FREELIST_DEFAULT].ub_npages > 0 ||
+			uvm_fp.fp_nhot > 0))
 			pg = take_one(want_zero);
 	}
 	if (pg == NULL)
 		pg = get_short(want_zero, reserve);
 	mtx_leave(&uvm.fpageqlock);
-	return pg;
-}
-
-struct vm_page *
-uvm_pgcache_get(bool want_zero, long reserve)
-{
-	unsigned long s = intr_disable();
-	struct uvm_cpu *uc = curcpu()->ci_uvm;
-	struct vm_page *pg = NULL;
-	uint32_t n;
-	int k;
-
-	if (__predict_true(uvm_spin_try(&uc->uc_lock))) {
-		/* dirty pages do for a zeroed one if no list has those */
-		k = want_zero &&
-			(uc->uc_n[UVM_MAG_ZERO] > 0 ||
-			    uvm_fp.fp_list[VM_FREELIST_DEFAULT].ub_nzero > 0)
-		    ? UVM_MAG_ZERO
-		    : UVM_MAG_UNKNOWN;
-		n = uc->uc_n[k];
-		if (__predict_true(n > 0)) {
-			pg = uc->uc_pg[k][n - 1];
-			uc->uc_n[k] = n - 1;
-		}
-		uvm_spin_leave(&uc->uc_lock);
-	}
-	if (__predict_false(pg == NULL))
-		pg = get_slow(want_zero, reserve);
-	intr_restore(s);
 	return pg;
 }
 
@@ -222,13 +236,16 @@ list_put(struct vm_page *pg)
 {
 	if (pg->pg_flags & PG_ZERO)
 		uvm_buddy_put_zero(page_list(pg), pg);
+	else if (uvm_fp.fp_nhot < UVM_HOT_MAX &&
+	    pg->pg_freelist == VM_FREELIST_DEFAULT)
+		hot_put(pg);
 	else
 		uvm_buddy_free(page_list(pg), page_seg(pg), pg);
 	uvm_fp.fp_free++;
 }
 
-static __noinline void
-put_slow(struct vm_page *pg)
+void
+uvm_pgcache_put_slow(struct vm_page *pg)
 {
 	struct cpu_info *ci = curcpu();
 	struct uvm_cpu *uc = ci->ci_uvm;
@@ -251,30 +268,6 @@ put_slow(struct vm_page *pg)
 	}
 	uvm_pd_freed(uvm_fp.fp_free);
 	mtx_leave(&uvm.fpageqlock);
-}
-
-void
-uvm_pgcache_put(struct vm_page *pg)
-{
-	unsigned long s = intr_disable();
-	struct uvm_cpu *uc = curcpu()->ci_uvm;
-	bool done = false;
-	uint32_t n;
-
-	if (__predict_true(uvm_spin_try(&uc->uc_lock))) {
-		n = uc->uc_n[UVM_MAG_UNKNOWN];
-		if (__predict_true(n < uc->uc_max) &&
-		    pg->pg_freelist == VM_FREELIST_DEFAULT) {
-			pg->pg_flags = PQ_MAGAZINE;
-			uc->uc_pg[UVM_MAG_UNKNOWN][n] = pg;
-			uc->uc_n[UVM_MAG_UNKNOWN] = n + 1;
-			done = true;
-		}
-		uvm_spin_leave(&uc->uc_lock);
-	}
-	if (__predict_false(!done))
-		put_slow(pg);
-	intr_restore(s);
 }
 
 /* -- Draining ---------------------------------------------------------------------- */
@@ -309,13 +302,15 @@ uvm_pgcache_drain(void)
 			magazine_close(&uvm_cpus[i], i);
 }
 
-/* => fpageqlock held */
+/* Hot and zeroed pages go to the blocks. => fpageqlock held */
 static void
-unzero_all(void)
+merge_all(void)
 {
 	struct uvm_buddy *b;
 	struct vm_page *pg;
 
+	while (hot_take(&pg, 1, 0))
+		uvm_buddy_free(page_list(pg), page_seg(pg), pg);
 	for (b = uvm_fp.fp_list; b < uvm_fp.fp_list + VM_NFREELIST; b++)
 		while (uvm_buddy_take_zero(b, &pg, 1, 0))
 			uvm_buddy_free(b, page_seg(pg), pg);
@@ -333,7 +328,7 @@ uvm_pgcache_gather(void)
 		cpu_spinwait();
 		mtx_enter(&uvm.fpageqlock);
 	}
-	unzero_all();
+	merge_all();
 }
 
 void
@@ -385,7 +380,7 @@ idle_take(void)
 		return NULL;
 	mtx_enter(&uvm.fpageqlock);
 	if (b->ub_nzero >= target || uvm_fp.fp_free <= uvm_fp.fp_low ||
-	    uvm_fp.fp_hold != 0 || uvm_buddy_take(b, &pg, 1, 0) == 0)
+	    uvm_fp.fp_hold != 0 || unknown_take(b, &pg, 1, 0) == 0)
 		pg = NULL;
 	else
 		uvm_fp.fp_idle++;

@@ -18,6 +18,7 @@
 #define UVM_MAG_SIZE    32 /* pages in a full stack */
 #define UVM_MAG_BATCH   16 /* pages moved between stack and free list */
 #define UVM_ACT_BATCH   16 /* pending activations of a hart */
+#define UVM_HOT_MAX     512 /* free pages kept from merging */
 
 #define UVM_MAG_UNKNOWN 0
 #define UVM_MAG_ZERO    1
@@ -35,8 +36,7 @@ struct uvm_cpu {
 	uint32_t uc_n[2]; /* [m] pages in each stack */
 	struct vm_page *uc_pg[2][UVM_MAG_SIZE]; /* [m] */
 	volatile uint32_t uc_qlock; /* [a] 1: taken */
-	uint32_t uc_nact; /* [q] slots of uc_act in use */
-	uint32_t uc_nlive; /* [q] of those, not emptied again */
+	uint32_t uc_nact; /* [q] slots of uc_act in use, emptied ones too */
 	struct vm_page *uc_act[UVM_ACT_BATCH]; /* [q] to be activated */
 } __aligned(CACHE_LINE);
 
@@ -51,6 +51,12 @@ struct uvm_fpages {
 	struct uvm_buddy fp_list[VM_NFREELIST]; /* [F] */
 	long fp_free; /* [F] pages on all lists */
 	long fp_low; /* [F] below this magazines are closed */
+	/*
+	 * Pages that came back singly, of the default list: taken again before
+	 * any other, so that small work neither splits nor merges blocks.
+	 */
+	struct vm_page *fp_hot; /* [F] chained by pageq.tqe_next */
+	long fp_nhot; /* [F] at most UVM_HOT_MAX */
 	uint32_t fp_open; /* [F] harts (bit ci_index) with an open magazine */
 	uint32_t fp_idle; /* [F] pages being zeroed by idle harts just now */
 	uint32_t fp_hold; /* [F] > 0: idle harts leave the lists alone */
@@ -80,13 +86,14 @@ uvm_spin_enter(volatile uint32_t *lock)
 /* => boot */
 void uvm_pgcache_init(void);
 /*
- * A free page; reserve: pages that must stay free.
+ * A free page when this hart's magazine has none; reserve: pages that must stay
+ * free.
  * => any context; NULL: no more than the reserve is free; PG_ZERO of pg_flags
  *    says whether it is zero-filled
  */
-struct vm_page *uvm_pgcache_get(bool want_zero, long reserve);
+struct vm_page *uvm_pgcache_get_slow(bool want_zero, long reserve);
 /* => any context; pg is free from now on, contents unknown */
-void uvm_pgcache_put(struct vm_page *pg);
+void uvm_pgcache_put_slow(struct vm_page *pg);
 /* => empties and closes every magazine; any context, no mutex held */
 void uvm_pgcache_drain(void);
 /*
@@ -103,6 +110,60 @@ void uvm_pgcache_setlow(long freetarg);
 long uvm_zero_count(void);
 /* => boot, uvm_physseg.c: the page array exists */
 void uvm_physseg_settle(void);
+
+/*
+ * A page of this hart's magazine, zeroed if want_zero and there are any.
+ * => any context; NULL: uvm_pgcache_get_slow() knows better
+ */
+static __always_inline struct vm_page *
+uvm_magazine_get(bool want_zero)
+{
+	unsigned long s = intr_disable();
+	struct uvm_cpu *uc = curcpu()->ci_uvm;
+	struct vm_page *pg = NULL;
+	int k = UVM_MAG_UNKNOWN;
+	uint32_t n;
+
+	if (__predict_true(uvm_spin_try(&uc->uc_lock))) {
+		/* dirty pages do for a zeroed one if no list has those */
+		if (want_zero &&
+		    (uc->uc_n[UVM_MAG_ZERO] > 0 ||
+			uvm_fp.fp_list[VM_FREELIST_DEFAULT].ub_nzero > 0))
+			k = UVM_MAG_ZERO;
+		n = uc->uc_n[k];
+		if (__predict_true(n > 0)) {
+			pg = uc->uc_pg[k][n - 1];
+			uc->uc_n[k] = n - 1;
+		}
+		uvm_spin_leave(&uc->uc_lock);
+	}
+	intr_restore(s);
+	return pg;
+}
+
+/* => any context; FALSE: uvm_pgcache_put_slow() has to take it */
+static __always_inline bool
+uvm_magazine_put(struct vm_page *pg)
+{
+	unsigned long s = intr_disable();
+	struct uvm_cpu *uc = curcpu()->ci_uvm;
+	bool done = false;
+	uint32_t n;
+
+	if (__predict_true(uvm_spin_try(&uc->uc_lock))) {
+		n = uc->uc_n[UVM_MAG_UNKNOWN];
+		if (__predict_true(n < uc->uc_max) &&
+		    pg->pg_freelist == VM_FREELIST_DEFAULT) {
+			pg->pg_flags = PQ_MAGAZINE;
+			uc->uc_pg[UVM_MAG_UNKNOWN][n] = pg;
+			uc->uc_n[UVM_MAG_UNKNOWN] = n + 1;
+			done = true;
+		}
+		uvm_spin_leave(&uc->uc_lock);
+	}
+	intr_restore(s);
+	return done;
+}
 
 /* -- uvm_pdaemon.c: called by the page layer -------------------------------- */
 

@@ -5,8 +5,12 @@
 struct vm_physseg vm_physmem[VM_PHYSSEG_MAX];
 int vm_nphysseg;
 
-/* Where most memory lies; looked at first.  [I] after uvm_page_init */
-static const struct vm_physseg *physseg_main = vm_physmem;
+/* The largest segment, looked at first.  [I] after uvm_page_init */
+static struct {
+	paddr_t start; /* first byte */
+	psize_t size; /* bytes; 0 as long as there are no pages */
+	struct vm_page *pgs;
+} main_seg;
 
 /*
  * Register the physical memory [start, end), of which [avail_start, avail_end)
@@ -70,10 +74,13 @@ uvm_physseg_settle(void)
 {
 	const struct vm_physseg *seg;
 
-	for (seg = vm_physmem; seg < vm_physmem + vm_nphysseg; seg++)
-		if (seg->end - seg->start >
-		    physseg_main->end - physseg_main->start)
-			physseg_main = seg;
+	for (seg = vm_physmem; seg < vm_physmem + vm_nphysseg; seg++) {
+		if (seg->end - seg->start <= main_seg.size)
+			continue;
+		main_seg.start = seg->start;
+		main_seg.size = seg->end - seg->start;
+		main_seg.pgs = seg->pgs;
+	}
 }
 
 static struct vm_page *
@@ -100,10 +107,9 @@ physseg_search(paddr_t pa)
 struct vm_page *
 PHYS_TO_VM_PAGE(paddr_t pa)
 {
-	const struct vm_physseg *seg = physseg_main;
+	paddr_t off = pa - main_seg.start;
 
-	if (__predict_true(
-		pa - seg->start < seg->end - seg->start && seg->pgs != NULL))
-		return seg->pgs + atop(pa - seg->start);
+	if (__predict_true(off < main_seg.size))
+		return main_seg.pgs + atop(off);
 	return physseg_search(pa);
 }

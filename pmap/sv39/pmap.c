@@ -33,15 +33,23 @@ pmap_virtual_space(vaddr_t *start, vaddr_t *end)
 
 /* -- Life ------------------------------------------------------------------------ */
 
-/* The kernel half of a root: the entries pmap_bootstrap() has made. */
+/*
+ * The kernel half of a root: the few entries pmap_bootstrap() has made, which
+ * are listed when the first one is asked for (boot; no other hart runs).
+ */
 static void
 copy_kernel_half(pt_entry_t *root)
 {
+	static uint16_t used[SV39_ENTRIES / 2]; /* [set once] */
+	static unsigned nused; /* [set once] */
 	const pt_entry_t *kroot = kernel_pmap_store.pm_root;
 
-	for (unsigned i = SV39_ENTRIES / 2; i < SV39_ENTRIES; i++)
-		if (kroot[i] != 0)
-			root[i] = kroot[i];
+	if (__predict_false(nused == 0))
+		for (unsigned i = SV39_ENTRIES / 2; i < SV39_ENTRIES; i++)
+			if (kroot[i] != 0)
+				used[nused++] = i;
+	for (unsigned i = 0; i < nused; i++)
+		root[used[i]] = kroot[used[i]];
 }
 
 struct pmap *
@@ -382,9 +390,15 @@ remove_span(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n,
 	struct span_arg *a = arg;
 	pt_entry_t pte;
 
-	for (; n > 0; n--, ptep++, va += PAGE_SIZE) {
-		if (*ptep == 0)
-			continue;
+	for (unsigned skip; n > 0; n--, ptep++, va += PAGE_SIZE) {
+		if (*ptep == 0) {
+			skip = pmap_skip_empty(ptep, n);
+			n -= skip;
+			ptep += skip;
+			va += ptoa(skip);
+			if (n == 0)
+				return;
+		}
 		if (a->kremove && !(*ptep & PTE_UNMANAGED))
 			continue;
 		pte = remove_leaf(pm, ptep, va);
@@ -405,9 +419,8 @@ pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva)
 	KASSERT(sva <= eva);
 	tlb_batch_init(&a.batch, pm);
 	mtx_enter(&pm->pm_mtx);
-	pmap_foreach_span(pm, sva, eva, remove_span, &a);
-	if (pmap_is_user(pm) && eva - sva >= 1UL << SV39_L1_SHIFT)
-		pmap_unlink_tables(pm, sva, eva, &dead);
+	pmap_foreach_span(pm, sva, eva, remove_span, &a,
+	    pmap_is_user(pm) ? &dead : NULL);
 	if (!TAILQ_EMPTY(&dead))
 		tlb_flush_pmap(pm);
 	else
@@ -427,7 +440,7 @@ pmap_kremove(vaddr_t va, vsize_t size)
 
 	tlb_batch_init(&a.batch, pm);
 	mtx_enter(&pm->pm_mtx);
-	pmap_foreach_span(pm, va, va + size, remove_span, &a);
+	pmap_foreach_span(pm, va, va + size, remove_span, &a, NULL);
 	tlb_batch_flush(&a.batch);
 	mtx_leave(&pm->pm_mtx);
 }
@@ -441,6 +454,7 @@ protect_span(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n,
     void *arg)
 {
 	struct span_arg *a = arg;
+	struct vm_page *pg;
 	pt_entry_t pte;
 
 	for (; n > 0; n--, ptep++, va += PAGE_SIZE) {
@@ -448,6 +462,11 @@ protect_span(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n,
 		if (!(pte & a->clear))
 			continue;
 		if (pte & ~a->clear & PTE_RIGHTS) {
+			/* pmap_raise() may make it writable unseen: not clean
+			   for fetch any more when it is executable again */
+			if ((pte & a->clear & PTE_X) &&
+			    (pg = leaf_page(pm, pte)) != NULL)
+				pmap_page_modified_text(pg);
 			atomic_and(ptep, ~a->clear);
 			tlb_batch_add(&a->batch, va);
 		} else
@@ -475,7 +494,7 @@ pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 		return;
 	tlb_batch_init(&a.batch, pm);
 	mtx_enter(&pm->pm_mtx);
-	pmap_foreach_span(pm, sva, eva, protect_span, &a);
+	pmap_foreach_span(pm, sva, eva, protect_span, &a, NULL);
 	tlb_batch_flush(&a.batch);
 	atomic_add(&pm->pm_resident, -a.resident);
 	atomic_add(&pm->pm_wired, -a.wired);

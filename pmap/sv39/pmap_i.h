@@ -103,17 +103,14 @@ pt_entry_t *pmap_leaf_alloc(struct pmap *pm, vaddr_t va);
 /*
  * Call fn for each piece of [sva, eva) that lies in one existing 4 KiB table.
  * => ptep: entry of va; n entries; pm_mtx held
+ * => dead not NULL: fn leaves no leaf; tables whose whole 2 MiB lie in the
+ *    range are taken out; the caller flushes pm, then frees *dead
  */
 typedef void pmap_span_fn(struct pmap *pm, pt_entry_t *ptep, vaddr_t va,
     unsigned n, void *arg);
 void pmap_foreach_span(struct pmap *pm, vaddr_t sva, vaddr_t eva,
-    pmap_span_fn *fn, void *arg);
-/*
- * Take out the tables whose whole 2 MiB lie in [sva, eva); no leaf is left.
- * => pm_mtx held; the caller flushes pm, then frees *dead
- */
-void pmap_unlink_tables(struct pmap *pm, vaddr_t sva, vaddr_t eva,
-    struct pglist *dead);
+    pmap_span_fn *fn, void *arg, struct pglist *dead);
+unsigned pmap_skip_empty(const pt_entry_t *p, unsigned n);
 void pmap_free_tables(struct pglist *dead);
 /* => kernel table page, zeroed; boot or later; panics if there is none */
 paddr_t pmap_kernel_table(void);

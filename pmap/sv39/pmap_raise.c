@@ -23,8 +23,11 @@ raise_span(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n,
 			else
 				new |= PTE_W;
 		} while (!atomic_cas(ptep, &pte, new));
-		if (pte != 0 && (pte & write) == 0)
-			tlb_batch_add(batch, va);
+		if (pte == 0 || (pte & write) != 0)
+			continue;
+		if (pte & PTE_X)
+			pmap_page_modified_text(PHYS_TO_VM_PAGE(pte_pa(pte)));
+		tlb_batch_add(batch, va);
 	}
 }
 
@@ -40,7 +43,7 @@ pmap_raise(struct pmap *pm, vaddr_t sva, vaddr_t eva)
 	KASSERT(pmap_is_user(pm) && sva <= eva);
 	tlb_batch_init(&batch, pm);
 	mtx_enter(&pm->pm_mtx);
-	pmap_foreach_span(pm, sva, eva, raise_span, &batch);
+	pmap_foreach_span(pm, sva, eva, raise_span, &batch, NULL);
 	/* Nobody may go on with the old right and fault for every page. */
 	tlb_batch_flush(&batch);
 	mtx_leave(&pm->pm_mtx);

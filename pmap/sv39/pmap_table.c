@@ -89,54 +89,92 @@ span_end(vaddr_t va, vaddr_t eva, int shift)
 	return next - 1 < eva - 1 ? next : eva;
 }
 
-void
-pmap_foreach_span(struct pmap *pm, vaddr_t sva, vaddr_t eva,
-    pmap_span_fn *fn, void *arg)
+/* How many of the n entries at p come before the first that is not zero. */
+unsigned
+pmap_skip_empty(const pt_entry_t *p, unsigned n)
 {
-	pt_entry_t pte, *l1 = NULL;
-	vaddr_t va, end;
+	unsigned i = 0;
 
-	for (va = sva; va != eva; va = end) {
-		if (l1 == NULL || (va & ((1UL << SV39_L2_SHIFT) - 1)) == 0) {
-			pte = pm->pm_root[sv39_index(va, 2)];
-			l1 = pte_to_table(pte);
-			if (pte_kind(pte) != PTE_TABLE) {
-				l1 = NULL;
-				end = span_end(va, eva, SV39_L2_SHIFT);
-				continue;
-			}
-		}
+	for (; i + 8 <= n; i += 8)
+		if (p[i] | p[i + 1] | p[i + 2] | p[i + 3] | p[i + 4] |
+		    p[i + 5] | p[i + 6] | p[i + 7])
+			break;
+	while (i < n && p[i] == 0)
+		i++;
+	return i;
+}
+
+/* Take the table below *ptep out of pm. => no leaf is left in it */
+static void
+unlink_table(struct pmap *pm, pt_entry_t *ptep, struct pglist *dead)
+{
+	struct vm_page *pg = PHYS_TO_VM_PAGE(pte_pa(*ptep));
+
+	atomic_store(ptep, 0);
+	TAILQ_REMOVE(&pm->pm_ptpages, pg, pageq);
+	TAILQ_INSERT_TAIL(dead, pg, pageq);
+}
+
+/*
+ * The part of a walk that lies below one root entry.  Empty second-level
+ * entries are passed over eight at a time: an address space is sparse.
+ */
+static void
+foreach_in_l1(struct pmap *pm, pt_entry_t *l1, vaddr_t va, vaddr_t eva,
+    pmap_span_fn *fn, void *arg, struct pglist *dead)
+{
+	const vsize_t span = 1UL << SV39_L1_SHIFT;
+	unsigned last = sv39_index(eva - 1, 1), i = sv39_index(va, 1);
+	pt_entry_t *ptep;
+	vaddr_t end;
+
+	for (;;) {
+		unsigned skip = pmap_skip_empty(&l1[i], last - i + 1);
+
+		i += skip;
+		if (i > last)
+			return;
+		if (skip > 0)
+			va = rounddown2(va, span) + skip * span;
 		end = span_end(va, eva, SV39_L1_SHIFT);
-		pte = l1[sv39_index(va, 1)];
-		if (pte_kind(pte) == PTE_TABLE)
-			fn(pm, &pte_to_table(pte)[sv39_index(va, 0)], va,
+		ptep = &l1[i];
+		if (pte_kind(*ptep) == PTE_TABLE) {
+			fn(pm, &pte_to_table(*ptep)[sv39_index(va, 0)], va,
 			    (end - va) >> PAGE_SHIFT, arg);
+			if (dead != NULL && end - va == span)
+				unlink_table(pm, ptep, dead);
+		}
+		if (i++ == last)
+			return;
+		va = end;
 	}
 }
 
 void
-pmap_unlink_tables(struct pmap *pm, vaddr_t sva, vaddr_t eva,
-    struct pglist *dead)
+pmap_foreach_span(struct pmap *pm, vaddr_t sva, vaddr_t eva,
+    pmap_span_fn *fn, void *arg, struct pglist *dead)
 {
-	const vsize_t span = 1UL << SV39_L1_SHIFT;
-	struct vm_page *pg;
-	pt_entry_t pte, *ptep;
-	vaddr_t va;
+	unsigned i, last;
+	pt_entry_t pte;
+	vaddr_t end;
 
-	for (va = roundup2(sva, span); va + span <= eva; va += span) {
-		pte = pm->pm_root[sv39_index(va, 2)];
-		if (pte_kind(pte) != PTE_TABLE) {
-			/* continue with the next GiB */
-			va = (va | ((1UL << SV39_L2_SHIFT) - 1)) + 1 - span;
-			continue;
-		}
-		ptep = &pte_to_table(pte)[sv39_index(va, 1)];
-		if (*ptep == 0)
-			continue;
-		pg = PHYS_TO_VM_PAGE(pte_pa(*ptep));
-		atomic_store(ptep, 0);
-		TAILQ_REMOVE(&pm->pm_ptpages, pg, pageq);
-		TAILQ_INSERT_TAIL(dead, pg, pageq);
+	if (sva == eva)
+		return;
+	last = sv39_index(eva - 1, 2);
+	for (i = sv39_index(sva, 2); i <= last; i++, sva = end) {
+		unsigned skip = pmap_skip_empty(&pm->pm_root[i], last - i + 1);
+
+		i += skip;
+		if (i > last)
+			return;
+		if (skip > 0)
+			sva = rounddown2(sva, 1UL << SV39_L2_SHIFT) +
+			    ((vaddr_t)skip << SV39_L2_SHIFT);
+		end = span_end(sva, eva, SV39_L2_SHIFT);
+		pte = pm->pm_root[i];
+		if (pte_kind(pte) == PTE_TABLE)
+			foreach_in_l1(pm, pte_to_table(pte), sva, end, fn, arg,
+			    dead);
 	}
 }
 
@@ -170,16 +208,6 @@ pmap_growkernel(vaddr_t maxkvaddr)
 	return grown;
 }
 
-/* Any leaf left in the table at ptep? */
-static bool
-table_empty(const pt_entry_t *ptep)
-{
-	for (unsigned i = 0; i < SV39_ENTRIES; i++)
-		if (ptep[i] != 0)
-			return false;
-	return true;
-}
-
 /*
  * Give back tables that hold no leaf any more.  Mappings stay: dropping them
  * would only make their owner fault.
@@ -188,23 +216,22 @@ table_empty(const pt_entry_t *ptep)
 void
 pmap_collect(struct pmap *pm)
 {
-	const vsize_t span = 1UL << SV39_L1_SHIFT;
 	struct pglist dead = TAILQ_HEAD_INITIALIZER(dead);
 	pt_entry_t root, *l1;
-	vaddr_t va;
 
 	if (!pmap_is_user(pm))
 		return;
 	mtx_enter(&pm->pm_mtx);
-	for (va = 0; va < VM_MAXUSER_ADDRESS; va += 1UL << SV39_L2_SHIFT) {
-		root = pm->pm_root[sv39_index(va, 2)];
+	for (unsigned r = 0; r < SV39_ENTRIES / 2; r++) {
+		root = pm->pm_root[r];
 		if (pte_kind(root) != PTE_TABLE)
 			continue;
 		l1 = pte_to_table(root);
 		for (unsigned i = 0; i < SV39_ENTRIES; i++)
-			if (l1[i] != 0 && table_empty(pte_to_table(l1[i])))
-				pmap_unlink_tables(pm, va + i * span,
-				    va + (i + 1) * span, &dead);
+			if (l1[i] != 0 &&
+			    pmap_skip_empty(pte_to_table(l1[i]),
+				SV39_ENTRIES) == SV39_ENTRIES)
+				unlink_table(pm, &l1[i], &dead);
 	}
 	if (!TAILQ_EMPTY(&dead))
 		tlb_flush_pmap(pm);
