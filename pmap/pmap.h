@@ -68,6 +68,12 @@ void pmap_remove_holes(struct vmspace *vm);
  */
 int pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot,
     int flags);
+/*
+ * As pmap_enter() of a page that only the caller knows: just allocated, not
+ * mapped, in no queue.
+ */
+int pmap_enter_new(struct pmap *pm, vaddr_t va, struct vm_page *pg,
+    vm_prot_t prot, int flags);
 void pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva);
 /* => never adds rights; PROT_NONE removes; keeps wiring */
 void pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot);

@@ -176,13 +176,18 @@ window_is_settled(const struct fast *f)
 	return true;
 }
 
-/* Page and anon belong to the slot now: map. => FALSE: no memory for tables */
+/*
+ * Map a page that was just put into the slot.
+ * => amap write-locked; FALSE: no memory for tables
+ */
 static __always_inline bool
-fast_enter(const struct fast *f, struct vm_page *pg, vm_prot_t prot)
+fast_enter_new(const struct fast *f, struct vm_page *pg)
 {
-	if (pmap_enter(vm_map_pmap(f->map), f->va, VM_PAGE_TO_PHYS(pg), prot,
-		f->access | PMAP_CANFAIL) != 0)
+	if (__predict_false(
+		pmap_enter_new(vm_map_pmap(f->map), f->va, pg,
+		    f->entry->protection, f->access | PMAP_CANFAIL) != 0))
 		return false;
+	uvm_pageactivate(pg);
 	pmap_update(vm_map_pmap(f->map));
 	return true;
 }
@@ -239,10 +244,7 @@ fast_zero(struct fast *f)
 	anon->an_lock = f->amap->am_lock;
 	amap_store_fill(as, f->slot, f->where, anon);
 	UVMCNT_INC(flt_przero);
-	if (!fast_enter(f, anon->an_page, f->entry->protection))
-		return false;
-	uvm_pageactivate(anon->an_page);
-	return true;
+	return fast_enter_new(f, anon->an_page);
 }
 
 /* 1A, if nothing about the page changes. => amap locked */
@@ -258,8 +260,10 @@ fast_map(const struct fast *f, struct vm_anon *anon)
 		return false;
 	if (anon->an_ref > 1)
 		prot &= ~PROT_WRITE;
-	if (!fast_enter(f, pg, prot))
+	if (pmap_enter(vm_map_pmap(f->map), f->va, VM_PAGE_TO_PHYS(pg), prot,
+		f->access | PMAP_CANFAIL) != 0)
 		return false;
+	pmap_update(vm_map_pmap(f->map));
 	UVMCNT_INC(fltanget);
 	UVMCNT_INC(flt_anon);
 	return true;
@@ -290,10 +294,7 @@ fast_cow(const struct fast *f, struct vm_anon *old)
 	old->an_ref--;
 	UVMCNT_INC(fltanget);
 	UVMCNT_INC(flt_acow);
-	if (!fast_enter(f, anon->an_page, f->entry->protection))
-		return false;
-	uvm_pageactivate(anon->an_page);
-	return true;
+	return fast_enter_new(f, anon->an_page);
 }
 
 static inline bool

@@ -9,7 +9,7 @@
 #include <uvm/uvm.h>
 #include <uvm/uvm_aobj.h>
 #include <uvm/uvm_pdaemon.h>
-#include <pmap/sv39/pmap_boot.h>
+#include <sys/image.h>
 
 struct vm_map *kernel_map;
 struct uvm_object *kernel_object;

@@ -2,7 +2,7 @@
 #ifndef _UVM_UVM_MMAN_H_
 #define _UVM_UVM_MMAN_H_
 
-#include <sys/types.h>
+#include <sys/param.h>
 
 struct proc;
 

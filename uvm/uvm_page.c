@@ -200,7 +200,6 @@ page_take(const struct uvm_object *obj, int flags)
 static __always_inline void
 page_make_zero(struct vm_page *pg, bool hit)
 {
-	pg->pg_flags &= ~(uint32_t)(PG_CLEAN | PG_FAKE);
 	if (hit) {
 		UVMCNT_INC(pga_zerohit);
 	} else {
@@ -222,7 +221,8 @@ pagealloc_object(
 	if (pg == NULL)
 		return NULL;
 	hit = (pg->pg_flags & PG_ZERO) != 0;
-	pg->pg_flags = PG_BUSY | PG_CLEAN | PG_FAKE;
+	pg->pg_flags =
+	    flags & UVM_PGA_ZERO ? PG_BUSY : PG_BUSY | PG_CLEAN | PG_FAKE;
 	if (page_insert(pg, uobj, off) != 0) {
 		uvm_pgcache_put_slow(pg);
 		return NULL;
@@ -243,6 +243,7 @@ uvm_pagealloc(
     struct uvm_object *uobj, voff_t off, struct vm_anon *anon, int flags)
 {
 	struct vm_page *pg;
+	uint32_t new;
 	bool hit;
 
 	if (__predict_false((off & (voff_t)PAGE_MASK) != 0))
@@ -253,13 +254,14 @@ uvm_pagealloc(
 	if (__predict_false(pg == NULL))
 		return NULL;
 	hit = (pg->pg_flags & PG_ZERO) != 0;
-	pg->pg_flags = PG_BUSY | PG_CLEAN | PG_FAKE;
+	new = flags &UVM_PGA_ZERO ? PG_BUSY : PG_BUSY | PG_CLEAN | PG_FAKE;
 	if (anon != NULL) {
-		pg->pg_flags = PG_BUSY | PG_CLEAN | PG_FAKE | PQ_ANON;
+		new |= PQ_ANON;
 		pg->uanon = anon;
 		anon->an_page = pg;
 		UVMCNT_INC(anonpages);
 	}
+	pg->pg_flags = new;
 	if (flags & UVM_PGA_ZERO)
 		page_make_zero(pg, hit);
 	return pg;

@@ -61,7 +61,7 @@ batch_flush(struct uvm_cpu *uc)
 	int n = 0;
 
 	mtx_enter(&uvm.pageqlock);
-	for (uint32_t i = 0; i < uc->uc_nact; i++) {
+	for (uint64_t i = 0; i < uc->uc_nact; i++) {
 		pg = uc->uc_act[i];
 		if (pg == NULL)
 			continue;
@@ -75,25 +75,27 @@ batch_flush(struct uvm_cpu *uc)
 	uc->uc_nact = 0;
 }
 
-/* => FALSE: another hart looks at this hart's batch just now */
-static __always_inline bool
-batch_add(struct vm_page *pg)
+/* => uc_qlock held, the batch is not full; released on exit */
+static __always_inline void
+batch_add(struct vm_page *pg, struct cpu_info *ci, struct uvm_cpu *uc)
 {
-	struct cpu_info *ci = curcpu();
-	struct uvm_cpu *uc = ci->ci_uvm;
-	struct vm_page **slot;
+	uint64_t n = uc->uc_nact;
+	struct vm_page **slot = &uc->uc_act[n];
 
-	if (__predict_false(!uvm_spin_try(&uc->uc_qlock)))
-		return false;
-	if (__predict_false(uc->uc_nact == UVM_ACT_BATCH))
-		batch_flush(uc);
-	slot = &uc->uc_act[uc->uc_nact++];
 	*slot = pg;
+	uc->uc_nact = n + 1;
 	pg->pageq.tqe_prev = slot;
 	pg->pg_order = (uint8_t)ci->ci_index;
 	atomic_or(&pg->pg_flags, PQ_PENDING);
 	uvm_spin_leave(&uc->uc_qlock);
-	return true;
+}
+
+/* => as batch_add(), but the batch is full */
+static __noinline void
+batch_flush_add(struct vm_page *pg, struct cpu_info *ci, struct uvm_cpu *uc)
+{
+	batch_flush(uc);
+	batch_add(pg, ci, uc);
 }
 
 /* => pg was seen to be pending; owner write-locked */
@@ -137,20 +139,33 @@ uvm_pageq_flush(void)
 
 /* -- For owners ----------------------------------------------------------------------- */
 
-void
-uvm_pageactivate(struct vm_page *pg)
+static __noinline void
+activate_slow(struct vm_page *pg)
 {
-	uint32_t flags = pg->pg_flags;
-
-	if ((flags & (PQ_ACTIVE | PQ_PENDING)) || pg->wire_count != 0)
-		return;
-	if (__predict_true((flags & PQ_INACTIVE) == 0) && batch_add(pg))
-		return;
 	mtx_enter(&uvm.pageqlock);
 	queue_remove(pg);
 	atomic_or(&pg->pg_flags, PQ_ACTIVE);
 	queue_insert_active(pg);
 	mtx_leave(&uvm.pageqlock);
+}
+
+void
+uvm_pageactivate(struct vm_page *pg)
+{
+	struct cpu_info *ci = curcpu();
+	struct uvm_cpu *uc = ci->ci_uvm;
+	uint32_t flags = pg->pg_flags;
+
+	if ((flags & (PQ_ACTIVE | PQ_PENDING)) || pg->wire_count != 0)
+		return;
+	/* fails while another hart looks at this hart's batch */
+	if (__predict_false(
+		(flags & PQ_INACTIVE) || !uvm_spin_try(&uc->uc_qlock)))
+		activate_slow(pg);
+	else if (__predict_false(uc->uc_nact == UVM_ACT_BATCH))
+		batch_flush_add(pg, ci, uc);
+	else
+		batch_add(pg, ci, uc);
 }
 
 void
@@ -243,7 +258,7 @@ uvm_pageq_active(void)
 	struct uvm_cpu *uc;
 
 	for (uc = uvm_cpus; uc < uvm_cpus + ncpus; uc++)
-		for (uint32_t i = 0; i < atomic_load(&uc->uc_nact); i++)
+		for (uint64_t i = 0; i < atomic_load(&uc->uc_nact); i++)
 			n += atomic_load(&uc->uc_act[i]) != NULL;
 	return n;
 }

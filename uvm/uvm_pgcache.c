@@ -131,7 +131,7 @@ static void
 refill(struct uvm_cpu *uc, bool want_zero)
 {
 	struct uvm_buddy *b = &uvm_fp.fp_list[VM_FREELIST_DEFAULT];
-	uint32_t *n = uc->uc_n;
+	uint64_t *n = uc->uc_n;
 	size_t got = 0;
 
 	if (want_zero || (b->ub_npages == 0 && uvm_fp.fp_nhot == 0)) {
@@ -139,14 +139,14 @@ refill(struct uvm_cpu *uc, bool want_zero)
 		    &uc->uc_pg[UVM_MAG_ZERO][n[UVM_MAG_ZERO]],
 		    MIN(UVM_MAG_BATCH, uc->uc_max - n[UVM_MAG_ZERO]),
 		    PQ_MAGAZINE | PG_ZERO);
-		n[UVM_MAG_ZERO] += (uint32_t)got;
+		n[UVM_MAG_ZERO] += got;
 	}
 	if (got == 0) {
 		got = unknown_take(b,
 		    &uc->uc_pg[UVM_MAG_UNKNOWN][n[UVM_MAG_UNKNOWN]],
 		    MIN(UVM_MAG_BATCH, uc->uc_max - n[UVM_MAG_UNKNOWN]),
 		    PQ_MAGAZINE);
-		n[UVM_MAG_UNKNOWN] += (uint32_t)got;
+		n[UVM_MAG_UNKNOWN] += got;
 	}
 	uvm_fp.fp_free -= (long)got;
 }
@@ -249,7 +249,7 @@ uvm_pgcache_put_slow(struct vm_page *pg)
 {
 	struct cpu_info *ci = curcpu();
 	struct uvm_cpu *uc = ci->ci_uvm;
-	uint32_t n;
+	uint64_t n;
 
 	pg->pg_flags = 0;
 	mtx_enter(&uvm.fpageqlock);
@@ -260,7 +260,7 @@ uvm_pgcache_put_slow(struct vm_page *pg)
 				magazine_open(ci, uc);
 		} else if (uc->uc_n[UVM_MAG_UNKNOWN] == uc->uc_max) {
 			n = uc->uc_max - UVM_MAG_BATCH;
-			for (uint32_t i = n; i < uc->uc_max; i++)
+			for (uint64_t i = n; i < uc->uc_max; i++)
 				list_put(uc->uc_pg[UVM_MAG_UNKNOWN][i]);
 			uc->uc_n[UVM_MAG_UNKNOWN] = n;
 		}
@@ -280,7 +280,7 @@ magazine_close(struct uvm_cpu *uc, uint32_t index)
 	uvm_spin_enter(&uc->uc_lock);
 	mtx_enter(&uvm.fpageqlock);
 	for (int k = 0; k < 2; k++) {
-		for (uint32_t i = 0; i < uc->uc_n[k]; i++)
+		for (uint64_t i = 0; i < uc->uc_n[k]; i++)
 			list_put(uc->uc_pg[k][i]);
 		uc->uc_n[k] = 0;
 	}
@@ -346,8 +346,8 @@ uvm_free_count(void)
 	long n = atomic_load(&uvm_fp.fp_free);
 
 	for (u_int i = 0; i < MAXCPUS; i++)
-		n += atomic_load(&uvm_cpus[i].uc_n[UVM_MAG_UNKNOWN]) +
-		    atomic_load(&uvm_cpus[i].uc_n[UVM_MAG_ZERO]);
+		n += (long)(atomic_load(&uvm_cpus[i].uc_n[UVM_MAG_UNKNOWN]) +
+		    atomic_load(&uvm_cpus[i].uc_n[UVM_MAG_ZERO]));
 	return n;
 }
 
@@ -359,7 +359,7 @@ uvm_zero_count(void)
 	for (int i = 0; i < VM_NFREELIST; i++)
 		n += atomic_load(&uvm_fp.fp_list[i].ub_nzero);
 	for (u_int i = 0; i < MAXCPUS; i++)
-		n += atomic_load(&uvm_cpus[i].uc_n[UVM_MAG_ZERO]);
+		n += (long)atomic_load(&uvm_cpus[i].uc_n[UVM_MAG_ZERO]);
 	return n;
 }
 

@@ -32,11 +32,11 @@
  */
 struct uvm_cpu {
 	volatile uint32_t uc_lock; /* [a] 1: taken */
-	uint32_t uc_max; /* [m] room in a stack; 0: closed */
-	uint32_t uc_n[2]; /* [m] pages in each stack */
+	uint64_t uc_max; /* [m] room in a stack; 0: closed */
+	uint64_t uc_n[2]; /* [m] pages in each stack */
 	struct vm_page *uc_pg[2][UVM_MAG_SIZE]; /* [m] */
 	volatile uint32_t uc_qlock; /* [a] 1: taken */
-	uint32_t uc_nact; /* [q] slots of uc_act in use, emptied ones too */
+	uint64_t uc_nact; /* [q] slots of uc_act in use, emptied ones too */
 	struct vm_page *uc_act[UVM_ACT_BATCH]; /* [q] to be activated */
 } __aligned(CACHE_LINE);
 
@@ -122,7 +122,7 @@ uvm_magazine_get(bool want_zero)
 	struct uvm_cpu *uc = curcpu()->ci_uvm;
 	struct vm_page *pg = NULL;
 	int k = UVM_MAG_UNKNOWN;
-	uint32_t n;
+	uint64_t n;
 
 	if (__predict_true(uvm_spin_try(&uc->uc_lock))) {
 		/* dirty pages do for a zeroed one if no list has those */
@@ -148,7 +148,7 @@ uvm_magazine_put(struct vm_page *pg)
 	unsigned long s = intr_disable();
 	struct uvm_cpu *uc = curcpu()->ci_uvm;
 	bool done = false;
-	uint32_t n;
+	uint64_t n;
 
 	if (__predict_true(uvm_spin_try(&uc->uc_lock))) {
 		n = uc->uc_n[UVM_MAG_UNKNOWN];

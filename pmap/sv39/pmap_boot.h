@@ -3,6 +3,7 @@
 #define _PMAP_SV39_PMAP_BOOT_H_
 
 #include <sys/types.h>
+#include <sys/image.h>
 
 struct cpu_info;
 
@@ -45,9 +46,5 @@ void pmap_print_features(void);
 void pmap_fencei_all(void);
 /* => IPI_PMAP arrived; interrupt context */
 void pmap_ipi(void);
-
-/* The kernel image, from kernel.ld; page-aligned. */
-extern char __kernel_start[], __text_end[], __rodata_start[], __rodata_end[],
-    __data_start[], __kernel_end[];
 
 #endif
