@@ -5,6 +5,7 @@
 #include <sys/systm.h>
 #include <sys/cons.h>
 #include <sys/ktest.h>
+#include <sys/ktrace.h>
 #include <sys/pool.h>
 #include <sys/proc.h>
 #include <sys/timeout.h>
@@ -86,6 +87,7 @@ start_user(void)
 void
 main(void)
 {
+	ktrace_cpu_prepare(curcpu());
 	kmem_init();
 	timeout_init();
 	uvm_init();

@@ -362,7 +362,7 @@ exec_replace(struct proc *p, struct exec_image *ei, struct execargs *ea)
 	rw_enter_write(&pr->ps_lock);
 	pr->ps_vmspace = p->p_vmspace;
 	rw_exit(&pr->ps_lock);
-	p->p_vmspace->vm_map.vm_seed = exec_seed();
+	uvm_map_set_seed(&p->p_vmspace->vm_map, exec_seed());
 	vfork_release(pr);
 	exec_reset_process(p, ei, ea);
 	error = elf_load(p, ei);

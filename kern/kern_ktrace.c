@@ -40,13 +40,19 @@ ktrace_cpu_prepare(struct cpu_info *ci)
 void
 ktrace_event(const char *name, uint64_t a, uint64_t b)
 {
+	ktrace_event_at(nsecuptime(), name, a, b);
+}
+
+void
+ktrace_event_at(uint64_t uptime, const char *name, uint64_t a, uint64_t b)
+{
 	struct ktrace_ring *kr = curcpu()->ci_ktrace;
 	struct ktrace_slot *kt;
 
 	if (__predict_false(kr == NULL))
 		return; /* too early in boot */
 	kt = &kr->kr_slot[kr->kr_next++ % KTRACE_EVENTS];
-	kt->kt_time = nsecuptime();
+	kt->kt_time = uptime;
 	kt->kt_name = name;
 	kt->kt_a = a;
 	kt->kt_b = b;

@@ -117,34 +117,35 @@ switch_finish(void)
 }
 
 /*
- * Account for old and make new the hart's thread, all but the registers.
+ * Account for old and make next the hart's thread, all but the registers.
  * => run queue lock held
  */
 static inline void
 switch_prepare(struct cpu_info *ci, struct schedstate *ss, struct proc *old,
-    struct proc *new)
+    struct proc *next)
 {
 	uint64_t now = nsecuptime();
 
 	old->p_runtime += now - old->p_lastrun;
-	old->p_lastrun = now;
-	new->p_lastrun = now;
+	next->p_lastrun = now;
+	TRACE_AT(now, "switch", old->p_tid, next->p_tid);
 	if (__predict_false(old == ci->ci_idleproc)) {
 		ci->ci_idle_ns = old->p_runtime;
 		clock_unidle(ci);
 	}
 	ss->ss_prev = old;
-	ss->ss_curpri = new->p_flag &P_IDLE ? PRI_IDLE : new->p_usrpri;
-	new->p_priority = new->p_usrpri;
-	new->p_stat = SONPROC;
-	new->p_oncpu = 1;
-	new->p_cpu = ci;
-	ci->ci_curproc = new;
+	ss->ss_curpri =
+	    (next->p_flag & P_IDLE) != 0 ? PRI_IDLE : next->p_usrpri;
+	next->p_priority = next->p_usrpri;
+	next->p_stat = SONPROC;
+	next->p_oncpu = 1;
+	next->p_cpu = ci;
+	ci->ci_curproc = next;
 	ci->ci_resched = 0;
-	UVMCNT_INC(swtch);
-	if ((new->p_flag &P_KTHREAD) == 0 &&
-	    new->p_vmspace->vm_map.pmap != ci->ci_curpmap)
-		pmap_activate(new);
+	ci->ci_uvmexp.swtch++;
+	if ((next->p_flag & P_KTHREAD) == 0 &&
+	    next->p_vmspace->vm_map.pmap != ci->ci_curpmap)
+		pmap_activate(next);
 }
 
 void
@@ -283,14 +284,11 @@ setrunnable(struct proc *p)
 
 /*
  * Give the hart away with p runnable.
- * => thread context, no mutex held
+ * => thread context, no mutex held; p_priority says which queue p goes to
  */
 static void
-sched_requeue(struct proc *p, bool head)
+sched_requeue(struct schedstate *ss, struct proc *p, bool head)
 {
-	struct schedstate *ss = sched_lock();
-
-	p->p_priority = p->p_usrpri;
 	if (__predict_false((sched_allowed(p) & CPU_BIT(p->p_cpu)) == 0))
 		p->p_stat = SIDL; /* switch_finish() finds it another hart */
 	else
@@ -298,28 +296,40 @@ sched_requeue(struct proc *p, bool head)
 	mi_switch();
 }
 
+/*
+ * Behind everyone who is queued, whatever their priority: who spins for a
+ * thread of lower priority must not keep it from running.
+ */
 void
 yield(void)
 {
 	struct proc *p = curproc;
+	struct schedstate *ss;
+	uint32_t q = SCHED_NQS - 1;
 
 	lockorder_assert_cansleep("yield", 0);
 	p->p_ru_nvcsw++;
-	sched_requeue(p, false);
+	ss = sched_lock();
+	while (q > p->p_usrpri / SCHED_PPQ && (ss->ss_bits >> q & 1) == 0)
+		q--;
+	p->p_priority = (uint8_t)MAX(p->p_usrpri, q * SCHED_PPQ);
+	sched_requeue(ss, p, false);
 }
 
 void
 preempt(void)
 {
 	struct proc *p = curproc;
+	struct schedstate *ss;
+	bool expired = p->p_timeslice == 0;
 
 	lockorder_assert_cansleep("preempt", 0);
 	p->p_ru_nivcsw++;
-	if (p->p_timeslice == 0) {
+	if (expired)
 		p->p_timeslice = SCHED_SLICE;
-		sched_requeue(p, false);
-	} else
-		sched_requeue(p, true);
+	ss = sched_lock();
+	p->p_priority = p->p_usrpri;
+	sched_requeue(ss, p, !expired);
 }
 
 void

@@ -528,6 +528,7 @@ pool_reclaim_all(void)
 
 	atomic_or_acq_rel(&pool_drain_mask, (1U << ncpus) - 1);
 	pool_drain_cpu();
+	membar_sync(); /* a hart that goes idle now sees the mask itself */
 	CPU_FOREACH (ci)
 		if (ci->ci_curproc == ci->ci_idleproc && ci != curcpu())
 			cpu_ipi(ci, IPI_RESCHED);

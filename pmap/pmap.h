@@ -74,6 +74,13 @@ int pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot,
  */
 int pmap_enter_new(struct pmap *pm, vaddr_t va, struct vm_page *pg,
     vm_prot_t prot, int flags);
+/*
+ * Enter pgs[i], where it is not NULL, at sva + i pages, for n <= 32 pages at
+ * which nothing is mapped, as by pmap_enter() for no access.
+ * => how many were entered; a shortage leaves some out
+ */
+unsigned pmap_enter_neighbours(struct pmap *pm, vaddr_t sva,
+    struct vm_page *const *pgs, unsigned n, vm_prot_t prot);
 void pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva);
 /* => never adds rights; PROT_NONE removes; keeps wiring */
 void pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot);

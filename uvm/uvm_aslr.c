@@ -1,6 +1,7 @@
 /*
- * Address-space randomisation, reproducible when the boot option aslr= gives a
- * seed.
+ * Address-space randomisation of what the map itself places.  exec chooses the
+ * seed, at random or by the boot option aslr=, and derives all other
+ * displacements from it (kern/exec_elf.c).
  */
 #include <uvm/uvm.h>
 
@@ -11,18 +12,7 @@
 #define MMAP_BASE  (VM_MAXUSER_ADDRESS / 2 & ~((1UL << 30) - 1))
 #define MMAP_PAGES (1UL << 20)
 
-static uint64_t aslr_seed; /* set once at boot */
-static bool aslr_fixed; /* set once at boot: aslr= was given */
-
-/* => boot; 0 switches randomisation off, another value makes it repeatable */
-void
-uvm_aslr_set(uint64_t seed)
-{
-	aslr_seed = seed;
-	aslr_fixed = true;
-}
-
-/* A good 64-bit mix (each bit of the result depends on each of the input). */
+/* A good 64-bit mix: each bit of the result depends on each of the input. */
 static uint64_t
 mix(uint64_t x)
 {
@@ -32,31 +22,19 @@ mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-/* => 0: off; else the same for the same seed of the map and purpose */
-uint64_t
-uvm_aslr_number(const struct vm_map *map, u_int purpose)
-{
-	return map->vm_seed == 0 ? 0 : mix(map->vm_seed + purpose);
-}
-
 /*
- * A new program: its seed, and with it the base of mmap.
- * => p's address space is empty and only p's
+ * => the process of the map runs nothing yet (exec); the same seed gives the
+ *    same layout, 0: none is randomised
  */
 void
-uvm_aslr_exec(struct proc *p)
+uvm_map_set_seed(vm_map_t map, uint64_t seed)
 {
-	vm_map_t map = &p->p_vmspace->vm_map;
-	vaddr_t base;
+	vaddr_t base = MMAP_BASE;
 
-	if (!aslr_fixed)
-		map->vm_seed = arc4random64() | 1;
-	else if (aslr_seed == 0)
-		map->vm_seed = 0;
-	else
-		map->vm_seed = mix(aslr_seed + (uint64_t)p->p_p->ps_pid) | 1;
-	base = MMAP_BASE + ptoa(uvm_aslr_number(map, UVM_ASLR_MMAP) %
-	    MMAP_PAGES);
-	map->vm_base = base >= vm_map_min(map) && base < vm_map_max(map) ?
-	    base : vm_map_min(map);
+	if (seed != 0)
+		base += ptoa(mix(seed) % MMAP_PAGES);
+	map->vm_seed = seed;
+	map->vm_base = base >= vm_map_min(map) && base < vm_map_max(map)
+	    ? base
+	    : vm_map_min(map);
 }

@@ -21,19 +21,32 @@ wants_mapping(const struct vm_anon *anon, pmap_t pmap, vaddr_t va, bool write)
 }
 
 /*
- * Map a neighbour as writable as it may be without a copy; whether it gets
- * written is for the pmap to notice.
+ * Map the neighbours of whose pages others see a copy (shared), or the rest:
+ * as writable as each may be without a copy.  Whether it gets written is for
+ * the pmap to notice.
+ * => bit i of wanted: run[i], at va + i pages
  */
 static void
-map_neighbour(pmap_t pmap, struct vm_anon *anon, vaddr_t va, vm_prot_t prot)
+map_neighbours(pmap_t pmap, vaddr_t va, struct vm_anon **run, uint32_t wanted,
+    vm_prot_t prot, bool shared)
 {
-	struct vm_page *pg = anon->an_page;
+	struct vm_page *pgs[FAULT_MAXPAGES];
+	u_int i, found = 0;
 
-	if (anon->an_ref > 1 || pg->loan_count != 0)
+	for (i = 0; wanted >> i != 0; i++) {
+		pgs[i] = NULL;
+		if ((wanted >> i & 1) != 0 &&
+		    (run[i]->an_ref > 1 || run[i]->an_page->loan_count != 0) ==
+			shared) {
+			pgs[i] = run[i]->an_page;
+			found++;
+		}
+	}
+	if (shared)
 		prot &= ~PROT_WRITE;
-	if (prot != PROT_NONE &&
-	    pmap_enter(pmap, va, VM_PAGE_TO_PHYS(pg), prot, PMAP_CANFAIL) == 0)
-		UVMCNT_INC(fltnamap);
+	if (found != 0 && prot != PROT_NONE)
+		UVMCNT_ADD(
+		    fltnamap, pmap_enter_neighbours(pmap, va, pgs, i, prot));
 }
 
 /*
@@ -97,9 +110,9 @@ uvm_fault_neighbours(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
 	}
 	if (wanted != 0)
 		wanted &= ~pmap_mapped_mask(pmap, va, back + 1 + forw);
-	for (i = 0; wanted >> i != 0; i++) {
-		if ((wanted >> i & 1) != 0)
-			map_neighbour(pmap, run[i], va + ptoa(i), prot);
+	if (wanted != 0) {
+		map_neighbours(pmap, va, run, wanted, prot, false);
+		map_neighbours(pmap, va, run, wanted, prot, true);
 	}
 	if (entry->advice == MADV_SEQUENTIAL)
 		deactivate_behind(run, back);

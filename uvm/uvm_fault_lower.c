@@ -32,24 +32,64 @@ lower_done(struct uvm_faultctx *ctx)
 
 /* -- Getting the page ------------------------------------------------------------------ */
 
-/* => page busy, object write-locked; not busy on exit */
+/* A neighbour that may not be written yet, though the mapping says so. */
 static void
-lower_neighbour(
-    struct uvm_faultctx *ctx, struct vm_page *pg, vaddr_t va, bool mapped)
+lower_map_rdonly(struct uvm_faultctx *ctx, struct vm_page *pg, vaddr_t va)
 {
-	vm_prot_t prot = ctx->prot;
+	vm_prot_t prot = ctx->prot & ~PROT_WRITE;
 
-	if (ctx->cow || pg->loan_count != 0 || (pg->pg_flags & PG_RDONLY) != 0)
-		prot &= ~PROT_WRITE;
-	if (!mapped && prot != PROT_NONE &&
+	if (prot != PROT_NONE &&
 	    pmap_enter(vm_map_pmap(ctx->ufi.map), va, VM_PAGE_TO_PHYS(pg), prot,
 		PMAP_CANFAIL) == 0)
 		UVMCNT_INC(fltnomap);
+}
+
+/*
+ * Map the neighbours among pps[], but not the centre page, nor those mapped
+ * already.
+ * => object write-locked
+ */
+static void
+lower_map_neighbours(struct uvm_faultctx *ctx, struct vm_page **pps, u_int back,
+    u_int n, uint32_t mapped)
+{
+	vaddr_t va = ctx->ufi.orig_rvaddr - ptoa(back);
+	struct vm_page *pgs[FAULT_MAXPAGES];
+	bool write = !ctx->cow && (ctx->prot & PROT_WRITE) != 0;
+	vm_prot_t prot = ctx->cow ? ctx->prot & ~PROT_WRITE : ctx->prot;
+	u_int i, found = 0;
+
+	for (i = 0; i < n; i++) {
+		pgs[i] = NULL;
+		if (i == back || pps[i] == NULL || pps[i] == PGO_DONTCARE ||
+		    (mapped >> i & 1) != 0)
+			continue;
+		if (write &&
+		    (pps[i]->loan_count != 0 ||
+			(pps[i]->pg_flags & PG_RDONLY) != 0)) {
+			lower_map_rdonly(ctx, pps[i], va + ptoa(i));
+			continue;
+		}
+		pgs[i] = pps[i];
+		found++;
+	}
+	if (found != 0 && prot != PROT_NONE)
+		UVMCNT_ADD(fltnomap,
+		    pmap_enter_neighbours(
+			vm_map_pmap(ctx->ufi.map), va, pgs, n, prot));
+}
+
+/*
+ * Let go of a neighbour.
+ * => page busy, object write-locked; behind: with MADV_SEQUENTIAL
+ */
+static void
+lower_neighbour_done(struct vm_page *pg, bool behind)
+{
 	if (pg->wire_count == 0) {
-		if (ctx->ufi.entry->advice == MADV_SEQUENTIAL &&
-		    va < ctx->ufi.orig_rvaddr)
+		if (behind)
 			uvm_pagedeactivate(pg);
-		else if ((pg->pg_flags & PQ_QUEUED) == 0)
+		else if ((pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) == 0)
 			uvm_pageactivate(pg);
 	}
 	(void)uvm_page_unbusy(pg);
@@ -94,7 +134,7 @@ lower_resident(struct uvm_faultctx *ctx)
 	uint32_t mapped = 0;
 	u_int i, n, back = 0, forw = 0;
 	int found, rv;
-	vaddr_t va;
+	bool seq;
 
 	pps[0] = NULL;
 	if (!ctx->narrow) {
@@ -107,10 +147,12 @@ lower_resident(struct uvm_faultctx *ctx)
 	rv = ctx->uobj->pgops->pgo_get(ctx->uobj,
 	    lower_offset(ctx) - (voff_t)ptoa(back), pps, &found, (int)back,
 	    ctx->access, ctx->ufi.entry->advice, PGO_LOCKED);
-	va = ctx->ufi.orig_rvaddr - ptoa(back);
-	for (i = 0; i < n; i++, va += PAGE_SIZE) {
+	if (n > 1)
+		lower_map_neighbours(ctx, pps, back, n, mapped);
+	seq = ctx->ufi.entry->advice == MADV_SEQUENTIAL;
+	for (i = 0; i < n; i++) {
 		if (i != back && pps[i] != NULL && pps[i] != PGO_DONTCARE)
-			lower_neighbour(ctx, pps[i], va, mapped >> i & 1);
+			lower_neighbour_done(pps[i], seq && i < back);
 	}
 	return rv == VM_PAGER_OK ? pps[back] : NULL;
 }

@@ -12,30 +12,49 @@ rw_to_prot(int rw)
 	return rw == B_READ ? PROT_READ : PROT_WRITE;
 }
 
-/* Of a map and, where there are any, its submaps. => takes their locks */
+/*
+ * One step through a map: the entry at *startp.
+ * => takes the map's lock; *startp moves to the end of what was asked about;
+ *    *submapp: the submap that has to be asked about that part, or NULL
+ */
+static boolean_t
+entry_allows(vm_map_t map, vaddr_t *startp, vaddr_t end, vm_prot_t prot,
+    vm_map_t *submapp)
+{
+	struct vm_map_entry *e;
+	boolean_t ok;
+
+	*submapp = NULL;
+	vm_map_lock_read(map);
+	ok = uvm_map_lookup_entry(map, *startp, &e);
+	if (ok && UVM_ET_ISSUBMAP(e))
+		*submapp = e->object.sub_map;
+	else if (ok)
+		ok = !UVM_ET_ISHOLE(e) && (e->protection & prot) == prot;
+	if (ok)
+		*startp = MIN(end, e->end);
+	vm_map_unlock_read(map);
+	return ok;
+}
+
+/*
+ * Of a map and, where there are any, its submaps, one lock at a time: a submap
+ * stays as long as the map that holds it.
+ */
 static boolean_t
 map_allows(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t prot)
 {
-	struct vm_map_entry *e;
-	boolean_t ok = TRUE;
-	vaddr_t to;
+	vm_map_t submap;
+	vaddr_t from;
 
-	vm_map_lock_read(map);
-	for (e = uvm_map_first(map, start); ok && start < end;
-	    start = to, e = e->me_next) {
-		if (e == &map->vm_head || e->start > start) {
-			ok = FALSE;
-			break;
-		}
-		to = MIN(end, e->end);
-		if (UVM_ET_ISSUBMAP(e))
-			ok = map_allows(e->object.sub_map, start, to, prot);
-		else
-			ok = !UVM_ET_ISHOLE(e) &&
-			    (e->protection & prot) == prot;
+	while (start < end) {
+		from = start;
+		if (!entry_allows(map, &start, end, prot, &submap))
+			return FALSE;
+		if (submap != NULL && !map_allows(submap, from, start, prot))
+			return FALSE;
 	}
-	vm_map_unlock_read(map);
-	return ok;
+	return TRUE;
 }
 
 /* The direct map has no entries: what is mapped there may be accessed. */
@@ -114,6 +133,7 @@ uvm_vslock(struct proc *p, caddr_t addr, size_t len, vm_prot_t access_type)
 	return uvm_fault_wire(&p->p_vmspace->vm_map, start, end, access_type);
 }
 
+/* => undoes uvm_vslock() of the same range; may sleep */
 void
 uvm_vsunlock(struct proc *p, caddr_t addr, size_t len)
 {
@@ -133,8 +153,8 @@ uvm_fork(struct proc *p1, struct proc *p2, boolean_t shared, void *stack,
     size_t stacksize, void (*func)(void *arg), void *arg)
 {
 	KASSERT(p2->p_addr != NULL);
-	p2->p_vmspace = shared ? uvmspace_share(p1->p_p) :
-				 uvmspace_fork(p1->p_p);
+	p2->p_vmspace =
+	    shared ? uvmspace_share(p1->p_p) : uvmspace_fork(p1->p_p);
 	if (p2->p_p->ps_mainproc == p2)
 		p2->p_p->ps_vmspace = p2->p_vmspace;
 	cpu_fork_user(p1, p2, stack != NULL ? (vaddr_t)stack + stacksize : 0);
@@ -159,22 +179,71 @@ entry_name(struct vmspace *vm, struct vm_map_entry *e)
 static uint32_t
 entry_type(struct vm_map_entry *e)
 {
+	struct uvm_object *uobj = e->object.uvm_obj;
+
 	if (UVM_ET_ISHOLE(e))
 		return UVM_MI_HOLE;
 	if (UVM_ET_ISSUBMAP(e))
 		return UVM_MI_SUBMAP;
 	if (!UVM_ET_ISOBJ(e))
 		return UVM_MI_ANON;
-	return UVM_ET_ISCOPYONWRITE(e) ? UVM_MI_FILE : UVM_MI_AOBJ;
+	if (uobj->pgops->pgo_fault != NULL)
+		return UVM_MI_DEVICE;
+	/* A private mapping of an object is one of a file. */
+	return UVM_OBJ_IS_AOBJ(uobj) && !UVM_ET_ISCOPYONWRITE(e) ? UVM_MI_AOBJ
+								 : UVM_MI_FILE;
+}
+
+static uint32_t
+entry_flags(struct vm_map_entry *e)
+{
+	return (UVM_ET_ISNEEDSCOPY(e) ? UVM_MI_F_NEEDSCOPY : 0) |
+	    (UVM_ET_ISCOPYONWRITE(e) ? UVM_MI_F_COPYONW : 0) |
+	    ((e->me_flags & ME_IMMUTABLE) ? UVM_MI_F_IMMUTABLE : 0) |
+	    ((e->me_flags & ME_STACK) ? UVM_MI_F_STACK : 0);
+}
+
+/* Pages in memory of an entry's amap; time by pages, not by range. */
+static uint64_t
+count_anon(struct vm_map_entry *e)
+{
+	struct vm_amap *amap = e->aref.ar_amap;
+	u_int slot = e->aref.ar_pageoff;
+	u_int end = slot + (u_int)atop(e->end - e->start);
+	struct vm_anon *anon;
+	uint64_t n = 0;
+
+	if (amap == NULL)
+		return 0;
+	amap_lock_read(amap);
+	for (; (anon = amap_next(amap, &slot, end)) != NULL; slot++)
+		n += anon->an_page != NULL;
+	amap_unlock(amap);
+	return n;
+}
+
+/* Pages in memory of the part of its object that it maps. */
+static uint64_t
+count_object(struct vm_map_entry *e)
+{
+	struct uvm_object *uobj = e->object.uvm_obj;
+	uint64_t index, end, n = 0;
+
+	if (!UVM_ET_ISOBJ(e))
+		return 0;
+	index = atop((vaddr_t)e->offset);
+	end = index + atop(e->end - e->start);
+	rw_enter_read(&uobj->uo_lock);
+	for (; uvm_pagetree_next(&uobj->uo_tree, &index) != NULL && index < end;
+	     index++)
+		n++;
+	rw_exit(&uobj->uo_lock);
+	return n;
 }
 
 static void
 fill_info(struct vmspace *vm, struct vm_map_entry *e, struct uvm_mapinfo *mi)
 {
-	struct vm_amap *amap = e->aref.ar_amap;
-	u_int slot, end;
-	struct vm_anon *anon;
-
 	memset(mi, 0, sizeof(*mi));
 	mi->start = e->start;
 	mi->end = e->end;
@@ -185,19 +254,10 @@ fill_info(struct vmspace *vm, struct vm_map_entry *e, struct uvm_mapinfo *mi)
 	mi->advice = e->advice;
 	mi->wired = e->wired_count;
 	mi->type = entry_type(e);
-	if (UVM_ET_ISNEEDSCOPY(e))
-		mi->flags |= UVM_MI_F_NEEDSCOPY;
+	mi->flags = entry_flags(e);
+	mi->anon = count_anon(e);
+	mi->resident = MIN(mi->anon + count_object(e), atop(e->end - e->start));
 	strlcpy(mi->name, entry_name(vm, e), sizeof(mi->name));
-	for (vaddr_t va = e->start; va < e->end; va += PAGE_SIZE)
-		mi->resident += pmap_extract(vm->vm_map.pmap, va, NULL);
-	if (amap == NULL)
-		return;
-	slot = e->aref.ar_pageoff;
-	end = slot + (u_int)atop(e->end - e->start);
-	amap_lock_read(amap);
-	for (; (anon = amap_next(amap, &slot, end)) != NULL; slot++)
-		mi->anon += anon->an_page != NULL;
-	amap_unlock(amap);
 }
 
 /*
@@ -219,6 +279,11 @@ map_snapshot(struct vmspace *vm, struct uvm_mapinfo *mi, size_t room)
 	return n;
 }
 
+/*
+ * Fill struct uvm_mapinfo[] at the user address oldp.
+ * => no lock; pid 0: the caller; *oldlenp: room in bytes, then what it takes
+ * => 0; ESRCH: no such process; ENOMEM: too little room; EFAULT
+ */
 int
 uvm_map_sysctl_info(pid_t pid, void *oldp, size_t *oldlenp)
 {

@@ -11,15 +11,17 @@ io_chunk(vm_map_t map, struct uio *uio, vaddr_t va, vsize_t len)
 {
 	vaddr_t start = trunc_page(va), kva = vm_map_min(kernel_map);
 	vsize_t size = round_page(va + len) - start;
-	off_t offset = uio->uio_offset;
 	int error;
 
 	error = uvm_map_extract(map, start, size, kernel_map, &kva,
 	    UVM_EXTRACT_QREF | UVM_EXTRACT_CONTIG | UVM_EXTRACT_FIXPROT);
 	if (error != 0)
 		return error;
-	error = uiomove((void *)(kva + (va - start)), len, uio);
-	KASSERT(error != 0 || uio->uio_offset == offset + (off_t)len);
+	/* Faults that cannot be resolved have to show here, not in the copy. */
+	error = uvm_map_populate(kernel_map, kva, kva + size,
+	    uio->uio_rw == UIO_READ ? PROT_READ : PROT_READ | PROT_WRITE);
+	if (error == 0)
+		error = uiomove((void *)(kva + (va - start)), len, uio);
 	uvm_unmap(kernel_map, kva, kva + size);
 	return error;
 }

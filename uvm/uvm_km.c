@@ -113,8 +113,7 @@ uvm_km_pgremove_intrsafe(vaddr_t start, vaddr_t end)
 		if (n == 0)
 			continue;
 		pmap_kremove(start, stop - start);
-		while (n > 0)
-			uvm_pagefree(pg[--n]);
+		uvm_pagefree_bulk(pg, (size_t)n);
 	}
 }
 

@@ -15,8 +15,8 @@ curmap(struct proc *p)
 }
 
 /* An operation on one entry's part of the range; map write-locked. */
-typedef int advise_fn(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
-    vaddr_t end, int arg);
+typedef int advise_fn(
+    vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end, int arg);
 
 /*
  * Call fn for every mapped part of the range.
@@ -27,19 +27,18 @@ static int
 advise_range(vm_map_t map, vaddr_t start, vaddr_t end, advise_fn *fn, int arg)
 {
 	struct vm_map_entry *e, *next;
+	vaddr_t to;
 	bool covered;
 	int error = 0;
 
 	vm_map_lock(map);
 	covered = uvm_map_covered(map, start, end);
 	for (e = uvm_map_first(map, start);
-	    e != &map->vm_head && e->start < end && error == 0; e = next) {
-		vaddr_t to = MIN(end, e->end);
-
-		next = e->me_next;
+	     e != &map->vm_head && e->start < end && error == 0; e = next) {
 		start = MAX(start, e->start);
+		to = MIN(end, e->end);
 		error = fn(map, e, start, to, arg);
-		start = to;
+		/* fn may have clipped the entry. */
 		next = uvm_map_first(map, to);
 	}
 	vm_map_unlock(map);
@@ -48,8 +47,8 @@ advise_range(vm_map_t map, vaddr_t start, vaddr_t end, advise_fn *fn, int arg)
 
 /* DONTNEED, FREE: private memory is zero (or the file's) at the next touch. */
 static int
-advise_discard(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
-    vaddr_t end, int anon_only)
+advise_discard(vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end,
+    int anon_only)
 {
 	int error = uvm_map_gate(map, e, UVM_CHANGE_DISCARD, 0);
 
@@ -82,13 +81,14 @@ remove_anons(struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 
 /* REMOVE: a hole in what is shared. */
 static int
-advise_remove(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
-    vaddr_t end, int arg)
+advise_remove(
+    vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end, int arg)
 {
 	struct uvm_object *uobj;
 	voff_t off = e->offset + (voff_t)(start - e->start);
 
-	if (VM_MAPENT_ISWIRED(e) || UVM_ET_ISCOPYONWRITE(e))
+	if (VM_MAPENT_ISWIRED(e) || UVM_ET_ISCOPYONWRITE(e) ||
+	    UVM_ET_ISSUBMAP(e))
 		return EINVAL;
 	if (!(e->max_protection & PROT_WRITE))
 		return EACCES;
@@ -96,9 +96,11 @@ advise_remove(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
 		remove_anons(e, start, end);
 	if (UVM_ET_ISOBJ(e)) {
 		uobj = e->object.uvm_obj;
+		if (!UVM_OBJ_IS_AOBJ(uobj))
+			return EOPNOTSUPP;
 		rw_enter_write(&uobj->uo_lock);
-		(void)uobj->pgops->pgo_flush(uobj, off,
-		    off + (voff_t)(end - start), PGO_FREE);
+		(void)uobj->pgops->pgo_flush(
+		    uobj, off, off + (voff_t)(end - start), PGO_FREE);
 		rw_exit(&uobj->uo_lock);
 	}
 	return 0;
@@ -106,8 +108,8 @@ advise_remove(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
 
 /* DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK: what a child gets. */
 static int
-advise_inherit(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
-    vaddr_t end, int advice)
+advise_inherit(vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end,
+    int advice)
 {
 	bool private = UVM_ET_ISCOPYONWRITE(e);
 	vm_inherit_t inherit = private ? MAP_INHERIT_COPY : MAP_INHERIT_SHARE;
@@ -128,10 +130,24 @@ advise_inherit(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
 	return 0;
 }
 
+/* DONTDUMP, DODUMP: is it in core files? */
+static int
+advise_dump(vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end,
+    int advice)
+{
+	uvm_map_clip_start(map, e, start);
+	uvm_map_clip_end(map, e, end);
+	if (advice == LINUX_MADV_DONTDUMP)
+		e->me_flags |= ME_NODUMP;
+	else
+		e->me_flags &= (uint8_t)~ME_NODUMP;
+	return 0;
+}
+
 /* Only whether it is mapped. */
 static int
-advise_nothing(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
-    vaddr_t end, int arg)
+advise_nothing(
+    vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end, int arg)
 {
 	return 0;
 }
@@ -175,6 +191,9 @@ linux_advice(vm_map_t map, vaddr_t start, vaddr_t end, int advice)
 	case LINUX_MADV_WIPEONFORK:
 	case LINUX_MADV_KEEPONFORK:
 		return advise_range(map, start, end, advise_inherit, advice);
+	case LINUX_MADV_DONTDUMP:
+	case LINUX_MADV_DODUMP:
+		return advise_range(map, start, end, advise_dump, advice);
 	case LINUX_MADV_COLD:
 	case LINUX_MADV_PAGEOUT:
 		error = uvm_map_clean(map, start, end, PGO_DEACTIVATE);
@@ -182,13 +201,10 @@ linux_advice(vm_map_t map, vaddr_t start, vaddr_t end, int advice)
 	case LINUX_MADV_POPULATE_READ:
 		return advise_populate(map, start, end, PROT_READ);
 	case LINUX_MADV_POPULATE_WRITE:
-		return advise_populate(map, start, end,
-		    PROT_READ | PROT_WRITE);
+		return advise_populate(map, start, end, PROT_READ | PROT_WRITE);
 	case LINUX_MADV_WILLNEED: /* nothing is ever far away: no swap */
 	case LINUX_MADV_HUGEPAGE:
 	case LINUX_MADV_NOHUGEPAGE:
-	case LINUX_MADV_DONTDUMP:
-	case LINUX_MADV_DODUMP:
 		return advise_range(map, start, end, advise_nothing, 0);
 	default:
 		return EINVAL;

@@ -30,8 +30,8 @@ uvm_map_init(void)
  * => map not known to anyone; its bounds are [min, max), no entries
  */
 void
-uvm_map_setup(vm_map_t map, struct pmap *pmap, vaddr_t min, vaddr_t max,
-    int flags)
+uvm_map_setup(
+    vm_map_t map, struct pmap *pmap, vaddr_t min, vaddr_t max, int flags)
 {
 	memset(map, 0, sizeof(*map));
 	rw_init(&map->vm_lock, flags & VM_MAP_ISVMSPACE ? LR_MAP : LR_KMAP,
@@ -219,15 +219,15 @@ uvm_map_covered(vm_map_t map, vaddr_t start, vaddr_t end)
  *    an empty range; never faults
  */
 boolean_t
-uvm_map_checkprot(vm_map_t map, vaddr_t start, vaddr_t end,
-    vm_prot_t protection)
+uvm_map_checkprot(
+    vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t protection)
 {
 	struct vm_map_entry *e;
 
 	if (start > end || start < vm_map_min(map) || end > vm_map_max(map))
 		return start == end;
 	for (e = uvm_map_first(map, start); start < end;
-	    start = e->end, e = e->me_next) {
+	     start = e->end, e = e->me_next) {
 		if (e == &map->vm_head || e->start > start ||
 		    UVM_ET_ISHOLE(e) ||
 		    (e->protection & protection) != protection)
@@ -240,8 +240,8 @@ uvm_map_checkprot(vm_map_t map, vaddr_t start, vaddr_t end,
 
 /* Kernel maps: mappings and, where the map owns them, pages of [start, end). */
 static void
-unmap_kernel_range(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
-    vaddr_t end)
+unmap_kernel_range(
+    vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 {
 	struct uvm_object *uobj = e->object.uvm_obj;
 	vaddr_t base = vm_map_min(kernel_map);
@@ -275,8 +275,7 @@ unmap_trim(vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 	bool kernel = vm_map_is_kernel(map);
 
 	if (e->aref.ar_amap != NULL || UVM_ET_ISSUBMAP(e) ||
-	    VM_MAPENT_ISWIRED(e) ||
-	    (start == e->start) == (end == e->end))
+	    VM_MAPENT_ISWIRED(e) || (start == e->start) == (end == e->end))
 		return false;
 	if (kernel)
 		unmap_kernel_range(map, e, start, end);
@@ -315,8 +314,8 @@ unmap_entry(vm_map_t map, struct vm_map_entry *e, struct vm_map_entry **deadp)
  *    mappings go; put before *deadp for uvm_unmap_detach()
  */
 void
-uvm_unmap_remove(vm_map_t map, vaddr_t start, vaddr_t end,
-    struct vm_map_entry **deadp)
+uvm_unmap_remove(
+    vm_map_t map, vaddr_t start, vaddr_t end, struct vm_map_entry **deadp)
 {
 	struct vm_map_entry *e, *next, *head = &map->vm_head;
 	bool mapped = false;
@@ -414,8 +413,7 @@ uvm_unmap_user(vm_map_t map, vaddr_t start, vaddr_t end)
 
 	vm_map_lock(map);
 	for (e = uvm_map_first(map, start);
-	    e != &map->vm_head && e->start < end && error == 0;
-	    e = e->me_next)
+	     e != &map->vm_head && e->start < end && error == 0; e = e->me_next)
 		error = uvm_map_gate(map, e, UVM_CHANGE_UNMAP, 0);
 	if (error == 0)
 		uvm_unmap_remove(map, start, end, &dead);
@@ -475,14 +473,16 @@ audit_entry(vm_map_t map, struct vm_map_entry *e)
 		return "needs-copy without copy-on-write";
 	if (UVM_ET_ISOBJ(e) && UVM_ET_ISSUBMAP(e))
 		return "object and submap";
-	if (UVM_ET_ISHOLE(e) && (e->object.uvm_obj != NULL ||
-	    e->aref.ar_amap != NULL || VM_MAPENT_ISWIRED(e)))
+	if (UVM_ET_ISHOLE(e) &&
+	    (e->object.uvm_obj != NULL || e->aref.ar_amap != NULL ||
+		VM_MAPENT_ISWIRED(e)))
 		return "hole with backing";
 	if (!UVM_ET_ISSUBMAP(e) &&
 	    UVM_ET_ISOBJ(e) != (e->object.uvm_obj != NULL))
 		return "object and type disagree";
-	if (e->aref.ar_amap != NULL && e->aref.ar_pageoff +
-	    atop(e->end - e->start) > e->aref.ar_amap->am_nslot)
+	if (e->aref.ar_amap != NULL &&
+	    e->aref.ar_pageoff + atop(e->end - e->start) >
+		e->aref.ar_amap->am_nslot)
 		return "amap smaller than the entry";
 	if ((map->flags & VM_MAP_INTRSAFE) && !(e->me_flags & ME_STATIC))
 		return "interrupt-safe map with an entry from the pool";
@@ -510,7 +510,7 @@ uvm_map_audit(vm_map_t map)
 			size += e->end - e->start;
 	}
 	if (size != map->size)
-		panic("uvm_map_audit: %p: size %#lx, entries %#lx",
-		    (void *)map, map->size, size);
+		panic("uvm_map_audit: %p: size %#lx, entries %#lx", (void *)map,
+		    map->size, size);
 	vm_map_unlock_read(map);
 }

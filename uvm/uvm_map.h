@@ -20,7 +20,8 @@ struct vm_map_entry {
 	struct vm_map_entry *me_left, *me_right, *me_parent; /* [m] tree */
 	struct vm_map_entry *me_prev, *me_next; /* [m] by address */
 	vaddr_t start, end; /* [m] */
-	vsize_t me_gap; /* [m] free bytes after end that a search may give out */
+	vsize_t
+	    me_gap; /* [m] free bytes after end that a search may give out */
 	vsize_t me_maxgap; /* [m] largest me_gap in the subtree */
 	union {
 		struct uvm_object *uvm_obj; /* [m] */
@@ -36,30 +37,30 @@ struct vm_map_entry {
 	uint32_t wired_count; /* [m] */
 };
 
-#define UVM_ET_OBJ	   0x01
-#define UVM_ET_SUBMAP	   0x02
+#define UVM_ET_OBJ         0x01
+#define UVM_ET_SUBMAP      0x02
 #define UVM_ET_COPYONWRITE 0x04
 #define UVM_ET_NEEDSCOPY   0x08
-#define UVM_ET_HOLE	   0x10
+#define UVM_ET_HOLE        0x10
 
-#define ME_STATIC	   0x01 /* from the static pool of interrupt-safe maps */
-#define ME_NOMERGE	   0x02
-#define ME_IMMUTABLE	   0x04 /* mimmutable */
-#define ME_STACK	   0x08 /* searches keep a guard gap below it free */
-#define ME_KMTYPE	   0x30 /* type of uvm_km_alloc_typed(): checked at free */
+#define ME_STATIC          0x01 /* from the static pool of interrupt-safe maps */
+#define ME_NOMERGE         0x02
+#define ME_IMMUTABLE       0x04 /* mimmutable */
+#define ME_STACK           0x08 /* searches keep a guard gap below it free */
+#define ME_KMTYPE          0x30 /* type of uvm_km_alloc_typed(): checked at free */
 /* WIRED 1, PAGEABLE 2, VAONLY 4 as 1, 2, 3 in the field */
-#define ME_KMTYPE_OF(t)	   (((t) == 4 ? 3 : (t)) << 4)
-#define ME_NOFAULT	   0x40 /* owner wires it: a fault here is an error */
-#define ME_NODUMP	   0x80 /* not in core files (MADV_DONTDUMP) */
+#define ME_KMTYPE_OF(t)         (((t) == 4 ? 3 : (t)) << 4)
+#define ME_NOFAULT              0x40 /* owner wires it: a fault here is an error */
+#define ME_NODUMP               0x80 /* not in core files (MADV_DONTDUMP) */
 
-#define UVM_ET_ISOBJ(e)	      (((e)->etype & UVM_ET_OBJ) != 0)
-#define UVM_ET_ISSUBMAP(e)    (((e)->etype & UVM_ET_SUBMAP) != 0)
+#define UVM_ET_ISOBJ(e)         (((e)->etype & UVM_ET_OBJ) != 0)
+#define UVM_ET_ISSUBMAP(e)      (((e)->etype & UVM_ET_SUBMAP) != 0)
 #define UVM_ET_ISCOPYONWRITE(e) (((e)->etype & UVM_ET_COPYONWRITE) != 0)
-#define UVM_ET_ISNEEDSCOPY(e) (((e)->etype & UVM_ET_NEEDSCOPY) != 0)
-#define UVM_ET_ISHOLE(e)      (((e)->etype & UVM_ET_HOLE) != 0)
-#define VM_MAPENT_ISWIRED(e)  ((e)->wired_count != 0)
+#define UVM_ET_ISNEEDSCOPY(e)   (((e)->etype & UVM_ET_NEEDSCOPY) != 0)
+#define UVM_ET_ISHOLE(e)        (((e)->etype & UVM_ET_HOLE) != 0)
+#define VM_MAPENT_ISWIRED(e)    ((e)->wired_count != 0)
 
-#define UVM_STACK_GUARD	   0x100000UL /* bytes kept free below a ME_STACK entry */
+#define UVM_STACK_GUARD         0x100000UL /* bytes kept free below a ME_STACK entry */
 
 /*
  * Locks used to protect members of a map:
@@ -72,9 +73,10 @@ struct vm_map {
 	struct mutex vm_mtx; /* LR_KMAPINTR */
 	struct pmap *pmap; /* [I] */
 	struct vm_map_entry *vm_root; /* [m] tree */
-	struct vm_map_entry *volatile vm_hint; /* [a] entry found last, or head */
+	struct vm_map_entry
+	    *volatile vm_hint; /* [a] entry found last, or head */
 	struct vm_map_entry vm_head; /* [m] both ends of the list: start is */
-				     /* max_offset, end is min_offset */
+	/* max_offset, end is min_offset */
 	int nentries; /* [m] */
 	volatile uint32_t flags; /* [a] VM_MAP_* */
 	vaddr_t min_offset, max_offset; /* [m] changed by exec only */
@@ -87,34 +89,33 @@ struct vm_map {
 };
 
 /* Flags of a map (UVM-API.md 2.6, 2.7). */
-#define VM_MAP_PAGEABLE	   0x001 /* entries may be paged: faults resolved */
-#define VM_MAP_INTRSAFE	   0x002 /* usable in interrupt handlers */
-#define VM_MAP_WIREFUTURE  0x004 /* wire later mappings at once */
-#define VM_MAP_BUSY	   0x008 /* only vm_busy may change entries */
-#define VM_MAP_WANTLOCK	   0x010 /* someone waits for that to end */
-#define VM_MAP_GUARDPAGES  0x020
-#define VM_MAP_TOPDOWN	   0x040 /* search from the top */
-#define VM_MAP_WANTVA	   0x100 /* someone sleeps for address space */
-#define VM_MAP_ISVMSPACE   0x200 /* part of a vmspace (D17) */
+#define VM_MAP_PAGEABLE       0x001 /* entries may be paged: faults resolved */
+#define VM_MAP_INTRSAFE       0x002 /* usable in interrupt handlers */
+#define VM_MAP_WIREFUTURE     0x004 /* wire later mappings at once */
+#define VM_MAP_BUSY           0x008 /* only vm_busy may change entries */
+#define VM_MAP_WANTLOCK       0x010 /* someone waits for that to end */
+#define VM_MAP_GUARDPAGES     0x020
+#define VM_MAP_TOPDOWN        0x040 /* search from the top */
+#define VM_MAP_WANTVA         0x100 /* someone sleeps for address space */
+#define VM_MAP_ISVMSPACE      0x200 /* part of a vmspace (D17) */
 
 #define vm_map_is_kernel(map) (((map)->flags & VM_MAP_ISVMSPACE) == 0)
-#define vm_map_min(map)	 ((map)->min_offset)
-#define vm_map_max(map)	 ((map)->max_offset)
-#define vm_map_pmap(map) ((map)->pmap)
+#define vm_map_min(map)       ((map)->min_offset)
+#define vm_map_max(map)       ((map)->max_offset)
+#define vm_map_pmap(map)      ((map)->pmap)
 
 /* The entries by address; the head stands for both ends. */
 #define VM_MAP_FOREACH(e, map)                                     \
 	for ((e) = (map)->vm_head.me_next; (e) != &(map)->vm_head; \
-	    (e) = (e)->me_next)
+	     (e) = (e)->me_next)
 
 /* => boot */
 void uvm_map_init(void);
 /* => map not known to anyone */
-void uvm_map_setup(vm_map_t map, struct pmap *pmap, vaddr_t min, vaddr_t max,
-    int flags);
+void uvm_map_setup(
+    vm_map_t map, struct pmap *pmap, vaddr_t min, vaddr_t max, int flags);
 /* => thread context; sleeps for memory, never NULL */
-vm_map_t uvm_map_create(struct pmap *pmap, vaddr_t min, vaddr_t max,
-    int flags);
+vm_map_t uvm_map_create(struct pmap *pmap, vaddr_t min, vaddr_t max, int flags);
 /* => drops a reference; the last one frees the map, which is empty then */
 void uvm_map_teardown(vm_map_t map);
 /* => write-locked or not yet known; no entries; new bounds */
@@ -181,8 +182,8 @@ vm_map_downgrade(vm_map_t map)
 /* -- Gap tree (uvm_maptree.c): pure; the map is write-locked ------------------ */
 
 /* => e->start, e->end set; inserted behind prev (the head: first) */
-void uvm_maptree_insert(struct vm_map *map, struct vm_map_entry *prev,
-    struct vm_map_entry *e);
+void uvm_maptree_insert(
+    struct vm_map *map, struct vm_map_entry *prev, struct vm_map_entry *e);
 void uvm_maptree_remove(struct vm_map *map, struct vm_map_entry *e);
 /* => e->start or e->end was changed without passing a neighbour, or ME_STACK */
 void uvm_maptree_resize(struct vm_map *map, struct vm_map_entry *e);
@@ -218,8 +219,8 @@ struct vm_map_entry *uvm_mapent_alloc(vm_map_t map, bool nosleep);
 /* => any context; entry not on any map, references gone */
 void uvm_mapent_free(struct vm_map_entry *e);
 /* => insert behind prev / take out, with the map's counts */
-void uvm_mapent_link(vm_map_t map, struct vm_map_entry *prev,
-    struct vm_map_entry *e);
+void uvm_mapent_link(
+    vm_map_t map, struct vm_map_entry *prev, struct vm_map_entry *e);
 void uvm_mapent_unlink(vm_map_t map, struct vm_map_entry *e);
 /* => for an entry that is copied: one more reference to object or submap */
 void uvm_mapent_ref_object(struct vm_map_entry *e);
@@ -235,16 +236,16 @@ enum uvm_change {
 	UVM_CHANGE_INHERIT, /* inheritance */
 	UVM_CHANGE_DISCARD /* throw its contents away */
 };
-int uvm_map_gate(vm_map_t map, struct vm_map_entry *e,
-    enum uvm_change change, vm_prot_t prot);
+int uvm_map_gate(vm_map_t map, struct vm_map_entry *e, enum uvm_change change,
+    vm_prot_t prot);
 
 /*
  * Unmapping in two steps: entries come off under the lock, their references
  * are dropped without it.
  * => map write-locked; removes pmap mappings; list (me_next) before *deadp
  */
-void uvm_unmap_remove(vm_map_t map, vaddr_t start, vaddr_t end,
-    struct vm_map_entry **deadp);
+void uvm_unmap_remove(
+    vm_map_t map, vaddr_t start, vaddr_t end, struct vm_map_entry **deadp);
 /* => as uvm_unmap_remove() of everything, with one walk of the pmap */
 void uvm_unmap_all(vm_map_t map, struct vm_map_entry **deadp);
 /* => unlocked */
@@ -254,14 +255,14 @@ int uvm_unmap_user(vm_map_t map, vaddr_t start, vaddr_t end);
 
 /* => unlocked; where uvm_map() would go, *vap the hint or (fixed) the place;
  *    0 or ENOMEM */
-int uvm_map_query(vm_map_t map, vaddr_t *vap, vsize_t size, voff_t uoffset,
-    bool fixed);
+int uvm_map_query(
+    vm_map_t map, vaddr_t *vap, vsize_t size, voff_t uoffset, bool fixed);
 
 /* -- Range operations beyond uvm_extern.h ----------------------------------------- */
 
 /* => unlocked; as uvm_map_protect(), but ENOMEM if the range has a gap */
-int uvm_map_protect_nogap(vm_map_t map, vaddr_t start, vaddr_t end,
-    vm_prot_t new_prot);
+int uvm_map_protect_nogap(
+    vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t new_prot);
 /* => write-locked on entry and exit; unwires what is wired in the range */
 void uvm_map_unwire_range(vm_map_t map, vaddr_t start, vaddr_t end);
 /* => map locked; first entry that ends above va, or the head */
@@ -273,34 +274,22 @@ bool uvm_map_covered(vm_map_t map, vaddr_t start, vaddr_t end);
  * (zero, or the object's): private memory is freed, shared memory only unmapped.
  * => write-locked on entry and exit; the caller has asked the gate
  */
-void uvm_map_discard(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
-    vaddr_t end);
+void uvm_map_discard(
+    vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end);
 /*
  * Page by page: make the range resident as by an access.
  * => unlocked; 0 or the errno of the first fault that fails
  */
-int uvm_map_populate(vm_map_t map, vaddr_t start, vaddr_t end,
-    vm_prot_t access);
+int
+uvm_map_populate(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access);
 /* => fills struct uvm_mapinfo[] at user address oldp; *oldlenp bytes there are,
  *    then bytes written; oldp NULL: bytes needed; 0, ESRCH, ENOMEM, EFAULT */
 int uvm_map_sysctl_info(pid_t pid, void *oldp, size_t *oldlenp);
 
 /* -- Address-space randomisation ----------------------------------------------- */
 
-/* => boot: option aslr=; 0: off; never called: random from the kernel's pool */
-void uvm_aslr_set(uint64_t seed);
-/*
- * A random number of this address space, always the same one for the same seed
- * and purpose; 0 if randomisation is off.
- * => purpose: one of UVM_ASLR_*
- */
-uint64_t uvm_aslr_number(const struct vm_map *map, u_int purpose);
-/* => exec: p's empty address space gets its seed and base of mmap */
-void uvm_aslr_exec(struct proc *p);
-#define UVM_ASLR_MMAP  1 /* base of mmap */
-#define UVM_ASLR_STACK 2 /* gap above the stack */
-#define UVM_ASLR_EXEC  3 /* load address of a position-independent program */
-#define UVM_ASLR_BRK   4 /* gap between program and brk memory */
+/* => exec: seed of the space (0: off), and with it the base of mmap */
+void uvm_map_set_seed(vm_map_t map, uint64_t seed);
 
 /* -- Address spaces beyond uvm_extern.h (uvm_space.c) ---------------------------- */
 

@@ -7,8 +7,8 @@
 
 /* Private memory whose amap a relative still uses: leave it to him. */
 static void
-discard_needscopy(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
-    vaddr_t end)
+discard_needscopy(
+    vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 {
 	struct vm_amap *amap;
 
@@ -27,8 +27,8 @@ discard_needscopy(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
  *    be clipped to the range
  */
 void
-uvm_map_discard(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
-    vaddr_t end)
+uvm_map_discard(
+    vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 {
 	struct vm_amap *amap = e->aref.ar_amap;
 
@@ -36,16 +36,15 @@ uvm_map_discard(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
 	if (amap == NULL) {
 		if (UVM_ET_ISOBJ(e))
 			pmap_remove(map->pmap, start, end);
-	} else if (!UVM_ET_ISCOPYONWRITE(e) ||
-	    (amap->am_flags & AMAP_SHARED)) {
+	} else if (!UVM_ET_ISCOPYONWRITE(e) || (amap->am_flags & AMAP_SHARED)) {
 		pmap_remove(map->pmap, start, end);
 	} else if (UVM_ET_ISNEEDSCOPY(e)) {
 		discard_needscopy(map, e, start, end);
 	} else {
 		pmap_remove(map->pmap, start, end);
 		amap_lock_write(amap);
-		amap_discard(&e->aref, start - e->start,
-		    (u_int)atop(end - start));
+		amap_discard(
+		    &e->aref, start - e->start, (u_int)atop(end - start));
 		amap_unlock(amap);
 	}
 }
@@ -89,8 +88,8 @@ flush_object(struct vm_map_entry *e, vaddr_t start, vaddr_t end, int flags)
 	if ((flags & (PGO_CLEANIT | PGO_FREE | PGO_DEACTIVATE)) == 0)
 		return;
 	rw_enter_write(&uobj->uo_lock);
-	(void)uobj->pgops->pgo_flush(uobj, from,
-	    from + (voff_t)(end - start), flags);
+	(void)uobj->pgops->pgo_flush(
+	    uobj, from, from + (voff_t)(end - start), flags);
 	rw_exit(&uobj->uo_lock);
 }
 
@@ -103,8 +102,8 @@ clean_check(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
 	if (!uvm_map_covered(map, start, end))
 		return EFAULT;
 	for (e = uvm_map_first(map, start);
-	    e != &map->vm_head && e->start < end && error == 0;
-	    e = e->me_next) {
+	     e != &map->vm_head && e->start < end && error == 0;
+	     e = e->me_next) {
 		if (UVM_ET_ISSUBMAP(e) ||
 		    ((flags & PGO_FREE) && VM_MAPENT_ISWIRED(e)))
 			return EINVAL;
@@ -130,8 +129,8 @@ uvm_map_clean(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
 	vm_map_lock(map);
 	error = clean_check(map, start, end, flags);
 	for (e = uvm_map_first(map, start);
-	    error == 0 && e != &map->vm_head && e->start < end;
-	    e = e->me_next) {
+	     error == 0 && e != &map->vm_head && e->start < end;
+	     e = e->me_next) {
 		start = MAX(start, e->start);
 		to = MIN(end, e->end);
 		if (flags & PGO_FREE)

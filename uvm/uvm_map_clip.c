@@ -62,8 +62,8 @@ uvm_mapent_alloc(vm_map_t map, bool nosleep)
 		e->me_flags = ME_STATIC;
 		return e;
 	}
-	return pool_get(&mapent_pool,
-	    PR_ZERO | (nosleep ? PR_NOWAIT : PR_WAITOK));
+	return pool_get(
+	    &mapent_pool, PR_ZERO | (nosleep ? PR_NOWAIT : PR_WAITOK));
 }
 
 /* => any context for static entries; references of the entry are gone */
@@ -103,8 +103,7 @@ kmapent_add(vm_map_t map, int n)
 
 /* => map write-locked; prev is the lower neighbour of e or the head */
 void
-uvm_mapent_link(vm_map_t map, struct vm_map_entry *prev,
-    struct vm_map_entry *e)
+uvm_mapent_link(vm_map_t map, struct vm_map_entry *prev, struct vm_map_entry *e)
 {
 	KASSERT(e->start < e->end);
 	KASSERT(prev->end <= e->start && e->end <= prev->me_next->start);
@@ -163,8 +162,8 @@ split(vm_map_t map, struct vm_map_entry *e, vaddr_t va)
 		uvm_mapent_ref_object(upper);
 	}
 	if (e->aref.ar_amap != NULL)
-		amap_splitref(&e->aref, &upper->aref,
-		    (u_int)atop(va - e->start));
+		amap_splitref(
+		    &e->aref, &upper->aref, (u_int)atop(va - e->start));
 	return upper;
 }
 
@@ -205,7 +204,8 @@ uvm_map_clip_start(vm_map_t map, struct vm_map_entry *e, vaddr_t va)
 	if (!UVM_ET_ISHOLE(e))
 		map->size -= va - lower->start; /* counted again by the link */
 	if (e->me_flags & ME_STACK)
-		e->me_flags &= (uint8_t)~ME_STACK; /* the lowest part keeps it */
+		e->me_flags &=
+		    (uint8_t)~ME_STACK; /* the lowest part keeps it */
 	uvm_mapent_link(map, e->me_prev, lower);
 }
 

@@ -21,7 +21,8 @@ struct map_plan {
 	struct vm_map_entry *prev; /* [thread] lower neighbour or head */
 	struct vm_map_entry *spare; /* [thread] new entry, not on a map yet */
 	struct vm_map_entry *dead; /* [thread] replaced entries */
-	struct uvm_object *extra; /* [thread] object with a reference too many */
+	struct uvm_object
+	    *extra; /* [thread] object with a reference too many */
 };
 
 /* Arguments that are wrong whatever the map looks like. */
@@ -35,12 +36,13 @@ plan_check(const struct map_plan *pl)
 		return EINVAL;
 	if (!powerof2(pl->align))
 		return EINVAL;
-	if ((flags & UVM_FLAG_HOLE) && (pl->uobj != NULL ||
-	    (flags & UVM_FLAG_FIXED) == 0 ||
-	    (flags & (UVM_FLAG_OVERLAY | UVM_FLAG_COPYONW)) != 0))
+	if ((flags & UVM_FLAG_HOLE) &&
+	    (pl->uobj != NULL || (flags & UVM_FLAG_FIXED) == 0 ||
+		(flags & (UVM_FLAG_OVERLAY | UVM_FLAG_COPYONW)) != 0))
 		return EINVAL;
-	if ((flags & UVM_FLAG_FIXED) && ((pl->va & PAGE_MASK) != 0 ||
-	    (pl->align > 1 && (pl->va & (pl->align - 1)) != 0)))
+	if ((flags & UVM_FLAG_FIXED) &&
+	    ((pl->va & PAGE_MASK) != 0 ||
+		(pl->align > 1 && (pl->va & (pl->align - 1)) != 0)))
 		return EINVAL;
 	if ((prot & ~UVM_MAXPROTECTION(flags)) != 0)
 		return EACCES;
@@ -80,8 +82,7 @@ place_fixed(struct map_plan *pl)
 	struct vm_map_entry *e;
 	int error;
 
-	if (end <= pl->va || pl->va < vm_map_min(map) ||
-	    end > vm_map_max(map))
+	if (end <= pl->va || pl->va < vm_map_min(map) || end > vm_map_max(map))
 		return ENOMEM;
 	if (!uvm_map_lookup_entry(map, pl->va, &e)) {
 		pl->prev = e;
@@ -109,11 +110,11 @@ search(struct map_plan *pl, vsize_t size, vaddr_t from, vaddr_t *vap)
 
 	if (map->flags & VM_MAP_TOPDOWN) {
 		if (from > min && size <= max - from &&
-		    uvm_maptree_find(map, size, pl->align, min, from + size,
-		    true, vap))
+		    uvm_maptree_find(
+			map, size, pl->align, min, from + size, true, vap))
 			return true;
-		return uvm_maptree_find(map, size, pl->align, min, max, true,
-		    vap);
+		return uvm_maptree_find(
+		    map, size, pl->align, min, max, true, vap);
 	}
 	if (from > min && from < max &&
 	    uvm_maptree_find(map, size, pl->align, from, max, false, vap))
@@ -155,8 +156,9 @@ plan_offset(struct map_plan *pl)
 	if (pl->uobj == NULL)
 		pl->offset = 0;
 	else if (pl->offset == UVM_UNKNOWN_OFFSET)
-		pl->offset = (voff_t)(pl->va - (UVM_OBJ_IS_KERN(pl->uobj) ?
-		    vm_map_min(kernel_map) : vm_map_min(pl->map)));
+		pl->offset = (voff_t)(pl->va -
+		    (UVM_OBJ_IS_KERN(pl->uobj) ? vm_map_min(kernel_map)
+					       : vm_map_min(pl->map)));
 }
 
 /* -- Merging --------------------------------------------------------------------- */
@@ -303,8 +305,7 @@ plan_execute(struct map_plan *pl)
 	bool replace = false;
 	int error;
 
-	error = pl->flags & UVM_FLAG_FIXED ? place_fixed(pl) :
-					     place_search(pl);
+	error = pl->flags & UVM_FLAG_FIXED ? place_fixed(pl) : place_search(pl);
 	if (error != 0)
 		return error;
 	plan_offset(pl);
@@ -313,8 +314,7 @@ plan_execute(struct map_plan *pl)
 		error = plan_alloc(pl);
 		if (error != 0)
 			return error;
-		uvm_unmap_remove(pl->map, pl->va, pl->va + pl->size,
-		    &pl->dead);
+		uvm_unmap_remove(pl->map, pl->va, pl->va + pl->size, &pl->dead);
 		uvm_map_lookup_entry(pl->map, pl->va, &pl->prev);
 	}
 	if (merge_below(pl) || merge_above(pl))
@@ -336,8 +336,8 @@ wire_new(struct map_plan *pl)
 	vaddr_t end = pl->va + pl->size;
 	int error;
 
-	error = uvm_map_pageable(map, pl->va, end, FALSE,
-	    UVM_LK_ENTER | UVM_LK_EXIT);
+	error = uvm_map_pageable(
+	    map, pl->va, end, FALSE, UVM_LK_ENTER | UVM_LK_EXIT);
 	if (error != 0) {
 		if (pl->uobj != NULL && pl->extra == NULL)
 			pl->uobj->pgops->pgo_reference(pl->uobj);
@@ -358,9 +358,13 @@ int
 uvm_map(vm_map_t map, vaddr_t *startp, vsize_t size, struct uvm_object *uobj,
     voff_t uoffset, vsize_t alignment, uvm_flag_t flags)
 {
-	struct map_plan plan = { .map = map, .size = size,
-		.align = alignment, .uobj = uobj, .offset = uoffset,
-		.flags = flags, .va = *startp };
+	struct map_plan plan = { .map = map,
+		.size = size,
+		.align = alignment,
+		.uobj = uobj,
+		.offset = uoffset,
+		.flags = flags,
+		.va = *startp };
 	int error;
 
 	error = plan_check(&plan);
@@ -393,11 +397,12 @@ uvm_map(vm_map_t map, vaddr_t *startp, vsize_t size, struct uvm_object *uobj,
  * => 0; ENOMEM: no room, or fixed and the range is not free
  */
 int
-uvm_map_query(vm_map_t map, vaddr_t *vap, vsize_t size, voff_t uoffset,
-    bool fixed)
+uvm_map_query(
+    vm_map_t map, vaddr_t *vap, vsize_t size, voff_t uoffset, bool fixed)
 {
-	struct map_plan plan = { .map = map, .size = size,
-		.offset = uoffset, .va = *vap };
+	struct map_plan plan = {
+		.map = map, .size = size, .offset = uoffset, .va = *vap
+	};
 	int error;
 
 	vm_map_lock_read(map);

@@ -59,8 +59,8 @@ check_source(struct passing *ps)
 	    !uvm_map_covered(ps->src, ps->start, ps->end))
 		return EFAULT;
 	for (e = uvm_map_first(ps->src, ps->start);
-	    e != &ps->src->vm_head && e->start < ps->end && error == 0;
-	    e = e->me_next) {
+	     e != &ps->src->vm_head && e->start < ps->end && error == 0;
+	     e = e->me_next) {
 		if (UVM_ET_ISSUBMAP(e))
 			return EINVAL;
 		if (ps->flags & UVM_EXTRACT_REMOVE)
@@ -78,11 +78,12 @@ find_place(struct passing *ps, vaddr_t hint)
 	vsize_t size = ps->end - ps->start;
 
 	if (hint > min && hint < max && !topdown &&
-	    uvm_maptree_find(ps->dst, size, 0, trunc_page(hint), max, false,
-	    &ps->to))
+	    uvm_maptree_find(
+		ps->dst, size, 0, trunc_page(hint), max, false, &ps->to))
 		return 0;
-	return uvm_maptree_find(ps->dst, size, 0, min, max, topdown,
-	    &ps->to) ? 0 : ENOMEM;
+	return uvm_maptree_find(ps->dst, size, 0, min, max, topdown, &ps->to)
+	    ? 0
+	    : ENOMEM;
 }
 
 static void
@@ -151,8 +152,8 @@ share_range(struct passing *ps)
 	int error = 0;
 
 	for (e = uvm_map_first(ps->src, ps->start);
-	    e != &ps->src->vm_head && e->start < ps->end && error == 0;
-	    e = e->me_next) {
+	     e != &ps->src->vm_head && e->start < ps->end && error == 0;
+	     e = e->me_next) {
 		if (!UVM_ET_ISHOLE(e))
 			error = share_entry(ps, e);
 	}
@@ -232,8 +233,11 @@ int
 uvm_map_extract(vm_map_t src, vaddr_t start, vsize_t len, vm_map_t dst,
     vaddr_t *dstaddrp, int flags)
 {
-	struct passing ps = { .src = src, .dst = dst, .start = start,
-		.end = start + len, .flags = flags };
+	struct passing ps = { .src = src,
+		.dst = dst,
+		.start = start,
+		.end = start + len,
+		.flags = flags };
 	int error;
 
 	ps.tailp = &ps.chain;

@@ -29,8 +29,8 @@ uvm_map_gate(vm_map_t map, struct vm_map_entry *e, enum uvm_change change,
 		return 0;
 	case UVM_CHANGE_DISCARD:
 		/* Contents of immutable memory change as its rights allow. */
-		return immutable && (e->protection & PROT_WRITE) == 0 ?
-		    EPERM : 0;
+		return immutable && (e->protection & PROT_WRITE) == 0 ? EPERM
+								      : 0;
 	case UVM_CHANGE_UNMAP:
 	case UVM_CHANGE_INHERIT:
 		break;
@@ -49,8 +49,7 @@ protect_check(vm_map_t map, struct vm_map_entry *first, vaddr_t start,
 	vaddr_t at = start;
 	int error;
 
-	for (e = first; e != &map->vm_head && e->start < end;
-	    e = e->me_next) {
+	for (e = first; e != &map->vm_head && e->start < end; e = e->me_next) {
 		if (nogap && (e->start > at || UVM_ET_ISHOLE(e)))
 			return ENOMEM;
 		error = uvm_map_gate(map, e, UVM_CHANGE_PROT, prot);
@@ -130,8 +129,8 @@ protect_entry(vm_map_t map, struct vm_map_entry *e, vm_prot_t prot)
 
 	if ((map->flags & VM_MAP_WIREFUTURE) && !VM_MAPENT_ISWIRED(e) &&
 	    old == PROT_NONE && prot != PROT_NONE)
-		return uvm_map_pageable(map, e->start, e->end, FALSE,
-		    UVM_LK_ENTER | UVM_LK_EXIT);
+		return uvm_map_pageable(
+		    map, e->start, e->end, FALSE, UVM_LK_ENTER | UVM_LK_EXIT);
 	return 0;
 }
 
@@ -153,8 +152,7 @@ protect_range(vm_map_t map, struct vm_map_entry *first, vaddr_t start,
 		uvm_map_clip_end(map, e, end);
 		if (set_max)
 			e->max_protection = (uint8_t)prot;
-		if (e->protection != prot &&
-		    protect_entry(map, e, prot) != 0)
+		if (e->protection != prot && protect_entry(map, e, prot) != 0)
 			error = ENOMEM;
 	}
 	pmap_update(map->pmap);
@@ -162,8 +160,8 @@ protect_range(vm_map_t map, struct vm_map_entry *first, vaddr_t start,
 }
 
 static int
-protect(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t prot,
-    bool set_max, bool nogap)
+protect(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t prot, bool set_max,
+    bool nogap)
 {
 	struct vm_map_entry *first;
 	int error;
@@ -195,8 +193,8 @@ uvm_map_protect(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t new_prot,
 
 /* => as above; a gap in the range is ENOMEM, with nothing changed */
 int
-uvm_map_protect_nogap(vm_map_t map, vaddr_t start, vaddr_t end,
-    vm_prot_t new_prot)
+uvm_map_protect_nogap(
+    vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t new_prot)
 {
 	return protect(map, start, end, new_prot, false, true);
 }
@@ -208,8 +206,7 @@ uvm_map_protect_nogap(vm_map_t map, vaddr_t start, vaddr_t end,
  *    immutable, nothing changed
  */
 int
-uvm_map_inherit(vm_map_t map, vaddr_t start, vaddr_t end,
-    vm_inherit_t inherit)
+uvm_map_inherit(vm_map_t map, vaddr_t start, vaddr_t end, vm_inherit_t inherit)
 {
 	struct vm_map_entry *first, *e;
 	int error = 0;
@@ -221,10 +218,10 @@ uvm_map_inherit(vm_map_t map, vaddr_t start, vaddr_t end,
 	vm_map_lock(map);
 	first = uvm_map_first(map, start);
 	for (e = first; e != &map->vm_head && e->start < end && error == 0;
-	    e = e->me_next)
+	     e = e->me_next)
 		error = uvm_map_gate(map, e, UVM_CHANGE_INHERIT, 0);
 	for (e = first; error == 0 && e != &map->vm_head && e->start < end;
-	    e = e->me_next) {
+	     e = e->me_next) {
 		if (e->inheritance == inherit)
 			continue;
 		uvm_map_clip_start(map, e, start);
@@ -245,7 +242,7 @@ uvm_map_advice(vm_map_t map, vaddr_t start, vaddr_t end, int advice)
 		return EINVAL;
 	vm_map_lock(map);
 	for (e = uvm_map_first(map, start);
-	    e != &map->vm_head && e->start < end; e = e->me_next) {
+	     e != &map->vm_head && e->start < end; e = e->me_next) {
 		if (e->advice == advice || UVM_ET_ISSUBMAP(e))
 			continue;
 		uvm_map_clip_start(map, e, start);
@@ -270,8 +267,8 @@ uvm_map_immutable(vm_map_t map, vaddr_t start, vaddr_t end)
 	if (!uvm_map_covered(map, start, end))
 		error = ENOMEM;
 	for (e = uvm_map_first(map, start);
-	    error == 0 && e != &map->vm_head && e->start < end;
-	    e = e->me_next) {
+	     error == 0 && e != &map->vm_head && e->start < end;
+	     e = e->me_next) {
 		if (e->me_flags & ME_IMMUTABLE)
 			continue;
 		uvm_map_clip_start(map, e, start);

@@ -25,8 +25,8 @@ check_range(vm_map_t map, vaddr_t start, vaddr_t end)
 		return EINVAL;
 	if (start == end)
 		return 0;
-	if (start < vm_map_min(map) ||
-	    !uvm_map_lookup_entry(map, start, &e) || UVM_ET_ISHOLE(e))
+	if (start < vm_map_min(map) || !uvm_map_lookup_entry(map, start, &e) ||
+	    UVM_ET_ISHOLE(e))
 		return EFAULT;
 	return uvm_map_covered(map, start, end) ? 0 : EINVAL;
 }
@@ -38,7 +38,7 @@ uvm_map_unwire_range(vm_map_t map, vaddr_t start, vaddr_t end)
 	struct vm_map_entry *e;
 
 	for (e = uvm_map_first(map, start);
-	    e != &map->vm_head && e->start < end; e = e->me_next) {
+	     e != &map->vm_head && e->start < end; e = e->me_next) {
 		if (!VM_MAPENT_ISWIRED(e))
 			continue;
 		uvm_map_clip_start(map, e, start);
@@ -53,8 +53,7 @@ uvm_map_unwire_range(vm_map_t map, vaddr_t start, vaddr_t end)
  * would not be the one that was wired.
  */
 static int
-prepare_entry(vm_map_t map, struct vm_map_entry *e, vaddr_t start,
-    vaddr_t end)
+prepare_entry(vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 {
 	uvm_map_clip_start(map, e, start);
 	uvm_map_clip_end(map, e, end);
@@ -78,8 +77,7 @@ fault_range(vm_map_t map, struct vm_map_entry *first, vaddr_t end)
 
 	vm_map_busy(map);
 	vm_map_unlock(map);
-	for (e = first; e != &map->vm_head && e->start < end;
-	    e = e->me_next) {
+	for (e = first; e != &map->vm_head && e->start < end; e = e->me_next) {
 		if (!wirable(e) || VM_MAPENT_ISWIRED(e))
 			continue;
 		error = uvm_fault_wire(map, e->start, e->end, e->protection);
@@ -110,8 +108,7 @@ wire_range(vm_map_t map, vaddr_t start, vaddr_t end)
 	struct vm_map_entry *first = uvm_map_first(map, start), *e;
 	int error;
 
-	for (e = first; e != &map->vm_head && e->start < end;
-	    e = e->me_next) {
+	for (e = first; e != &map->vm_head && e->start < end; e = e->me_next) {
 		if (!wirable(e))
 			continue;
 		error = prepare_entry(map, e, start, end);
@@ -174,8 +171,7 @@ check_limits(vm_map_t map, vsize_t size, vsize_t limit)
 	uvmexp_collect();
 	if (atop(size) + (vsize_t)uvmexp.wired > (vsize_t)uvmexp.wiredmax)
 		return ENOMEM;
-	if (limit != 0 &&
-	    size + ptoa(pmap_wired_count(map->pmap)) > limit)
+	if (limit != 0 && size + ptoa(pmap_wired_count(map->pmap)) > limit)
 		return ENOMEM;
 	return 0;
 }
@@ -201,8 +197,8 @@ uvm_map_pageable_all(vm_map_t map, int flags, vsize_t limit)
 	if (flags & MCL_CURRENT) {
 		error = check_limits(map, unwired_size(map), limit);
 		if (error == 0)
-			error = wire_range(map, vm_map_min(map),
-			    vm_map_max(map));
+			error =
+			    wire_range(map, vm_map_min(map), vm_map_max(map));
 	}
 	vm_map_unlock(map);
 	return error;

@@ -154,8 +154,8 @@ refresh_gap(struct vm_map *map, struct vm_map_entry *e)
  *    the head
  */
 void
-uvm_maptree_insert(struct vm_map *map, struct vm_map_entry *prev,
-    struct vm_map_entry *e)
+uvm_maptree_insert(
+    struct vm_map *map, struct vm_map_entry *prev, struct vm_map_entry *e)
 {
 	struct vm_map_entry *next = prev->me_next, *parent;
 
@@ -223,8 +223,8 @@ uvm_maptree_remove(struct vm_map *map, struct vm_map_entry *e)
 		low = remove_inner(map, e);
 	} else {
 		low = e->me_parent;
-		replace_child(map, low, e,
-		    e->me_left != NULL ? e->me_left : e->me_right);
+		replace_child(
+		    map, low, e, e->me_left != NULL ? e->me_left : e->me_right);
 	}
 	retrace(map, low);
 	if (inner && low != next)
@@ -330,13 +330,14 @@ next_fit(const struct vm_map *map, struct vm_map_entry *e, vsize_t need)
 	struct vm_map_entry *p;
 
 	if (e == &map->vm_head)
-		return maxgap(map->vm_root) >= need ?
-		    first_fit(map->vm_root, need) : NULL;
+		return maxgap(map->vm_root) >= need
+		    ? first_fit(map->vm_root, need)
+		    : NULL;
 	for (;;) {
 		if (maxgap(e->me_right) >= need)
 			return first_fit(e->me_right, need);
 		for (p = e->me_parent; p != NULL && e == p->me_right;
-		    p = e->me_parent)
+		     p = e->me_parent)
 			e = p;
 		if (p == NULL || p->me_gap >= need)
 			return p;
@@ -356,7 +357,7 @@ prev_fit(const struct vm_map *map, struct vm_map_entry *e, vsize_t need)
 		if (maxgap(e->me_left) >= need)
 			return last_fit(e->me_left, need);
 		for (p = e->me_parent; p != NULL && e == p->me_left;
-		    p = e->me_parent)
+		     p = e->me_parent)
 			e = p;
 		if (p == NULL)
 			return head->me_gap >= need ? head : NULL;
@@ -415,8 +416,8 @@ scan(const struct vm_map *map, struct gap_req *req, vsize_t need, int tries)
 			return true;
 		if (req->topdown ? e->end <= req->lo : e->end >= req->hi)
 			return false;
-		e = req->topdown ? prev_fit(map, e, need) :
-				   next_fit(map, e, need);
+		e = req->topdown ? prev_fit(map, e, need)
+				 : next_fit(map, e, need);
 	}
 	return false;
 }

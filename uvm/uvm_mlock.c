@@ -20,15 +20,46 @@ wired_pages(void)
 	struct cpu_info *ci;
 	int n = 0;
 
-	CPU_FOREACH(ci)
+	CPU_FOREACH (ci)
 		n += ci->ci_uvmexp.wired;
 	return n;
 }
 
+/* => bytes of the range that are wired already; map unlocked */
+static vsize_t
+wired_bytes(vm_map_t map, vaddr_t start, vaddr_t end)
+{
+	struct vm_map_entry *e;
+	vsize_t n = 0;
+
+	vm_map_lock_read(map);
+	for (e = uvm_map_first(map, start);
+	     e != &map->vm_head && e->start < end; e = e->me_next) {
+		if (VM_MAPENT_ISWIRED(e))
+			n += MIN(end, e->end) - MAX(start, e->start);
+	}
+	vm_map_unlock_read(map);
+	return n;
+}
+
+/* => the limit of wired memory in bytes; none for the superuser */
+static uint64_t
+memlock_limit(struct proc *p)
+{
+	if (p->p_p->ps_cred == NULL || p->p_p->ps_cred->cr_uid == 0)
+		return RLIM_INFINITY;
+	return lim_cur(p->p_p, RLIMIT_MEMLOCK);
+}
+
+/*
+ * May p wire len bytes more?
+ * => no lock; 0; EPERM: it may wire nothing; ENOMEM: above its limit; EAGAIN:
+ *    above the system's
+ */
 int
 uvm_mlock_allowed(struct proc *p, vsize_t len)
 {
-	uint64_t limit = lim_cur(p->p_p, RLIMIT_MEMLOCK);
+	uint64_t limit = memlock_limit(p);
 	vsize_t have;
 
 	if (limit == 0)
@@ -36,7 +67,7 @@ uvm_mlock_allowed(struct proc *p, vsize_t len)
 	have = ptoa(pmap_wired_count(vm_map_pmap(curmap(p))));
 	if (limit != RLIM_INFINITY && (len > limit || have > limit - len))
 		return ENOMEM;
-	if (atop(len) + wired_pages() > (u_long)uvmexp.wiredmax)
+	if (atop(len) + (u_long)wired_pages() > (u_long)uvmexp.wiredmax)
 		return EAGAIN;
 	return 0;
 }
@@ -59,7 +90,8 @@ sys_mlock(struct proc *p, const uint64_t a[6], int64_t *ret)
 		return EINVAL;
 	if (start == end)
 		return 0;
-	error = uvm_mlock_allowed(p, end - start);
+	error = uvm_mlock_allowed(
+	    p, end - start - wired_bytes(curmap(p), start, end));
 	if (error == 0)
 		error = wire_errno(
 		    uvm_map_pageable(curmap(p), start, end, FALSE, 0));
@@ -93,7 +125,7 @@ int
 sys_mlockall(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	const uint64_t known = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT;
-	uint64_t limit = lim_cur(p->p_p, RLIMIT_MEMLOCK);
+	uint64_t limit = memlock_limit(p);
 
 	if (a[0] == 0 || (a[0] & ~known) != 0 || a[0] == MCL_ONFAULT)
 		return EINVAL;
@@ -104,6 +136,7 @@ sys_mlockall(struct proc *p, const uint64_t a[6], int64_t *ret)
 	    limit == RLIM_INFINITY ? 0 : limit);
 }
 
+/* munlockall() => 0 */
 int
 sys_munlockall(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
@@ -133,8 +166,8 @@ page_resident(struct vm_map_entry *e, vaddr_t va)
 		return false;
 	uobj = e->object.uvm_obj;
 	rw_enter_read(&uobj->uo_lock);
-	resident = uvm_pagelookup(uobj, e->offset + (voff_t)(va - e->start)) !=
-	    NULL;
+	resident =
+	    uvm_pagelookup(uobj, e->offset + (voff_t)(va - e->start)) != NULL;
 	rw_exit(&uobj->uo_lock);
 	return resident;
 }
@@ -150,7 +183,7 @@ mincore_chunk(vm_map_t map, vaddr_t start, vaddr_t end, uint8_t *vec)
 	if (!uvm_map_covered(map, start, end))
 		error = ENOMEM;
 	for (e = uvm_map_first(map, start); error == 0 && start < end;
-	    e = e->me_next)
+	     e = e->me_next)
 		for (; start < e->end && start < end; start += PAGE_SIZE)
 			*vec++ = page_resident(e, start);
 	vm_map_unlock_read(map);
@@ -192,7 +225,7 @@ range_wired(vm_map_t map, vaddr_t start, vaddr_t end)
 
 	vm_map_lock_read(map);
 	for (e = uvm_map_first(map, start);
-	    e != &map->vm_head && e->start < end; e = e->me_next)
+	     e != &map->vm_head && e->start < end; e = e->me_next)
 		wired |= VM_MAPENT_ISWIRED(e);
 	vm_map_unlock_read(map);
 	return wired;

@@ -7,56 +7,56 @@
 struct proc;
 
 /* mmap flags */
-#define MAP_SHARED	    0x01
-#define MAP_PRIVATE	    0x02
+#define MAP_SHARED          0x01
+#define MAP_PRIVATE         0x02
 #define MAP_SHARED_VALIDATE 0x03
-#define MAP_TYPE	    0x0f
-#define MAP_FIXED	    0x10
-#define MAP_ANONYMOUS	    0x20
-#define MAP_GROWSDOWN	    0x100
-#define MAP_DENYWRITE	    0x800 /* ignored, as everywhere */
-#define MAP_EXECUTABLE	    0x1000 /* ignored, as everywhere */
-#define MAP_LOCKED	    0x2000
-#define MAP_NORESERVE	    0x4000
-#define MAP_POPULATE	    0x8000
-#define MAP_NONBLOCK	    0x10000
-#define MAP_STACK	    0x20000
-#define MAP_HUGETLB	    0x40000
+#define MAP_TYPE            0x0f
+#define MAP_FIXED           0x10
+#define MAP_ANONYMOUS       0x20
+#define MAP_GROWSDOWN       0x100
+#define MAP_DENYWRITE       0x800 /* ignored, as everywhere */
+#define MAP_EXECUTABLE      0x1000 /* ignored, as everywhere */
+#define MAP_LOCKED          0x2000
+#define MAP_NORESERVE       0x4000
+#define MAP_POPULATE        0x8000
+#define MAP_NONBLOCK        0x10000
+#define MAP_STACK           0x20000
+#define MAP_HUGETLB         0x40000
 #define MAP_FIXED_NOREPLACE 0x100000
 
 /* mprotect */
-#define PROT_SEM	    0x08 /* accepted, no meaning here */
-#define PROT_GROWSDOWN	    0x01000000
-#define PROT_GROWSUP	    0x02000000
+#define PROT_SEM       0x08 /* accepted, no meaning here */
+#define PROT_GROWSDOWN 0x01000000
+#define PROT_GROWSUP   0x02000000
 
 /* mlock2, mlockall */
-#define MLOCK_ONFAULT	    1
-#define MCL_ONFAULT	    4
+#define MLOCK_ONFAULT 1
+#define MCL_ONFAULT   4
 
 /* msync */
-#define MS_ASYNC	    1
-#define MS_INVALIDATE	    2
-#define MS_SYNC		    4
+#define MS_ASYNC      1
+#define MS_INVALIDATE 2
+#define MS_SYNC       4
 
 /* madvise; NORMAL, RANDOM, SEQUENTIAL as in uvm_extern.h */
-#define LINUX_MADV_WILLNEED	  3
-#define LINUX_MADV_DONTNEED	  4
-#define LINUX_MADV_FREE		  8
-#define LINUX_MADV_REMOVE	  9
-#define LINUX_MADV_DONTFORK	  10
-#define LINUX_MADV_DOFORK	  11
-#define LINUX_MADV_MERGEABLE	  12
-#define LINUX_MADV_UNMERGEABLE	  13
-#define LINUX_MADV_HUGEPAGE	  14
-#define LINUX_MADV_NOHUGEPAGE	  15
-#define LINUX_MADV_DONTDUMP	  16
-#define LINUX_MADV_DODUMP	  17
-#define LINUX_MADV_WIPEONFORK	  18
-#define LINUX_MADV_KEEPONFORK	  19
-#define LINUX_MADV_COLD		  20
-#define LINUX_MADV_PAGEOUT	  21
-#define LINUX_MADV_POPULATE_READ  22
-#define LINUX_MADV_POPULATE_WRITE 23
+#define LINUX_MADV_WILLNEED        3
+#define LINUX_MADV_DONTNEED        4
+#define LINUX_MADV_FREE            8
+#define LINUX_MADV_REMOVE          9
+#define LINUX_MADV_DONTFORK        10
+#define LINUX_MADV_DOFORK          11
+#define LINUX_MADV_MERGEABLE       12
+#define LINUX_MADV_UNMERGEABLE     13
+#define LINUX_MADV_HUGEPAGE        14
+#define LINUX_MADV_NOHUGEPAGE      15
+#define LINUX_MADV_DONTDUMP        16
+#define LINUX_MADV_DODUMP          17
+#define LINUX_MADV_WIPEONFORK      18
+#define LINUX_MADV_KEEPONFORK      19
+#define LINUX_MADV_COLD            20
+#define LINUX_MADV_PAGEOUT         21
+#define LINUX_MADV_POPULATE_READ   22
+#define LINUX_MADV_POPULATE_WRITE  23
 #define LINUX_MADV_DONTNEED_LOCKED 24
 
 /*

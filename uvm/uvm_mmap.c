@@ -6,9 +6,9 @@
 #include <uvm/uvm_mman.h>
 #include <uvm_bsd.h>
 
-#define MAP_KNOWN                                                           \
-	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN |             \
-	    MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE |   \
+#define MAP_KNOWN                                                         \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN |           \
+	    MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | \
 	    MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_FIXED_NOREPLACE)
 
 /* A call of mmap(); all members belong to the calling thread. */
@@ -158,8 +158,9 @@ mmap_fill(struct proc *p, const struct mmap_req *rq)
 	    rq->prot != PROT_NONE)
 		(void)uvm_map_populate(map, rq->va, end,
 		    (rq->prot & PROT_WRITE) &&
-		    (rq->flags & MAP_TYPE) == MAP_PRIVATE ?
-		    PROT_READ | PROT_WRITE : rq->prot & (PROT_READ | PROT_EXEC));
+			    (rq->flags & MAP_TYPE) == MAP_PRIVATE
+			? PROT_READ | PROT_WRITE
+			: rq->prot & (PROT_READ | PROT_EXEC));
 }
 
 /*
@@ -171,8 +172,11 @@ mmap_fill(struct proc *p, const struct mmap_req *rq)
 int
 sys_mmap(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	struct mmap_req rq = { .va = a[0], .prot = user_prot(a[2]),
-		.flags = a[3], .fd = (int)a[4], .offset = (voff_t)a[5] };
+	struct mmap_req rq = { .va = a[0],
+		.prot = user_prot(a[2]),
+		.flags = a[3],
+		.fd = (int)a[4],
+		.offset = (voff_t)a[5] };
 	int error;
 
 	error = mmap_flags(rq.flags);
@@ -190,8 +194,9 @@ sys_mmap(struct proc *p, const uint64_t a[6], int64_t *ret)
 	if (error != 0) {
 		if (rq.uobj != NULL)
 			rq.uobj->pgops->pgo_detach(rq.uobj);
-		return error == ENOMEM && (rq.flags & MAP_FIXED_NOREPLACE) ?
-		    EEXIST : error;
+		return error == ENOMEM && (rq.flags & MAP_FIXED_NOREPLACE)
+		    ? EEXIST
+		    : error;
 	}
 	*ret = (int64_t)rq.va;
 	if (__predict_false(rq.flags & (MAP_LOCKED | MAP_POPULATE)))
@@ -206,8 +211,10 @@ sys_mmap(struct proc *p, const uint64_t a[6], int64_t *ret)
 int
 sys_mquery(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	struct mmap_req rq = { .va = a[0], .prot = user_prot(a[2]),
-		.flags = a[3] | MAP_PRIVATE, .fd = (int)a[4],
+	struct mmap_req rq = { .va = a[0],
+		.prot = user_prot(a[2]),
+		.flags = a[3] | MAP_PRIVATE,
+		.fd = (int)a[4],
 		.offset = (voff_t)a[5] };
 	int error;
 
@@ -220,8 +227,9 @@ sys_mquery(struct proc *p, const uint64_t a[6], int64_t *ret)
 		return error;
 	if (rq.uobj != NULL)
 		rq.uobj->pgops->pgo_detach(rq.uobj);
-	error = uvm_map_query(curmap(p), &rq.va, rq.size, rq.uobj != NULL ?
-	    rq.offset : UVM_UNKNOWN_OFFSET, (rq.flags & MAP_FIXED) != 0);
+	error = uvm_map_query(curmap(p), &rq.va, rq.size,
+	    rq.uobj != NULL ? rq.offset : UVM_UNKNOWN_OFFSET,
+	    (rq.flags & MAP_FIXED) != 0);
 	if (error == 0)
 		*ret = (int64_t)rq.va;
 	return error;
@@ -263,8 +271,8 @@ protect_growsdown(vm_map_t map, vaddr_t *startp)
 int
 sys_mprotect(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	const uint64_t known = PROT_MASK | PROT_SEM | PROT_GROWSDOWN |
-	    PROT_GROWSUP;
+	const uint64_t known =
+	    PROT_MASK | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP;
 	uint64_t prot = a[2];
 	vaddr_t start, end;
 	int error;

@@ -57,8 +57,7 @@ segment_init(struct vm_physseg *seg)
 void
 uvm_page_init(vaddr_t *kvm_start, vaddr_t *kvm_end)
 {
-	struct vm_physseg *seg, *last = vm_physmem + vm_nphysseg;
-	size_t n;
+	struct vm_physseg *seg;
 
 	uvmexp.reserve_pagedaemon = RESERVE_PAGEDAEMON;
 	uvmexp.reserve_kernel = RESERVE_KERNEL;
@@ -66,16 +65,10 @@ uvm_page_init(vaddr_t *kvm_start, vaddr_t *kvm_end)
 	uvm_pageq_init();
 
 	pmap_virtual_space(kvm_start, kvm_end);
-	for (seg = vm_physmem; seg < last; seg++) {
-		n = atop(seg->end - seg->start);
-		seg->pgs = (struct vm_page *)pmap_steal_memory(
-		    n * sizeof(struct vm_page), kvm_start, kvm_end);
-		seg->lastpg = seg->pgs + n;
-	}
+	uvm_physseg_arrays(kvm_start, kvm_end);
 	/* stealing is over: what is left of each segment is free */
-	for (seg = vm_physmem; seg < last; seg++)
+	for (seg = vm_physmem; seg < vm_physmem + vm_nphysseg; seg++)
 		segment_init(seg);
-	uvm_physseg_settle();
 	uvm.page_init_done = true;
 }
 
@@ -326,6 +319,50 @@ uvm_pagefree(struct vm_page *pg)
 	vm_page_md_reset(&pg->mdpage);
 	if (__predict_false(!uvm_magazine_put(pg)))
 		uvm_pgcache_put_slow(pg);
+}
+
+/* => pg is off the queues: belongs to nobody, forgets its past */
+static inline int
+bulk_disown(struct vm_page *pg)
+{
+	uint32_t flags = pg->pg_flags;
+	int anon = (flags & PQ_ANON) != 0;
+
+	if (anon) {
+		if (pg->uanon->an_page == pg)
+			pg->uanon->an_page = NULL;
+		pg->uanon = NULL;
+	}
+	KASSERT(pg->uobject == NULL && pg->uanon == NULL);
+	KASSERT(!vm_page_md_ismapped(&pg->mdpage));
+	if (__predict_false(flags & PG_WANTED))
+		wakeup(pg);
+	vm_page_md_reset(&pg->mdpage);
+	return anon;
+}
+
+void
+uvm_pagefree_bulk(struct vm_page **pgs, size_t n)
+{
+	bool queued = false;
+	int anons = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (__predict_false(pgs[i]->pg_flags & (PQ_FREE | PQ_MAGAZINE)))
+			panic("uvm_pagefree_bulk: page %p is free already",
+			    pgs[i]);
+		KASSERT(pgs[i]->loan_count == 0);
+		uvm_pagesettle(pgs[i]);
+		queued |= (pgs[i]->pg_flags & PQ_QUEUED) != 0 ||
+		    pgs[i]->wire_count != 0;
+	}
+	if (queued)
+		uvm_pageq_release_bulk(pgs, n);
+	for (i = 0; i < n; i++)
+		anons += bulk_disown(pgs[i]);
+	UVMCNT_ADD(anonpages, -anons);
+	uvm_pgcache_put_bulk(pgs, n);
 }
 
 /* -- Busy pages -------------------------------------------------------------------- */

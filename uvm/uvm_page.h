@@ -57,6 +57,7 @@ struct vm_page {
 #define PQ_ANON	     0x00100000 /* [o] counted in anonpages, owned by an anon */
 #define PQ_AOBJ	     0x00200000 /* [o] counted in anonpages, owned by an aobj */
 #define PQ_PENDING   0x00400000 /* in a hart's batch of activations */
+#define PQ_GAP	     0x00800000 /* [I] no page: between two segments */
 #define PQ_QUEUED    (PQ_INACTIVE | PQ_ACTIVE)
 
 #define VM_PAGE_TO_PHYS(pg) ((paddr_t)(pg)->pg_ppn << PAGE_SHIFT)
@@ -72,8 +73,32 @@ struct vm_physseg {
 extern struct vm_physseg vm_physmem[VM_PHYSSEG_MAX]; /* [I], ascending */
 extern int vm_nphysseg; /* [I] */
 
+/*
+ * Where most memory lies: segments that are close together share one array of
+ * pages, with PQ_GAP for what lies between them.
+ */
+struct vm_physmain {
+	paddr_t pm_start; /* [I] first byte */
+	psize_t pm_size; /* [I] bytes; 0 as long as there are no pages */
+	struct vm_page *pm_pgs; /* [I] */
+};
+extern struct vm_physmain vm_physmain; /* [I] after uvm_page_init */
+struct vm_page *vm_physseg_search(paddr_t pa); /* PHYS_TO_VM_PAGE's rest */
+
 /* => page of a physical address, NULL if not managed; any context */
-struct vm_page *PHYS_TO_VM_PAGE(paddr_t pa);
+static inline struct vm_page *
+PHYS_TO_VM_PAGE(paddr_t pa)
+{
+	paddr_t off = pa - vm_physmain.pm_start;
+	struct vm_page *pg;
+
+	if (__predict_true(off < vm_physmain.pm_size)) {
+		pg = vm_physmain.pm_pgs + atop(off);
+		return __predict_true((pg->pg_flags & PQ_GAP) == 0) ? pg :
+								      NULL;
+	}
+	return vm_physseg_search(pa);
+}
 
 /* => boot, from uvm_init: builds the page array, the free lists */
 void uvm_page_init(vaddr_t *kvm_start, vaddr_t *kvm_end);
@@ -91,6 +116,11 @@ bool uvm_page_unbusy(struct vm_page *pg);
  *    NOT retaken: look everything up again */
 void uvm_page_wait(struct vm_page *pg, struct rwlock *owner,
     const char *wmesg);
+/*
+ * Free n pages at once: anons' or nobody's, not loaned, not busy to anyone else.
+ * => as uvm_pagefree() of each, for a fraction of its cost
+ */
+void uvm_pagefree_bulk(struct vm_page **pgs, size_t n);
 /* => object's page at off (page-aligned), or NULL; object lock held */
 struct vm_page *uvm_pagelookup(struct uvm_object *obj, voff_t off);
 void uvm_pagezero(struct vm_page *pg);
@@ -113,6 +143,8 @@ void uvm_pageq_flush(void);
 void uvm_pageq_init(void);
 /* => off its queue and not wired any more: it is about to be freed */
 void uvm_pageq_release(struct vm_page *pg);
+/* => same for n pages, none of them pending */
+void uvm_pageq_release_bulk(struct vm_page **pgs, size_t n);
 /* => owner write-locked; pg is on its queue or on none, but in no batch */
 void uvm_pagesettle(struct vm_page *pg);
 /* => lengths of the queues, pages pending for the active one included */

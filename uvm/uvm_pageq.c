@@ -224,17 +224,15 @@ uvm_pageunwire(struct vm_page *pg)
 	mtx_leave(&uvm.pageqlock);
 }
 
-/* The page's flags are about to be replaced as a whole: they are left alone. */
-void
-uvm_pageq_release(struct vm_page *pg)
+/*
+ * The page's flags are about to be replaced as a whole: they are left alone.
+ * => pageqlock held
+ */
+static inline void
+release_locked(struct vm_page *pg)
 {
-	uint32_t flags;
+	uint32_t flags = pg->pg_flags;
 
-	uvm_pagesettle(pg);
-	flags = pg->pg_flags;
-	if ((flags & PQ_QUEUED) == 0 && pg->wire_count == 0)
-		return;
-	mtx_enter(&uvm.pageqlock);
 	if (__predict_true(flags & PQ_ACTIVE)) {
 		TAILQ_REMOVE(&uvm.page_active, pg, pageq);
 		nactive--;
@@ -246,6 +244,25 @@ uvm_pageq_release(struct vm_page *pg)
 		pg->wire_count = 0;
 		nwired--;
 	}
+}
+
+void
+uvm_pageq_release(struct vm_page *pg)
+{
+	uvm_pagesettle(pg);
+	if ((pg->pg_flags & PQ_QUEUED) == 0 && pg->wire_count == 0)
+		return;
+	mtx_enter(&uvm.pageqlock);
+	release_locked(pg);
+	mtx_leave(&uvm.pageqlock);
+}
+
+void
+uvm_pageq_release_bulk(struct vm_page **pgs, size_t n)
+{
+	mtx_enter(&uvm.pageqlock);
+	for (size_t i = 0; i < n; i++)
+		release_locked(pgs[i]);
 	mtx_leave(&uvm.pageqlock);
 }
 

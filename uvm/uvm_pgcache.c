@@ -270,6 +270,49 @@ uvm_pgcache_put_slow(struct vm_page *pg)
 	mtx_leave(&uvm.fpageqlock);
 }
 
+/* => FALSE: no room for all of them, nothing was done */
+static bool
+magazine_put_bulk(struct vm_page **pgs, size_t n)
+{
+	unsigned long s = intr_disable();
+	struct uvm_cpu *uc = curcpu()->ci_uvm;
+	struct vm_page **stack = uc->uc_pg[UVM_MAG_UNKNOWN];
+	uint64_t top;
+	bool ok = false;
+
+	if (uvm_spin_try(&uc->uc_lock)) {
+		top = uc->uc_n[UVM_MAG_UNKNOWN];
+		ok = top + n <= uc->uc_max;
+		for (size_t i = 0; ok && i < n; i++) {
+			pgs[i]->pg_flags = PQ_MAGAZINE;
+			stack[top + i] = pgs[i];
+		}
+		if (ok)
+			uc->uc_n[UVM_MAG_UNKNOWN] = top + n;
+		uvm_spin_leave(&uc->uc_lock);
+	}
+	intr_restore(s);
+	return ok;
+}
+
+void
+uvm_pgcache_put_bulk(struct vm_page **pgs, size_t n)
+{
+	bool deflt = true;
+
+	for (size_t i = 0; i < n; i++)
+		deflt &= pgs[i]->pg_freelist == VM_FREELIST_DEFAULT;
+	if (deflt && magazine_put_bulk(pgs, n))
+		return;
+	mtx_enter(&uvm.fpageqlock);
+	for (size_t i = 0; i < n; i++) {
+		pgs[i]->pg_flags = 0;
+		list_put(pgs[i]);
+	}
+	uvm_pd_freed(uvm_fp.fp_free);
+	mtx_leave(&uvm.fpageqlock);
+}
+
 /* -- Draining ---------------------------------------------------------------------- */
 
 static void

@@ -94,6 +94,8 @@ void uvm_pgcache_init(void);
 struct vm_page *uvm_pgcache_get_slow(bool want_zero, long reserve);
 /* => any context; pg is free from now on, contents unknown */
 void uvm_pgcache_put_slow(struct vm_page *pg);
+/* => same for n pages */
+void uvm_pgcache_put_bulk(struct vm_page **pgs, size_t n);
 /* => empties and closes every magazine; any context, no mutex held */
 void uvm_pgcache_drain(void);
 /*
@@ -108,8 +110,8 @@ void uvm_pgcache_release(void);
 void uvm_pgcache_setlow(long freetarg);
 /* => free pages known to be zero, magazines included; any context */
 long uvm_zero_count(void);
-/* => boot, uvm_physseg.c: the page array exists */
-void uvm_physseg_settle(void);
+/* => boot, uvm_physseg.c: makes the page arrays of all segments */
+void uvm_physseg_arrays(vaddr_t *kvm_start, vaddr_t *kvm_end);
 
 /*
  * A page of this hart's magazine, zeroed if want_zero and there are any.

@@ -312,10 +312,15 @@ uvm_pglistalloc(psize_t size, paddr_t low, paddr_t high, paddr_t alignment,
 void
 uvm_pglistfree(struct pglist *list)
 {
-	struct vm_page *pg;
+	struct vm_page *pgs[UVM_MAG_BATCH], *pg;
+	size_t n;
 
-	while ((pg = TAILQ_FIRST(list)) != NULL) {
-		TAILQ_REMOVE(list, pg, pageq);
-		uvm_pagefree(pg);
+	while (!TAILQ_EMPTY(list)) {
+		for (n = 0;
+		     n < nitems(pgs) && (pg = TAILQ_FIRST(list)) != NULL;) {
+			TAILQ_REMOVE(list, pg, pageq);
+			pgs[n++] = pg;
+		}
+		uvm_pagefree_bulk(pgs, n);
 	}
 }

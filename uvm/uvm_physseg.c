@@ -5,12 +5,7 @@
 struct vm_physseg vm_physmem[VM_PHYSSEG_MAX];
 int vm_nphysseg;
 
-/* The largest segment, looked at first.  [I] after uvm_page_init */
-static struct {
-	paddr_t start; /* first byte */
-	psize_t size; /* bytes; 0 as long as there are no pages */
-	struct vm_page *pgs;
-} main_seg;
+struct vm_physmain vm_physmain;
 
 /*
  * Register the physical memory [start, end), of which [avail_start, avail_end)
@@ -66,25 +61,85 @@ uvm_page_physload(paddr_t start, paddr_t end, paddr_t avail_start,
 }
 
 /*
- * Choose the segment that PHYS_TO_VM_PAGE looks at first: the largest.
- * => boot, the page array exists
+ * Choose the segments whose pages share an array: the largest one and, as long
+ * as the gap is small against what there is already, its neighbours.
  */
-void
-uvm_physseg_settle(void)
+static void
+main_choose(struct vm_physseg **firstp, struct vm_physseg **lastp)
 {
-	const struct vm_physseg *seg;
+	struct vm_physseg *end = vm_physmem + vm_nphysseg, *seg, *first, *last;
+	bool grown = true;
 
-	for (seg = vm_physmem; seg < vm_physmem + vm_nphysseg; seg++) {
-		if (seg->end - seg->start <= main_seg.size)
-			continue;
-		main_seg.start = seg->start;
-		main_seg.size = seg->end - seg->start;
-		main_seg.pgs = seg->pgs;
+	first = vm_physmem;
+	for (seg = vm_physmem; seg < end; seg++)
+		if (seg->end - seg->start > first->end - first->start)
+			first = seg;
+	last = first;
+	while (grown) {
+		psize_t small = (last->end - first->start) / 8;
+
+		grown = false;
+		if (first > vm_physmem &&
+		    first->start - first[-1].end < small) {
+			first--;
+			grown = true;
+		}
+		if (last + 1 < end && last[1].start - last->end < small) {
+			last++;
+			grown = true;
+		}
 	}
+	*firstp = first;
+	*lastp = last;
 }
 
 static struct vm_page *
-physseg_search(paddr_t pa)
+steal_pages(psize_t size, vaddr_t *kvm_start, vaddr_t *kvm_end)
+{
+	return (struct vm_page *)pmap_steal_memory(
+	    atop(size) * sizeof(struct vm_page), kvm_start, kvm_end);
+}
+
+static inline void
+seg_set_pages(struct vm_physseg *seg, struct vm_page *pgs)
+{
+	seg->pgs = pgs;
+	seg->lastpg = pgs + atop(seg->end - seg->start);
+}
+
+/*
+ * Make the page arrays, zero but for PQ_GAP, out of what is available.
+ * => boot; avail ranges shrink
+ */
+void
+uvm_physseg_arrays(vaddr_t *kvm_start, vaddr_t *kvm_end)
+{
+	struct vm_physmain *pm = &vm_physmain;
+	struct vm_physseg *seg, *first, *last;
+	struct vm_page *pg;
+
+	main_choose(&first, &last);
+	pm->pm_start = first->start;
+	pm->pm_size = last->end - first->start;
+	pm->pm_pgs = steal_pages(pm->pm_size, kvm_start, kvm_end);
+	for (seg = vm_physmem; seg < vm_physmem + vm_nphysseg; seg++) {
+		if (seg < first || seg > last) {
+			seg_set_pages(seg,
+			    steal_pages(
+				seg->end - seg->start, kvm_start, kvm_end));
+			continue;
+		}
+		seg_set_pages(
+		    seg, pm->pm_pgs + atop(seg->start - pm->pm_start));
+		if (seg == first)
+			continue;
+		for (pg = seg[-1].lastpg; pg < seg->pgs; pg++)
+			pg->pg_flags = PQ_GAP;
+	}
+}
+
+struct vm_page *
+vm_physseg_search(paddr_t pa)
 {
 	const struct vm_physseg *seg;
 	int lo = 0, hi = vm_nphysseg, mid;
@@ -102,14 +157,4 @@ physseg_search(paddr_t pa)
 			    : seg->pgs + atop(pa - seg->start);
 	}
 	return NULL;
-}
-
-struct vm_page *
-PHYS_TO_VM_PAGE(paddr_t pa)
-{
-	paddr_t off = pa - main_seg.start;
-
-	if (__predict_true(off < main_seg.size))
-		return main_seg.pgs + atop(off);
-	return physseg_search(pa);
 }

@@ -21,8 +21,8 @@ uvm_space_init(void)
  * => remove_holes: ranges the machine cannot map are blocked
  */
 struct vmspace *
-uvmspace_alloc(vaddr_t min, vaddr_t max, boolean_t pageable,
-    boolean_t remove_holes)
+uvmspace_alloc(
+    vaddr_t min, vaddr_t max, boolean_t pageable, boolean_t remove_holes)
 {
 	struct vmspace *vm = pool_get(&vmspace_pool, PR_WAITOK | PR_ZERO);
 
@@ -150,8 +150,9 @@ uvmspace_exec(struct proc *p, vaddr_t start, vaddr_t end)
 		pmap_unuse_final(p);
 		recycle(vm, start, end);
 	} else if (vm != NULL) {
-		replace(p, uvmspace_alloc(start, end,
-		    (vm->vm_map.flags & VM_MAP_PAGEABLE) != 0, TRUE));
+		replace(p,
+		    uvmspace_alloc(start, end,
+			(vm->vm_map.flags & VM_MAP_PAGEABLE) != 0, TRUE));
 	} else {
 		/* The first program of a process made by the kernel. */
 		vm = uvmspace_alloc(start, end, TRUE, TRUE);
@@ -160,7 +161,7 @@ uvmspace_exec(struct proc *p, vaddr_t start, vaddr_t end)
 		rw_exit(&p->p_p->ps_lock);
 		pmap_activate(p);
 	}
-	uvm_aslr_exec(p);
+	uvm_map_set_seed(&p->p_vmspace->vm_map, 0);
 }
 
 /* -- Fork ------------------------------------------------------------------------- */
@@ -184,8 +185,7 @@ fork_share(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 	struct vm_map_entry *n;
 
 	if (UVM_ET_ISNEEDSCOPY(e) ||
-	    (e->aref.ar_amap == NULL && !UVM_ET_ISOBJ(e) &&
-	    !UVM_ET_ISHOLE(e)))
+	    (e->aref.ar_amap == NULL && !UVM_ET_ISOBJ(e) && !UVM_ET_ISHOLE(e)))
 		(void)amap_copy(parent, e, true, false, 0, 0);
 	n = clone_entry(child, e);
 	if (n->aref.ar_amap != NULL)

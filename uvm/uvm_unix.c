@@ -17,6 +17,9 @@ brk_resize(struct proc *p, struct vmspace *vm, vaddr_t newbrk)
 	if (to > from) {
 		if (!uvm_size_allowed(p, to - from))
 			return ENOMEM;
+		if ((vm->vm_map.flags & VM_MAP_WIREFUTURE) &&
+		    uvm_mlock_allowed(p, to - from) != 0)
+			return EAGAIN;
 		error = uvm_map(&vm->vm_map, &from, to - from, NULL,
 		    UVM_UNKNOWN_OFFSET, 0,
 		    UVM_MAPFLAG(PROT_READ | PROT_WRITE, PROT_MASK,

@@ -136,6 +136,7 @@ static bool
 hart_launch(
     struct cpu_info *ci, struct hart_start *hs, const struct fdt_hart *h)
 {
+	const void *entry;
 	long error;
 
 	ci->ci_hartid = (uint32_t)h->hartid;
@@ -150,8 +151,12 @@ hart_launch(
 	hs->hs_self = hs;
 	hs->hs_cpu = ci;
 	atomic_store(&hs->hs_state, HS_WAITING);
+	atomic_store(&boot_starting[0], kernel_pa(hs));
+	atomic_store_rel(&boot_starting[1], h->hartid);
 	membar_sync();
-	error = sbi_hart_start(h->hartid, kernel_pa(hart_entry), kernel_pa(hs));
+	/* startentry=image: as if the firmware lost the address (locore.S) */
+	entry = boot_option("startentry") != NULL ? __kernel_start : hart_entry;
+	error = sbi_hart_start(h->hartid, kernel_pa(entry), kernel_pa(hs));
 	if (error != SBI_SUCCESS) {
 		printf("cpu: hart %lu: the firmware cannot start it (%ld)\n",
 		    (u_long)h->hartid, error);

@@ -45,6 +45,10 @@ boot_entry:
 	csrw	sie, zero
 	li	t0, SR_CLEAR
 	csrc	sstatus, t0
+	lla	t0, boot_taken
+	li	t1, 1
+	amoswap.w.aq t1, t1, (t0)
+	bnez	t1, late_entry
 	mv	s1, a0
 	mv	s2, a1
 	li	s0, 0			/* last frame record */
@@ -116,6 +120,20 @@ boot_entry:
 	mv	a1, s2
 	call	riscv_init
 	unimp
+
+/*
+ * A hart that was told to start at hart_entry and came here.  OpenSBI up to 1.1
+ * marks it startable before it stores where: a hart that looks just then goes
+ * to the address of the first boot.  a0 = hart id; only the hart that
+ * cpu_start_all() waits for goes on.
+ */
+late_entry:
+	lla	t0, boot_starting
+	ld	t1, 8(t0)
+	fence	r, r
+	ld	a1, 0(t0)
+	beq	t1, a0, hart_entry
+	j	late_entry
 
 /*
  * Another hart, started by the firmware: a0 = hart id, a1 = struct hart_start.
@@ -233,3 +251,11 @@ boot_l1:
 	.zero	1 << USPACE_LOG2
 	.globl	boot_stack_top
 boot_stack_top:
+
+	.data
+	.balign	16
+	.globl	boot_starting
+boot_starting:				/* struct hart_start (physical), hart */
+	.dword	0, -1
+boot_taken:				/* the first hart has come by */
+	.word	0

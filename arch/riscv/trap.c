@@ -134,12 +134,11 @@ user_fault(struct proc *p, vaddr_t va, vm_prot_t access)
 		return EFAULT;
 	if (pmap_fault(vm_map_pmap(&vm->vm_map), page, access))
 		return 0;
+	if (va >= vm->vm_maxsaddr && va < vm->vm_minsaddr && !uvm_grow(p, va))
+		return EFAULT; /* above RLIMIT_STACK */
 	error = uvm_fault(&vm->vm_map, page, VM_FAULT_INVALID, access);
-	if (error == 0) {
+	if (error == 0)
 		p->p_ru_minflt++;
-		if (va >= vm->vm_maxsaddr && va < vm->vm_minsaddr)
-			uvm_grow(p, va);
-	}
 	return error;
 }
 

@@ -9,6 +9,8 @@
 
 /* => any context, any lock */
 void ktrace_event(const char *name, uint64_t a, uint64_t b);
+/* => the same at a time the caller knows anyway */
+void ktrace_event_at(uint64_t uptime, const char *name, uint64_t a, uint64_t b);
 struct cpu_info;
 /* => before the hart runs */
 void ktrace_cpu_prepare(struct cpu_info *ci);
@@ -17,8 +19,11 @@ void ktrace_dump(int max);
 
 #ifdef KTRACE
 #define TRACE(name, a, b) ktrace_event(name, (uint64_t)(a), (uint64_t)(b))
+#define TRACE_AT(t, name, a, b) \
+	ktrace_event_at((t), (name), (uint64_t)(a), (uint64_t)(b))
 #else
-#define TRACE(name, a, b) ((void)sizeof(a), (void)sizeof(b))
+#define TRACE_AT(t, name, a, b) ((void)sizeof(a), (void)sizeof(b))
+#define TRACE(name, a, b)       ((void)sizeof(a), (void)sizeof(b))
 #endif
 
 #endif

@@ -5,8 +5,7 @@
 #include <pmap/sv39/pmap_i.h>
 
 static void
-raise_span(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n,
-    void *arg)
+raise_span(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n, void *arg)
 {
 	struct tlb_batch *batch = arg;
 	const pt_entry_t write = PTE_W | PTE_WANTW;

@@ -256,6 +256,8 @@ run_checked(char **argv, unsigned seconds)
 	int status;
 
 	for (int runs = 0; runs < MAX_RUNS; runs++) {
+		if (runs > 0)
+			printf("# again\n");
 		count(&before);
 		status = run(argv, seconds);
 		if (status == -1)
