@@ -246,16 +246,16 @@ fast_zero(struct fast *f)
 		amap_lock_write(f->amap);
 		/* Somebody may have been faster. */
 		f->where = amap_store_slot(as, f->slot);
-		if (f->where == NULL || *f->where != NULL) {
-			if (anon != NULL)
-				uvm_anon_discard(anon);
-			return false;
-		}
 	}
 	if (__predict_false(anon == NULL))
 		return false;
+	if (__predict_true(f->where != NULL && *f->where == NULL))
+		amap_store_fill(as, f->slot, f->where, anon);
+	else if (f->where != NULL || amap_store_set(as, f->slot, anon) != 0) {
+		uvm_anon_discard(anon);
+		return false;
+	}
 	anon->an_lock = f->amap->am_lock;
-	amap_store_fill(as, f->slot, f->where, anon);
 	UVMCNT_INC(flt_przero);
 	return fast_enter_new(f, anon->an_page);
 }
@@ -313,18 +313,35 @@ fast_cow(const struct fast *f, struct vm_anon *old)
 static inline bool
 entry_is_simple(const struct vm_map_entry *entry, vm_prot_t access)
 {
-	return entry->aref.ar_amap != NULL &&
-	    (entry->etype & (UVM_ET_SUBMAP | UVM_ET_NEEDSCOPY | UVM_ET_HOLE)) ==
-	    0 &&
+	return (entry->etype & (UVM_ET_SUBMAP | UVM_ET_HOLE)) == 0 &&
 	    (access & ~entry->protection) == 0 && access != PROT_NONE &&
 	    entry->wired_count == 0 && (entry->me_flags & ME_NOFAULT) == 0 &&
 	    entry->advice != MADV_SEQUENTIAL;
 }
 
 /*
- * Everything unusual is left to the stages, which count it too: storage for
- * the slot, waiting, loans, wiring.  A page that cannot be mapped is found
- * there as case 1A.
+ * Resolve needs-copy on the spot, if nobody is in the way.
+ * => map read-locked on entry and exit
+ */
+static __noinline bool
+fast_amapcopy(struct vm_map *map, struct vm_map_entry *entry)
+{
+	int error;
+
+	if ((map->flags & VM_MAP_BUSY) != 0 || !rw_upgrade_try(&map->vm_lock))
+		return false;
+	map->timestamp++;
+	error = amap_copy(map, entry, false, false, 0, 0);
+	if (error == 0)
+		UVMCNT_INC(fltamcopy);
+	rw_downgrade(&map->vm_lock);
+	return error == 0;
+}
+
+/*
+ * Everything unusual is left to the stages, which count it too: objects,
+ * waiting, loans, wiring.  A page that cannot be mapped is found there as case
+ * 1A.
  * => map read-locked; TRUE: resolved, map unlocked; FALSE: the map is still
  *    locked
  */
@@ -340,7 +357,13 @@ fault_fast(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
 
 	if (!entry_is_simple(entry, access))
 		return false;
+	if (UVM_ET_ISNEEDSCOPY(entry) &&
+	    (((access & PROT_WRITE) == 0 && UVM_ET_ISOBJ(entry)) ||
+		!fast_amapcopy(map, entry)))
+		return false;
 	f.amap = entry->aref.ar_amap;
+	if (f.amap == NULL)
+		return false;
 	f.slot = entry->aref.ar_pageoff + atop(va - entry->start);
 	f.alone = uvm_fault_alone(map, f.amap);
 	if (f.alone)
@@ -348,9 +371,7 @@ fault_fast(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
 	else
 		amap_lock_read(f.amap);
 	f.where = amap_store_slot(&f.amap->am_store, f.slot);
-	if (f.where == NULL)
-		goto out;
-	anon = *f.where;
+	anon = f.where != NULL ? *f.where : NULL;
 	if (anon == NULL && UVM_ET_ISOBJ(entry))
 		goto out;
 	if (entry->advice == MADV_NORMAL && !window_is_settled(&f))

@@ -135,6 +135,23 @@ misplaced(vsize_t size, vsize_t align, vaddr_t lo, vaddr_t hi)
 	return n;
 }
 
+/* What the tree says of the gaps is what the units say. */
+static void
+check_gaps(void)
+{
+	struct vm_map_entry *e = &sp.map.vm_head;
+	vsize_t gap;
+
+	check_tree();
+	do {
+		gap = 0;
+		for (vaddr_t a = e->end; a < e->me_next->start; a += sp.unit)
+			gap += is_open((int)((a - sp.min) / sp.unit)) * sp.unit;
+		CHECK_EQ(e->me_gap, gap);
+		e = e->me_next;
+	} while (e != &sp.map.vm_head);
+}
+
 /* -- Steps ------------------------------------------------------------------------ */
 
 static void
@@ -279,6 +296,8 @@ random_run(vaddr_t min, vaddr_t unit, bool stacks, int steps)
 		if (step / 400 % 2 == 0 && test_below(2) == 0)
 			step_insert(stacks);
 		step_change(stacks);
+		if (step % 16 == 0)
+			check_gaps();
 		check_tree();
 		check_lookup();
 		check_find();
@@ -361,6 +380,8 @@ TEST(maptree_build)
 			e->start = sp.min + (vaddr_t)i * 3;
 			e->end = e->start + 1 + test_below(3);
 			own(e, e);
+			/* a copy of another map's entry */
+			e->me_parent = e->me_left = e->me_right = e;
 			e->me_prev = last;
 			last->me_next = e;
 			last = e;
