@@ -33,10 +33,12 @@ KFLAGS	:= -std=gnu11 -O2 -g -ffreestanding -fno-builtin -nostdinc \
 	   -fno-omit-frame-pointer -ffunction-sections -fdata-sections \
 	   $(KINC) $(DEFS) $(WARN) $(KEXTRA)
 
-KDIRS	:= arch/riscv kern uvm pmap/sv39 fs drivers/uart drivers/virtio lib \
-	   tests/kern
+KDIRS	:= arch/riscv kern uvm pmap/sv39 fs drivers/uart drivers/virtio lib
 KSRC	:= $(sort $(foreach d,$(KDIRS),$(wildcard $d/*.c $d/*.S)))
 KOBJ	:= $(patsubst %,$(B)/obj/%.o,$(basename $(KSRC)))
+# The kernel's own tests make an image of their own: build/Image-test.
+TSRC	:= $(sort $(wildcard tests/kern/*.c))
+TOBJ	:= $(patsubst %,$(B)/obj/%.o,$(basename $(TSRC)))
 
 .PHONY: all kernel run test test-host test-guest bench bench-linux debug \
 	help clean lint format deps-run deps-test
@@ -65,24 +67,31 @@ $(B)/obj/%.o: %.S $(B)/obj/flags
 	$(Q)$(CC) $(KFLAGS) -D__ASSEMBLER__ -MMD -MP -c -o $@ $<
 
 # Linked twice: the symbol table of the first link becomes part of the second.
-$(B)/kernel.elf: $(KOBJ) arch/riscv/kernel.ld scripts/mksyms
-	@echo "  LD      $@"
-	$(Q)scripts/mksyms --empty > $(B)/obj/ksyms0.S
-	$(Q)$(CC) $(KFLAGS) -c -o $(B)/obj/ksyms0.o $(B)/obj/ksyms0.S
-	$(Q)$(LD) -nostdlib --gc-sections --no-relax -z max-page-size=4096 \
-	    -T arch/riscv/kernel.ld -o $(B)/obj/kernel0.elf $(KOBJ) $(B)/obj/ksyms0.o
-	$(Q)$(NM) -n $(B)/obj/kernel0.elf | scripts/mksyms > $(B)/obj/ksyms1.S
-	$(Q)$(CC) $(KFLAGS) -c -o $(B)/obj/ksyms1.o $(B)/obj/ksyms1.S
-	$(Q)$(LD) -nostdlib --gc-sections --no-relax -z max-page-size=4096 \
-	    -T arch/riscv/kernel.ld -o $@ $(KOBJ) $(B)/obj/ksyms1.o
+# $(1): kernel or kernel-test, $(2): objects
+define kernel_link
+$(B)/$(1).elf: $(2) arch/riscv/kernel.ld scripts/mksyms
+	@echo "  LD      $$@"
+	$(Q)scripts/mksyms --empty > $(B)/obj/$(1)-syms0.S
+	$(Q)$(CC) $(KFLAGS) -c -o $(B)/obj/$(1)-syms0.o $(B)/obj/$(1)-syms0.S
+	$(Q)$(LD) $(KLDFLAGS) -o $(B)/obj/$(1)0.elf $(2) $(B)/obj/$(1)-syms0.o
+	$(Q)$(NM) -n $(B)/obj/$(1)0.elf | scripts/mksyms > $(B)/obj/$(1)-syms1.S
+	$(Q)$(CC) $(KFLAGS) -c -o $(B)/obj/$(1)-syms1.o $(B)/obj/$(1)-syms1.S
+	$(Q)$(LD) $(KLDFLAGS) -o $$@ $(2) $(B)/obj/$(1)-syms1.o
+endef
+KLDFLAGS := -nostdlib --gc-sections --no-relax -z max-page-size=4096 \
+	    -T arch/riscv/kernel.ld
+$(eval $(call kernel_link,kernel,$(KOBJ)))
+$(eval $(call kernel_link,kernel-test,$(KOBJ) $(TOBJ)))
 
 $(B)/Image: $(B)/kernel.elf
+$(B)/Image-test: $(B)/kernel-test.elf
+$(B)/Image $(B)/Image-test:
 	$(Q)$(OBJCOPY) -O binary $< $@
 	@ls -l $@ | awk '{ print "  IMAGE   $@  " $$5 " bytes" }'
 
 kernel: $(B)/Image
 
--include $(KOBJ:.o=.d)
+-include $(KOBJ:.o=.d) $(TOBJ:.o=.d)
 
 # -- Running --------------------------------------------------------------------
 
@@ -110,11 +119,11 @@ debug: deps-test
 # -- Testing ---------------------------------------------------------------------
 
 test: deps-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(B)/Image-test
 	@scripts/test-all
 
 test-guest: deps-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(B)/Image-test
 	@scripts/testrun $(if $(T),--name $(T)) $(if $(SEED),--seed $(SEED))
 
 bench: deps-run

@@ -11,7 +11,7 @@ struct proc;
 
 #define SCHED_NQS   32 /* run queues of a hart, one bit each in ss_bits */
 #define SCHED_PPQ   4 /* priorities in one of them */
-#define SCHED_SLICE (HZ / 10) /* ticks before an equal gets the hart */
+#define SCHED_SLICE 1 /* ticks until others of the same priority run */
 #define MAXPRI      127
 #define PRI_IDLE    255 /* worse than any thread */
 

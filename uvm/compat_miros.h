@@ -171,7 +171,8 @@ uvm_miros_uvm_page_physload(vaddr_t start, vaddr_t end, vaddr_t avail_start,
 
 /*
  * The counters in MirOS's layout.
- * => locks: the owner of the structure; it is a copy
+ * All members:
+ *	s	belongs to the caller, no lock: [s] throughout
  */
 struct uvmexp_miros {
 	int pagesize, pagemask, pageshift, npages, free, active, inactive;

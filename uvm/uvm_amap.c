@@ -103,14 +103,7 @@ amap_free(struct vm_amap *amap)
 static void
 amap_drop_run(void *arg, struct vm_anon **slots, u_int n)
 {
-	struct vm_anon *anon;
-	u_int i;
-
-	for (i = 0; i < n; i++) {
-		anon = slots[i];
-		if (anon != NULL && --anon->an_ref == 0)
-			uvm_anfree(anon);
-	}
+	uvm_anon_drop(slots, n);
 }
 
 static void

@@ -81,13 +81,12 @@ fail:
 	return NULL;
 }
 
-/* The structure alone. */
+/* n structures went back to the pool. */
 static inline void
-anon_put(struct vm_anon *anon)
+anon_count_freed(int n)
 {
-	pool_put(&anon_pool, anon);
-	UVMCNT_INC(nfreeanon);
-	anon_limit_raise(1);
+	UVMCNT_ADD(nfreeanon, n);
+	anon_limit_raise(n);
 }
 
 void
@@ -97,8 +96,9 @@ uvm_anon_dropswap(struct vm_anon *anon)
 	KASSERT(anon->an_swslot == 0);
 }
 
-void
-uvm_anfree(struct vm_anon *anon)
+/* => as uvm_anfree(), but not counted; FALSE: it is freed later */
+static inline bool
+anon_free_one(struct vm_anon *anon)
 {
 	struct vm_page *pg = anon->an_page;
 
@@ -112,7 +112,7 @@ uvm_anfree(struct vm_anon *anon)
 		/* Whoever keeps it busy ends both: uvm_anon_release(). */
 		atomic_or(&pg->pg_flags, PG_RELEASED);
 		refcnt_take(&anon->an_lock->aml_refs);
-		return;
+		return false;
 	} else {
 		if (__predict_false(vm_page_md_ismapped(&pg->mdpage)))
 			pmap_page_protect(pg, PROT_NONE);
@@ -120,7 +120,31 @@ uvm_anfree(struct vm_anon *anon)
 	}
 	if (__predict_false(anon->an_swslot != 0))
 		uvm_anon_dropswap(anon);
-	anon_put(anon);
+	pool_put(&anon_pool, anon);
+	return true;
+}
+
+void
+uvm_anfree(struct vm_anon *anon)
+{
+	if (anon_free_one(anon))
+		anon_count_freed(1);
+}
+
+void
+uvm_anon_drop(struct vm_anon **anons, u_int n)
+{
+	struct vm_anon *anon;
+	int freed = 0;
+	u_int i;
+
+	for (i = 0; i < n; i++) {
+		anon = anons[i];
+		if (anon != NULL && --anon->an_ref == 0)
+			freed += anon_free_one(anon);
+	}
+	if (freed != 0)
+		anon_count_freed(freed);
 }
 
 void
@@ -137,7 +161,8 @@ uvm_anon_release(struct vm_anon *anon)
 	(void)uvm_page_unbusy(pg);
 	if (anon->an_swslot != 0)
 		uvm_anon_dropswap(anon);
-	anon_put(anon);
+	pool_put(&anon_pool, anon);
+	anon_count_freed(1);
 	rw_exit(&lock->aml_lock);
 	amap_lock_rele(lock);
 }
@@ -148,7 +173,8 @@ uvm_anon_discard(struct vm_anon *anon)
 	KASSERT(anon->an_ref == 1 && anon->an_lock == NULL);
 	if (anon->an_page != NULL)
 		uvm_pagefree(anon->an_page);
-	anon_put(anon);
+	pool_put(&anon_pool, anon);
+	anon_count_freed(1);
 }
 
 void

@@ -32,7 +32,13 @@ struct vm_anon *uvm_analloc(void);
  */
 void uvm_anfree(struct vm_anon *anon);
 /*
- * The same for an anon whose page was found PG_RELEASED after the I/O for
+ * Drop one reference to each anon of an array, which may have holes, and free
+ * those that nobody refers to any more.
+ * => their lock held for writing
+ */
+void uvm_anon_drop(struct vm_anon **anons, unsigned int n);
+/*
+ * As uvm_anfree() for an anon whose page was found PG_RELEASED after the I/O for
  * which we kept it busy.
  * => an_lock held for writing on entry, released on exit
  */

@@ -88,13 +88,14 @@ largest_order(uint32_t ppn, size_t n)
 	return o;
 }
 
-/* Make blocks of pages that are marked free already. */
-static void
-insert_range(struct uvm_buddy *b, const struct vm_physseg *seg,
+void
+uvm_buddy_add_range(struct uvm_buddy *b, const struct vm_physseg *seg,
     struct vm_page *pg, size_t n)
 {
 	int o;
 
+	KASSERT(pg >= seg->pgs && pg + n <= seg->lastpg);
+	b->ub_npages += (long)n;
 	for (; n > 0; pg += (size_t)1 << o, n -= (size_t)1 << o) {
 		o = largest_order(pg->pg_ppn, n);
 		merge_block(b, seg, pg, o);
@@ -107,13 +108,11 @@ uvm_buddy_free_range(struct uvm_buddy *b, const struct vm_physseg *seg,
 {
 	struct vm_page *pg, *end = first + npages;
 
-	KASSERT(first >= seg->pgs && end <= seg->lastpg);
 	for (pg = first; pg < end; pg++) {
 		pg->pg_flags = PQ_FREE;
 		pg->pg_order = 0;
 	}
-	b->ub_npages += (long)npages;
-	insert_range(b, seg, first, npages);
+	uvm_buddy_add_range(b, seg, first, npages);
 }
 
 /* Give back the part of a block that its taker does not need. */

@@ -36,6 +36,9 @@ void uvm_buddy_free(
 /* => same for npages consecutive pages of seg */
 void uvm_buddy_free_range(struct uvm_buddy *b, const struct vm_physseg *seg,
     struct vm_page *first, size_t npages);
+/* => same for pages whose pg_flags are PQ_FREE and pg_order 0 already */
+void uvm_buddy_add_range(struct uvm_buddy *b, const struct vm_physseg *seg,
+    struct vm_page *first, size_t npages);
 /*
  * Take up to npages single pages, the smallest blocks first.
  * => number taken; each has exactly pg_flags flags

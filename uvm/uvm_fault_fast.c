@@ -136,9 +136,10 @@ struct fast {
 static __always_inline bool
 slot_is_settled(const struct vm_anon *anon, pmap_t pmap, vaddr_t va, bool write)
 {
-	return anon == NULL || (anon->an_ref > 1 && write) ||
+	return anon == NULL ||
 	    (anon->an_page != NULL &&
-		vm_page_md_first_at(&anon->an_page->mdpage, pmap, va));
+		vm_page_md_first_at(&anon->an_page->mdpage, pmap, va)) ||
+	    (anon->an_ref > 1 && write);
 }
 
 /*

@@ -32,95 +32,102 @@ lower_done(struct uvm_faultctx *ctx)
 
 /* -- Getting the page ------------------------------------------------------------------ */
 
+/*
+ * Let go of a neighbour.
+ * => page busy, object write-locked
+ */
+static inline void
+neighbour_done(struct vm_page *pg, bool deactivate)
+{
+	if (deactivate && pg->wire_count == 0)
+		uvm_pagedeactivate(pg);
+	else if ((pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) == 0)
+		uvm_pageactivate(pg);
+	(void)uvm_page_unbusy(pg);
+}
+
 /* A neighbour that may not be written yet, though the mapping says so. */
 static void
-lower_map_rdonly(struct uvm_faultctx *ctx, struct vm_page *pg, vaddr_t va)
+neighbour_rdonly(struct uvm_faultctx *ctx, struct vm_page *pg, vaddr_t va)
 {
 	vm_prot_t prot = ctx->prot & ~PROT_WRITE;
 
 	if (prot != PROT_NONE &&
+	    !pmap_extract(vm_map_pmap(ctx->ufi.map), va, NULL) &&
 	    pmap_enter(vm_map_pmap(ctx->ufi.map), va, VM_PAGE_TO_PHYS(pg), prot,
 		PMAP_CANFAIL) == 0)
 		UVMCNT_INC(fltnomap);
 }
 
 /*
- * Map the neighbours among pps[], but not the centre page, nor those mapped
- * already.
+ * Map the pages around the fault that are not mapped yet, and let go of them.
+ * => pps[]: n pages, busy, or NULL or PGO_DONTCARE, the one at index back is
+ *    not touched; all NULL on exit
  * => object write-locked
  */
 static void
-lower_map_neighbours(struct uvm_faultctx *ctx, struct vm_page **pps, u_int back,
-    u_int n, uint32_t mapped)
+lower_neighbours(
+    struct uvm_faultctx *ctx, struct vm_page **pps, u_int back, u_int n)
 {
+	bool seq = ctx->ufi.entry->advice == MADV_SEQUENTIAL;
 	vaddr_t va = ctx->ufi.orig_rvaddr - ptoa(back);
-	struct vm_page *pgs[FAULT_MAXPAGES];
-	bool write = !ctx->cow && (ctx->prot & PROT_WRITE) != 0;
-	vm_prot_t prot = ctx->cow ? ctx->prot & ~PROT_WRITE : ctx->prot;
+	vm_prot_t prot = ctx->prot;
+	struct vm_page *pg;
 	u_int i, found = 0;
 
+	if (ctx->cow)
+		prot &= ~PROT_WRITE;
 	for (i = 0; i < n; i++) {
-		pgs[i] = NULL;
-		if (i == back || pps[i] == NULL || pps[i] == PGO_DONTCARE ||
-		    (mapped >> i & 1) != 0)
+		pg = pps[i];
+		if (pg == NULL)
 			continue;
-		if (write &&
-		    (pps[i]->loan_count != 0 ||
-			(pps[i]->pg_flags & PG_RDONLY) != 0)) {
-			lower_map_rdonly(ctx, pps[i], va + ptoa(i));
-			continue;
-		}
-		pgs[i] = pps[i];
-		found++;
+		if (i == back || pg == PGO_DONTCARE) {
+			pps[i] = NULL;
+		} else if ((prot & PROT_WRITE) != 0 &&
+		    (pg->loan_count != 0 || (pg->pg_flags & PG_RDONLY) != 0)) {
+			neighbour_rdonly(ctx, pg, va + ptoa(i));
+			neighbour_done(pg, seq && i < back);
+			pps[i] = NULL;
+		} else
+			found++;
 	}
-	if (found != 0 && prot != PROT_NONE)
+	if (found == 0)
+		return;
+	if (prot != PROT_NONE)
 		UVMCNT_ADD(fltnomap,
 		    pmap_enter_neighbours(
-			vm_map_pmap(ctx->ufi.map), va, pgs, n, prot));
-}
-
-/*
- * Let go of a neighbour.
- * => page busy, object write-locked; behind: with MADV_SEQUENTIAL
- */
-static void
-lower_neighbour_done(struct vm_page *pg, bool behind)
-{
-	if (pg->wire_count == 0) {
-		if (behind)
-			uvm_pagedeactivate(pg);
-		else if ((pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) == 0)
-			uvm_pageactivate(pg);
+			vm_map_pmap(ctx->ufi.map), va, pps, n, prot));
+	for (i = 0; i < n; i++) {
+		if (pps[i] != NULL)
+			neighbour_done(pps[i], seq && i < back);
 	}
-	(void)uvm_page_unbusy(pg);
 }
 
 /*
  * Ask for the neighbours too, but not for those an anon hides, nor, unless
  * they are to be deactivated, for those that are mapped.
- * => n pages in pps[], the centre page at index back; the mask of those mapped
+ * => n entries of pps[], the centre page at index back
  */
-static uint32_t
+static void
 lower_window(
     struct uvm_faultctx *ctx, struct vm_page **pps, u_int back, u_int n)
 {
-	struct amap_store *as = ctx->amap == NULL ? NULL : &ctx->amap->am_store;
-	bool seq = ctx->ufi.entry->advice == MADV_SEQUENTIAL;
-	uint32_t mapped;
+	uint32_t hidden = 0;
 	u_int i;
 
-	mapped = pmap_mapped_mask(
-	    vm_map_pmap(ctx->ufi.map), ctx->ufi.orig_rvaddr - ptoa(back), n);
-	for (i = 0; i < n; i++) {
-		pps[i] = NULL;
-		if (i == back)
-			continue;
-		if (((mapped >> i & 1) != 0 && !seq) ||
-		    (as != NULL &&
-			amap_store_lookup(as, ctx->slot - back + i) != NULL))
-			pps[i] = PGO_DONTCARE;
+	if (ctx->ufi.entry->advice != MADV_SEQUENTIAL)
+		hidden = pmap_mapped_mask(vm_map_pmap(ctx->ufi.map),
+		    ctx->ufi.orig_rvaddr - ptoa(back), n);
+	if (ctx->amap != NULL) {
+		for (i = 0; i < n; i++) {
+			if (amap_store_lookup(&ctx->amap->am_store,
+				ctx->slot - back + i) != NULL)
+				hidden |= 1U << i;
+		}
 	}
-	return mapped;
+	for (i = 0; i < n; i++, hidden >>= 1)
+		pps[i] = (hidden & 1) != 0 ? PGO_DONTCARE : NULL;
+	pps[back] = NULL;
 }
 
 /*
@@ -130,31 +137,25 @@ lower_window(
 static struct vm_page *
 lower_resident(struct uvm_faultctx *ctx)
 {
-	struct vm_page *pps[FAULT_MAXPAGES];
-	uint32_t mapped = 0;
-	u_int i, n, back = 0, forw = 0;
+	struct vm_page *pps[FAULT_MAXPAGES], *pg;
+	u_int n, back = 0, forw = 0;
 	int found, rv;
-	bool seq;
 
 	pps[0] = NULL;
 	if (!ctx->narrow) {
 		uvm_fault_window(
 		    ctx->ufi.entry, ctx->ufi.orig_rvaddr, &back, &forw);
-		mapped = lower_window(ctx, pps, back, back + 1 + forw);
+		lower_window(ctx, pps, back, back + 1 + forw);
 	}
 	found = n = back + 1 + forw;
 	UVMCNT_INC(fltlget);
 	rv = ctx->uobj->pgops->pgo_get(ctx->uobj,
 	    lower_offset(ctx) - (voff_t)ptoa(back), pps, &found, (int)back,
 	    ctx->access, ctx->ufi.entry->advice, PGO_LOCKED);
+	pg = rv == VM_PAGER_OK ? pps[back] : NULL;
 	if (n > 1)
-		lower_map_neighbours(ctx, pps, back, n, mapped);
-	seq = ctx->ufi.entry->advice == MADV_SEQUENTIAL;
-	for (i = 0; i < n; i++) {
-		if (i != back && pps[i] != NULL && pps[i] != PGO_DONTCARE)
-			lower_neighbour_done(pps[i], seq && i < back);
-	}
-	return rv == VM_PAGER_OK ? pps[back] : NULL;
+		lower_neighbours(ctx, pps, back, n);
+	return pg;
 }
 
 /*

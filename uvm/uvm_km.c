@@ -227,9 +227,10 @@ vaddr_t(uvm_km_zalloc)(vm_map_t map, vsize_t size)
 
 /*
  * Wired memory, contents undefined, in obj or without owner (obj NULL).
- * => map unlocked; UVM_KMF_NOWAIT: any context for an interrupt-safe map;
- *    UVM_KMF_VALLOC: addresses only; UVM_KMF_TRYLOCK: the map lock is tried
- * => address, or 0: no addresses, with NOWAIT no memory, with TRYLOCK locked
+ * => map unlocked; UVM_KMF_NOWAIT: never sleeps, any context for an
+ *    interrupt-safe map; UVM_KMF_VALLOC: addresses only; UVM_KMF_TRYLOCK: the
+ *    map lock is tried
+ * => address, or 0: no addresses, with NOWAIT no memory, with either locked
  */
 vaddr_t
 uvm_km_kmemalloc(vm_map_t map, struct uvm_object *obj, vsize_t size, int flags)
@@ -241,8 +242,10 @@ uvm_km_kmemalloc(vm_map_t map, struct uvm_object *obj, vsize_t size, int flags)
 	size = round_page(size);
 	if (obj != NULL)
 		obj->pgops->pgo_reference(obj);
+	/* a map that is only tried allocates its entry without sleeping */
 	if (uvm_map(map, &va, size, obj, UVM_UNKNOWN_OFFSET, 0,
-		KM_FLAGS(flags & UVM_KMF_TRYLOCK)) != 0) {
+		KM_FLAGS(flags & UVM_KMF_TRYLOCK || !wait ? UVM_FLAG_TRYLOCK
+							  : 0)) != 0) {
 		if (obj != NULL)
 			obj->pgops->pgo_detach(obj);
 		return 0;
@@ -324,12 +327,15 @@ uvm_km_valloc_wait(vm_map_t map, vsize_t size)
 /*
  * Carve a submap of size bytes out of map, at *min if fixed.
  * => parent unlocked; may sleep; panics if the range is not to be had
- * => the map: submap, or a new one; its bounds in *min, *max
+ * => the map: submap, or a new one, which goes when its entry is unmapped; its
+ *    bounds in *min, *max
  */
 struct vm_map *
 uvm_km_suballoc(vm_map_t map, vaddr_t *min, vaddr_t *max, vsize_t size,
     int flags, boolean_t fixed, vm_map_t submap)
 {
+	bool created = submap == NULL;
+
 	size = round_page(size);
 	if (!fixed)
 		*min = vm_map_min(map);
@@ -339,12 +345,14 @@ uvm_km_suballoc(vm_map_t map, vaddr_t *min, vaddr_t *max, vsize_t size,
 		panic("uvm_km_suballoc: no room for %lu KiB", size >> 10);
 	*max = *min + size;
 	pmap_reference(vm_map_pmap(map));
-	if (submap == NULL)
+	if (created)
 		submap = uvm_map_create(vm_map_pmap(map), *min, *max, flags);
 	else
 		uvm_map_setup(submap, vm_map_pmap(map), *min, *max, flags);
 	if (uvm_map_submap(map, *min, *max, submap) != 0)
 		panic("uvm_km_suballoc: %#lx-%#lx", *min, *max);
+	if (created)
+		uvm_map_teardown(submap); /* the entry's reference stays */
 	return submap;
 }
 
@@ -442,21 +450,36 @@ set_type(vm_map_t map, vaddr_t va, uint8_t type)
 	vm_map_unlock(map);
 }
 
+/*
+ * Even the entry needs memory.  Who may not wait for that gets a map that is
+ * only tried, which allocates without sleeping.
+ */
+static uvm_flag_t
+typed_mapflags(uvm_flag_t flags)
+{
+	bool nosleep = (flags & (UVM_KMT_TRYLOCK | UVM_KMT_NOWAIT)) != 0;
+
+	if ((flags & UVM_KMT_CANFAIL) &&
+	    uvm_free_count() <= uvmexp.reserve_kernel && !uvm_reclaimable())
+		nosleep = true;
+	return KM_FLAGS(UVM_FLAG_NOMERGE | (nosleep ? UVM_FLAG_TRYLOCK : 0));
+}
+
 /* => address range of its own, or 0 as the table of 4.4 says */
 static vaddr_t
 typed_addresses(vm_map_t map, vsize_t size, vsize_t align, uvm_flag_t flags)
 {
 	struct uvm_object *uobj =
 	    flags & UVM_KMT_PAGEABLE ? kernel_object : NULL;
-	uvm_flag_t mapflags =
-	    KM_FLAGS(UVM_FLAG_NOMERGE | (flags & UVM_KMT_TRYLOCK));
 	bool never = size > vm_map_max(map) - vm_map_min(map);
+	uvm_flag_t mapflags;
 	vaddr_t va;
 	u_int gen;
 	int error;
 
 	for (;;) {
 		gen = atomic_load_acq(&km_va_gen);
+		mapflags = typed_mapflags(flags);
 		va = vm_map_min(map);
 		if (powerof2(align))
 			error = uvm_map(map, &va, size, uobj,

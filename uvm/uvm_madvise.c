@@ -26,20 +26,22 @@ typedef int advise_fn(
 static int
 advise_range(vm_map_t map, vaddr_t start, vaddr_t end, advise_fn *fn, int arg)
 {
-	struct vm_map_entry *e, *next;
+	struct vm_map_entry *e;
 	vaddr_t to;
 	bool covered;
 	int error = 0;
 
 	vm_map_lock(map);
 	covered = uvm_map_covered(map, start, end);
-	for (e = uvm_map_first(map, start);
-	     e != &map->vm_head && e->start < end && error == 0; e = next) {
+	while (error == 0 && start < end) {
+		/* Looked up anew: fn may have clipped the last one. */
+		e = uvm_map_first(map, start);
+		if (e == &map->vm_head || e->start >= end)
+			break;
 		start = MAX(start, e->start);
 		to = MIN(end, e->end);
 		error = fn(map, e, start, to, arg);
-		/* fn may have clipped the entry. */
-		next = uvm_map_first(map, to);
+		start = to;
 	}
 	vm_map_unlock(map);
 	return error == 0 && !covered ? ENOMEM : error;

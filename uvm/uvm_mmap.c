@@ -28,14 +28,23 @@ curmap(struct proc *p)
 	return &p->p_vmspace->vm_map;
 }
 
-/* => FALSE: RLIMIT_AS does not allow len bytes more; no lock needed */
+/*
+ * => FALSE: RLIMIT_AS does not allow len bytes more; no lock needed
+ * => of the stack, which is mapped as large as it may become, counts what is in
+ *    use
+ */
 bool
 uvm_size_allowed(struct proc *p, vsize_t len)
 {
 	uint64_t limit = lim_cur(p->p_p, RLIMIT_AS);
-	vsize_t size = curmap(p)->size;
+	struct vmspace *vm = p->p_vmspace;
+	vsize_t size = vm->vm_map.size, stack;
 
-	return limit == RLIM_INFINITY || (len <= limit && size <= limit - len);
+	if (limit == RLIM_INFINITY)
+		return true;
+	stack = vm->vm_minsaddr - vm->vm_maxsaddr;
+	size += ptoa(vm->vm_ssize) - MIN(stack, size);
+	return len <= limit && size <= limit - len;
 }
 
 /* -- mmap ------------------------------------------------------------------------ */

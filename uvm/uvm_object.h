@@ -21,17 +21,17 @@ struct uvm_object {
 	int uo_refs; /* [o] references, or UVM_OBJ_KERN */
 };
 
-#define UVM_OBJ_KERN	   (-2)
-#define UVM_OBJ_IS_KERN(o) ((o)->uo_refs == UVM_OBJ_KERN)
-#define UVM_OBJ_IS_AOBJ(o) ((o)->pgops == &aobj_pager)
-#define UVM_OBJ_IS_VNODE(o) ((o)->pgops == &uvm_vnodeops)
+#define UVM_OBJ_KERN         (-2)
+#define UVM_OBJ_IS_KERN(o)   ((o)->uo_refs == UVM_OBJ_KERN)
+#define UVM_OBJ_IS_AOBJ(o)   ((o)->pgops == &aobj_pager)
+#define UVM_OBJ_IS_VNODE(o)  ((o)->pgops == &uvm_vnodeops)
 #define UVM_OBJ_IS_DEVICE(o) ((o)->pgops == &uvm_deviceops)
 
 extern const struct uvm_pagerops aobj_pager;
 
 /* => object not yet known to anyone */
-void uvm_obj_init(struct uvm_object *obj, const struct uvm_pagerops *ops,
-    int refs);
+void
+uvm_obj_init(struct uvm_object *obj, const struct uvm_pagerops *ops, int refs);
 /* => no pages, no references */
 void uvm_obj_destroy(struct uvm_object *obj);
 

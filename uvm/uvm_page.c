@@ -29,29 +29,42 @@ uvm_setpagesize(void)
 		uvmexp.pageshift++;
 }
 
-/*
- * Pages of a segment: what each keeps for ever, and whether it is free.  The
- * array is zero otherwise.
- */
-static void
-segment_init(struct vm_physseg *seg)
+/* What pages keep for ever; the array is zero otherwise. => ppn behind them */
+static inline uint32_t
+init_pages(struct vm_page *pg, struct vm_page *end, uint32_t ppn,
+    const struct vm_physseg *seg, uint32_t flags)
 {
 	uint8_t list = (uint8_t)seg->free_list;
 	uint16_t index = (uint16_t)(seg - vm_physmem);
-	uint32_t ppn = (uint32_t)atop(seg->start);
-	size_t n = atop(seg->avail_end - seg->avail_start);
-	struct vm_page *first = seg->pgs + atop(seg->avail_start - seg->start);
 
-	for (struct vm_page *pg = seg->pgs; pg < seg->lastpg; pg++) {
+	for (; pg < end; pg++) {
+		pg->pg_flags = flags;
 		pg->pg_ppn = ppn++;
 		pg->pg_freelist = list;
 		pg->pg_seg = index;
 	}
-	if (seg->avail_start >= seg->avail_end)
+	return ppn;
+}
+
+/* The pages of a segment, free where it is available. */
+static void
+segment_init(struct vm_physseg *seg)
+{
+	paddr_t end = MAX(seg->avail_start, seg->avail_end);
+	struct vm_page *first, *last;
+	uint32_t ppn = (uint32_t)atop(seg->start);
+
+	first = seg->pgs + atop(seg->avail_start - seg->start);
+	last = seg->pgs + atop(end - seg->start);
+	ppn = init_pages(seg->pgs, first, ppn, seg, 0);
+	ppn = init_pages(first, last, ppn, seg, PQ_FREE);
+	(void)init_pages(last, seg->lastpg, ppn, seg, 0);
+	if (first == last)
 		return;
-	uvm_buddy_free_range(&uvm_fp.fp_list[list], seg, first, n);
-	uvm_fp.fp_free += (long)n;
-	uvmexp.npages += (int)n;
+	uvm_buddy_add_range(&uvm_fp.fp_list[seg->free_list], seg, first,
+	    (size_t)(last - first));
+	uvm_fp.fp_free += last - first;
+	uvmexp.npages += (int)(last - first);
 }
 
 void

@@ -33,32 +33,32 @@ struct vm_page {
 	uint16_t wire_count; /* [Q] + [o] to change */
 	uint16_t loan_count; /* [Q] */
 	uint8_t pg_order; /* [F] free: order of the block it heads, plus one; */
-			  /* PQ_PENDING: hart in whose batch it is */
+	/* PQ_PENDING: hart in whose batch it is */
 	uint8_t pg_freelist; /* [I] */
 	uint16_t pg_seg; /* [I] index of its vm_physseg */
 	struct vm_page_md mdpage; /* [p] */
 };
 
-#define PG_BUSY	     0x00000001 /* [o] under I/O or construction */
-#define PG_WANTED    0x00000002 /* [o] someone waits for PG_BUSY to go */
-#define PG_TABLED    0x00000004 /* [o] in its object's tree */
-#define PG_CLEAN     0x00000008 /* [o] backing store holds the same */
-#define PG_CLEANCHK  0x00000010 /* [o] clean bit checked by clustering */
-#define PG_RELEASED  0x00000020 /* [o] free it when no longer busy */
-#define PG_FAKE	     0x00000040 /* [o] contents not defined yet */
-#define PG_RDONLY    0x00000080 /* [o] mapped read-only only */
-#define PG_ZERO	     0x00000100 /* [F] free and zero-filled */
-#define PG_TEXT	     0x00000200 /* [o] counted in vtextpages */
+#define PG_BUSY             0x00000001 /* [o] under I/O or construction */
+#define PG_WANTED           0x00000002 /* [o] someone waits for PG_BUSY to go */
+#define PG_TABLED           0x00000004 /* [o] in its object's tree */
+#define PG_CLEAN            0x00000008 /* [o] backing store holds the same */
+#define PG_CLEANCHK         0x00000010 /* [o] clean bit checked by clustering */
+#define PG_RELEASED         0x00000020 /* [o] free it when no longer busy */
+#define PG_FAKE             0x00000040 /* [o] contents not defined yet */
+#define PG_RDONLY           0x00000080 /* [o] mapped read-only only */
+#define PG_ZERO             0x00000100 /* [F] free and zero-filled */
+#define PG_TEXT             0x00000200 /* [o] counted in vtextpages */
 
-#define PQ_FREE	     0x00010000 /* [F] on a free list */
-#define PQ_INACTIVE  0x00020000 /* [Q] */
-#define PQ_ACTIVE    0x00040000 /* [Q] */
-#define PQ_MAGAZINE  0x00080000 /* [F] free, in a hart's magazine */
-#define PQ_ANON	     0x00100000 /* [o] counted in anonpages, owned by an anon */
-#define PQ_AOBJ	     0x00200000 /* [o] counted in anonpages, owned by an aobj */
-#define PQ_PENDING   0x00400000 /* in a hart's batch of activations */
-#define PQ_GAP	     0x00800000 /* [I] no page: between two segments */
-#define PQ_QUEUED    (PQ_INACTIVE | PQ_ACTIVE)
+#define PQ_FREE             0x00010000 /* [F] on a free list */
+#define PQ_INACTIVE         0x00020000 /* [Q] */
+#define PQ_ACTIVE           0x00040000 /* [Q] */
+#define PQ_MAGAZINE         0x00080000 /* [F] free, in a hart's magazine */
+#define PQ_ANON             0x00100000 /* [o] counted in anonpages, owned by an anon */
+#define PQ_AOBJ             0x00200000 /* [o] counted in anonpages, owned by an aobj */
+#define PQ_PENDING          0x00400000 /* in a hart's batch of activations */
+#define PQ_GAP              0x00800000 /* [I] no page: between two segments */
+#define PQ_QUEUED           (PQ_INACTIVE | PQ_ACTIVE)
 
 #define VM_PAGE_TO_PHYS(pg) ((paddr_t)(pg)->pg_ppn << PAGE_SHIFT)
 #define VM_PAGE_TO_DMAP(pg) PHYS_TO_DMAP(VM_PAGE_TO_PHYS(pg))
@@ -94,8 +94,7 @@ PHYS_TO_VM_PAGE(paddr_t pa)
 
 	if (__predict_true(off < vm_physmain.pm_size)) {
 		pg = vm_physmain.pm_pgs + atop(off);
-		return __predict_true((pg->pg_flags & PQ_GAP) == 0) ? pg :
-								      NULL;
+		return __predict_true((pg->pg_flags & PQ_GAP) == 0) ? pg : NULL;
 	}
 	return vm_physseg_search(pa);
 }
@@ -114,8 +113,7 @@ void uvm_page_addrange(paddr_t start, paddr_t end);
 bool uvm_page_unbusy(struct vm_page *pg);
 /* => sleep until pg may not be busy any more; the owner's lock is dropped and
  *    NOT retaken: look everything up again */
-void uvm_page_wait(struct vm_page *pg, struct rwlock *owner,
-    const char *wmesg);
+void uvm_page_wait(struct vm_page *pg, struct rwlock *owner, const char *wmesg);
 /*
  * Free n pages at once: anons' or nobody's, not loaned, not busy to anyone else.
  * => as uvm_pagefree() of each, for a fraction of its cost

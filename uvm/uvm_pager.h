@@ -31,6 +31,7 @@ struct vm_page;
  *	=> object write-locked on entry and exit; pages busy
  * pgo_flush
  *	=> object write-locked on entry and exit; may drop it while sleeping
+ * All members: [I] immutable.
  */
 struct uvm_pagerops {
 	void (*pgo_init)(void);
@@ -39,34 +40,34 @@ struct uvm_pagerops {
 	int (*pgo_fault)(struct uvm_faultinfo *ufi, vaddr_t vaddr,
 	    struct vm_page **pps, int npages, int centeridx,
 	    vm_fault_t fault_type, vm_prot_t access, int flags);
-	boolean_t (*pgo_flush)(struct uvm_object *uobj, voff_t start,
-	    voff_t stop, int flags);
+	boolean_t (*pgo_flush)(
+	    struct uvm_object *uobj, voff_t start, voff_t stop, int flags);
 	int (*pgo_get)(struct uvm_object *uobj, voff_t off,
-	    struct vm_page **pps, int *npages, int centeridx,
-	    vm_prot_t access, int advice, int flags);
+	    struct vm_page **pps, int *npages, int centeridx, vm_prot_t access,
+	    int advice, int flags);
 	int (*pgo_put)(struct uvm_object *uobj, struct vm_page **pps,
 	    int npages, int flags);
 };
 
-#define VM_PAGER_OK	0
-#define VM_PAGER_BAD	1
-#define VM_PAGER_FAIL	2
-#define VM_PAGER_PEND	3
-#define VM_PAGER_ERROR	4
-#define VM_PAGER_AGAIN	5
-#define VM_PAGER_UNLOCK 6
+#define VM_PAGER_OK      0
+#define VM_PAGER_BAD     1
+#define VM_PAGER_FAIL    2
+#define VM_PAGER_PEND    3
+#define VM_PAGER_ERROR   4
+#define VM_PAGER_AGAIN   5
+#define VM_PAGER_UNLOCK  6
 #define VM_PAGER_REFAULT 7
 
-#define PGO_CLEANIT	0x001 /* write dirty pages */
-#define PGO_SYNCIO	0x002 /* wait for the writes */
-#define PGO_DEACTIVATE	0x004
-#define PGO_FREE	0x008
-#define PGO_ALLPAGES	0x010 /* the whole object */
-#define PGO_DOACTCLUST	0x020
-#define PGO_LOCKED	0x040 /* do not sleep */
-#define PGO_PDFREECLUST 0x080
-#define PGO_REALLOCSWAP 0x100
+#define PGO_CLEANIT      0x001 /* write dirty pages */
+#define PGO_SYNCIO       0x002 /* wait for the writes */
+#define PGO_DEACTIVATE   0x004
+#define PGO_FREE         0x008
+#define PGO_ALLPAGES     0x010 /* the whole object */
+#define PGO_DOACTCLUST   0x020
+#define PGO_LOCKED       0x040 /* do not sleep */
+#define PGO_PDFREECLUST  0x080
+#define PGO_REALLOCSWAP  0x100
 
-#define PGO_DONTCARE	((struct vm_page *)-1L)
+#define PGO_DONTCARE     ((struct vm_page *)-1L)
 
 #endif

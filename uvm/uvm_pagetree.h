@@ -8,10 +8,10 @@
 #include <sys/types.h>
 
 #define UVM_PTREE_SHIFT 6
-#define UVM_PTREE_FAN	(1 << UVM_PTREE_SHIFT)
+#define UVM_PTREE_FAN   (1 << UVM_PTREE_SHIFT)
 
 /*
- * A node.  All members: the owner's lock.
+ * A node.  All members: [o] the owner's lock.
  */
 struct uvm_ptnode {
 	void *pn_slot[UVM_PTREE_FAN]; /* nodes, or items at the lowest level */
@@ -24,14 +24,17 @@ struct uvm_ptnode {
 struct uvm_ptnode *uvm_ptnode_get(void);
 void uvm_ptnode_put(struct uvm_ptnode *n);
 
-/* All members: the owner's lock. */
+/* All members: [o] the owner's lock. */
 struct uvm_pagetree {
 	void *pt_root; /* page if height 0, else node */
 	uint32_t pt_height; /* levels of nodes */
 	uint32_t pt_unused;
 };
 
-#define UVM_PAGETREE_INITIALIZER { NULL, 0, 0 }
+#define UVM_PAGETREE_INITIALIZER \
+	{                        \
+		NULL, 0, 0       \
+	}
 
 /* => item at index, or NULL */
 void *uvm_pagetree_lookup(const struct uvm_pagetree *t, uint64_t index);

@@ -5,6 +5,7 @@ struct uvm_cpu uvm_cpus[MAXCPUS];
 struct uvm_fpages uvm_fp;
 
 #define IDLE_ZERO_MAX 1024 /* most pages kept zeroed */
+#define HOT_MAX       4096 /* most pages kept from merging */
 
 static inline const struct vm_physseg *
 page_seg(const struct vm_page *pg)
@@ -40,6 +41,7 @@ uvm_pgcache_setlow(long freetarg)
 {
 	mtx_enter(&uvm.fpageqlock);
 	uvm_fp.fp_low = MAX(freetarg, uvmexp.reserve_kernel) + UVM_MAG_BATCH;
+	uvm_fp.fp_hotmax = MIN(HOT_MAX, uvmexp.npages / 8);
 	mtx_leave(&uvm.fpageqlock);
 }
 
@@ -236,7 +238,7 @@ list_put(struct vm_page *pg)
 {
 	if (pg->pg_flags & PG_ZERO)
 		uvm_buddy_put_zero(page_list(pg), pg);
-	else if (uvm_fp.fp_nhot < UVM_HOT_MAX &&
+	else if (uvm_fp.fp_nhot < uvm_fp.fp_hotmax &&
 	    pg->pg_freelist == VM_FREELIST_DEFAULT)
 		hot_put(pg);
 	else

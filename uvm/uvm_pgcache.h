@@ -18,7 +18,6 @@
 #define UVM_MAG_SIZE    32 /* pages in a full stack */
 #define UVM_MAG_BATCH   16 /* pages moved between stack and free list */
 #define UVM_ACT_BATCH   16 /* pending activations of a hart */
-#define UVM_HOT_MAX     512 /* free pages kept from merging */
 
 #define UVM_MAG_UNKNOWN 0
 #define UVM_MAG_ZERO    1
@@ -56,7 +55,8 @@ struct uvm_fpages {
 	 * any other, so that small work neither splits nor merges blocks.
 	 */
 	struct vm_page *fp_hot; /* [F] chained by pageq.tqe_next */
-	long fp_nhot; /* [F] at most UVM_HOT_MAX */
+	long fp_nhot; /* [F] how many */
+	long fp_hotmax; /* [F] most of them; 0 until the daemon starts */
 	uint32_t fp_open; /* [F] harts (bit ci_index) with an open magazine */
 	uint32_t fp_idle; /* [F] pages being zeroed by idle harts just now */
 	uint32_t fp_hold; /* [F] > 0: idle harts leave the lists alone */

@@ -105,92 +105,138 @@ KTEST(cow_4)
 
 #define NSPACE 6
 #define NPAGE  40
+#define NCELL  (NSPACE * NPAGE)
 
 /*
- * What one space sees at each page: a number that stands for a physical page;
- * 0: mapped, not touched; -1: not mapped.  Values are written as that number.
+ * A page of a space refers to a cell; spaces that share memory refer to the
+ * same one.  A cell holds a number that stands for a physical page, and is
+ * written into it; 0: never touched.  Cells of relatives may hold the same
+ * number: that is copy-on-write.
  */
-static int seen[NSPACE][NPAGE];
+static struct {
+	int refs; /* spaces that refer to it */
+	int id; /* number */
+} cell[NCELL];
+static int seen[NSPACE][NPAGE]; /* cell; -1: not mapped */
+static bool shares[NSPACE][NPAGE]; /* inheritance: share, else copy */
 static struct vmspace *space[NSPACE];
 static int next_id;
 
 static int
+cell_new(int id)
+{
+	int c;
+
+	for (c = 0; cell[c].refs != 0; c++)
+		continue;
+	cell[c].refs = 1;
+	cell[c].id = id;
+	return c;
+}
+
+static int
 live_pages(void)
 {
-	int s, i, s2, n = 0;
+	int c, d, n = 0;
 
-	/* Count each number once: at the first place that has it. */
-	for (s = 0; s < NSPACE; s++)
-		for (i = 0; i < NPAGE; i++) {
-			if (space[s] == NULL || seen[s][i] <= 0)
-				continue;
-			for (s2 = 0; s2 < s; s2++)
-				if (space[s2] != NULL &&
-				    seen[s2][i] == seen[s][i])
-					break;
-			n += s2 == s;
-		}
+	for (c = 0; c < NCELL; c++) {
+		if (cell[c].refs == 0 || cell[c].id == 0)
+			continue;
+		/* Count each number once: at the first cell that has it. */
+		for (d = 0; d < c; d++)
+			if (cell[d].refs != 0 && cell[d].id == cell[c].id)
+				break;
+		n += d == c;
+	}
 	return n;
 }
 
-static void
-model_unmap(int s, int from, int to)
-{
-	int i;
-
-	uvm_unmap(&space[s]->vm_map, KTF_VA(from), KTF_VA(to));
-	for (i = from; i < to; i++)
-		seen[s][i] = -1;
-}
-
-static void
-model_fork(int from, int to)
-{
-	space[to] = uvmspace_fork_vm(space[from]);
-	memcpy(seen[to], seen[from], sizeof(seen[to]));
-}
-
-/* Does nobody else see the page? */
+/* => does no other cell have the number? */
 static bool
-model_own(int s, int i)
+cell_is_own(int c)
 {
-	int s2;
+	int d;
 
-	for (s2 = 0; s2 < NSPACE; s2++)
-		if (s2 != s && space[s2] != NULL && seen[s2][i] == seen[s][i])
+	for (d = 0; d < NCELL; d++)
+		if (d != c && cell[d].refs != 0 && cell[d].id == cell[c].id)
 			return false;
 	return true;
 }
 
 static void
+model_drop(int s, int from, int to)
+{
+	int i;
+
+	for (i = from; i < to; i++) {
+		if (seen[s][i] >= 0)
+			cell[seen[s][i]].refs--;
+		seen[s][i] = -1;
+	}
+}
+
+static void
+model_unmap(int s, int from, int to)
+{
+	uvm_unmap(&space[s]->vm_map, KTF_VA(from), KTF_VA(to));
+	model_drop(s, from, to);
+}
+
+static void
+model_free(int s)
+{
+	uvmspace_free(space[s]);
+	space[s] = NULL;
+	model_drop(s, 0, NPAGE);
+}
+
+static void
+model_fork(int from, int to)
+{
+	int i, c;
+
+	space[to] = uvmspace_fork_vm(space[from]);
+	for (i = 0; i < NPAGE; i++) {
+		shares[to][i] = shares[from][i];
+		c = seen[from][i];
+		if (c >= 0 && shares[from][i])
+			cell[c].refs++;
+		else if (c >= 0)
+			c = cell_new(cell[c].id);
+		seen[to][i] = c;
+	}
+}
+
+static void
 model_write(int s, int i)
 {
+	int c = seen[s][i];
+	bool own = cell[c].id != 0 && cell_is_own(c);
 	struct uvmexp before;
-	bool own = seen[s][i] > 0 && model_own(s, i);
 
 	KT_SNAP(&before);
 	ktf_write(space[s], i, (uint64_t)++next_id);
-	/* A copy if and only if somebody else sees the page. */
+	/* A copy if and only if somebody else has the page. */
 	KT_EQ(KT_DELTA(&before, anonpages), own ? 0 : 1);
-	seen[s][i] = next_id;
+	cell[c].id = next_id;
 }
 
 static void
 model_read(int s, int i)
 {
+	int c = seen[s][i];
 	uint64_t v = ktf_read(space[s], i);
 
-	if (seen[s][i] == 0) {
-		KT_EQ(v, 0);
-		/* It has a page of zeros now, known to this space alone. */
+	KT_EQ(v, cell[c].id);
+	if (cell[c].id == 0) {
+		/* It has a page of zeros now; name it. */
 		ktf_write(space[s], i, (uint64_t)++next_id);
-		seen[s][i] = next_id;
-	} else
-		KT_EQ(v, seen[s][i]);
+		cell[c].id = next_id;
+	}
 }
 
 static void
-model_remap(int s, int from, int to)
+model_map(int s, int from, int to)
 {
 	vaddr_t va = KTF_VA(from);
 	int i;
@@ -201,8 +247,23 @@ model_remap(int s, int from, int to)
 		  UVM_MAPFLAG(UVM_PROT_RW, UVM_PROT_RWX, UVM_INH_COPY,
 		      MADV_RANDOM, UVM_FLAG_FIXED | UVM_FLAG_COPYONW)),
 	    0);
+	for (i = from; i < to; i++) {
+		seen[s][i] = cell_new(0);
+		shares[s][i] = false;
+	}
+}
+
+static void
+model_inherit(int s, int from, int to, bool share)
+{
+	int i;
+
+	KT_EQ(uvm_map_inherit(&space[s]->vm_map, KTF_VA(from), KTF_VA(to),
+		  share ? MAP_INHERIT_SHARE : MAP_INHERIT_COPY),
+	    0);
 	for (i = from; i < to; i++)
-		seen[s][i] = 0;
+		if (seen[s][i] >= 0)
+			shares[s][i] = share;
 }
 
 static void
@@ -217,10 +278,25 @@ model_protect(int s, int from, int to)
 }
 
 static void
-model_step(void)
+model_touch(int s, int from, int to)
+{
+	int i;
+
+	for (i = from; i < to; i++) {
+		if (seen[s][i] < 0)
+			KT_EQ(ktf_fault(space[s], i, PROT_READ), EFAULT);
+		else if (kt_random() % 2)
+			model_write(s, i);
+		else
+			model_read(s, i);
+	}
+}
+
+static void
+model_step(bool sharing)
 {
 	int s = kt_random() % NSPACE, t = kt_random() % NSPACE;
-	int from = kt_random() % NPAGE, i;
+	int from = kt_random() % NPAGE;
 	int to = from + 1 + kt_random() % (NPAGE - from);
 
 	if (space[s] == NULL)
@@ -232,34 +308,28 @@ model_step(void)
 			model_fork(s, t);
 		break;
 	case 2:
-		if (s != 0) {
-			uvmspace_free(space[s]);
-			space[s] = NULL;
-		}
+		if (s != 0)
+			model_free(s);
 		break;
 	case 3:
 		model_unmap(s, from, MIN(to, from + 6));
 		break;
 	case 4:
-		model_remap(s, from, MIN(to, from + 10));
+		model_map(s, from, MIN(to, from + 10));
 		break;
 	case 5:
 		model_protect(s, from, to);
 		break;
 	case 6:
+		if (sharing)
+			model_inherit(s, from, to, kt_random() % 2);
+		break;
 	case 7:
 	case 8:
-		for (i = from; i < to; i++)
-			if (seen[s][i] >= 0)
-				model_write(s, i);
+		model_touch(s, from, to);
 		break;
 	default:
-		if (seen[s][from] >= 0) {
-			if (kt_random() % 2)
-				model_write(s, from);
-			else
-				model_read(s, from);
-		}
+		model_touch(s, from, from + 1);
 	}
 }
 
@@ -267,29 +337,43 @@ model_step(void)
  * Forks, writes, and unmaps of parts: pages in use are exactly those that some
  * space can see; when the last one lets go of it a page is freed at once.
  */
-KTEST(cow_model)
+static void
+model_run(int steps, bool sharing)
 {
 	struct uvmexp s;
 	int step, i;
 
 	KT_SNAP(&s);
 	memset(space, 0, sizeof(space));
+	memset(cell, 0, sizeof(cell));
+	memset(seen, 0xff, sizeof(seen));
 	next_id = 0;
 	space[0] = ktf_space();
-	ktf_map_anon(space[0], NPAGE, MADV_RANDOM);
-	memset(seen[0], 0, sizeof(seen[0]));
-	for (step = 0; step < 4000; step++) {
-		model_step();
-		KT_EQ(KT_DELTA(&s, anonpages), live_pages());
+	model_map(0, 0, NPAGE);
+	for (step = 0; step < steps; step++) {
+		model_step(sharing);
 		KT_EQ(KT_DELTA(&s, nfreeanon), -live_pages());
 		if (KT_DELTA(&s, anonpages) != live_pages()) {
-			kt_fail(__FILE__, __LINE__, "at step %d", step);
+			kt_fail(__FILE__, __LINE__,
+			    "at step %d: %d pages, expected %d", step,
+			    KT_DELTA(&s, anonpages), live_pages());
 			break;
 		}
 	}
 	for (i = 0; i < NSPACE; i++)
 		if (space[i] != NULL)
-			uvmspace_free(space[i]);
+			model_free(i);
 	KT_EQ(KT_DELTA(&s, anonpages), 0);
 	KT_EQ(KT_DELTA(&s, nfreeanon), 0);
+}
+
+KTEST(cow_model)
+{
+	model_run(3000, false);
+}
+
+/* The same with memory that relatives share. */
+KTEST(cow_model_share)
+{
+	model_run(3000, true);
 }

@@ -34,6 +34,13 @@ racers_start(struct racer *r, int n)
 	}
 }
 
+/* One thread per hart, so that they meet; at least two. */
+static int
+race_width(void)
+{
+	return MIN(NTHR, MAX(2, (int)ncpus));
+}
+
 /* Everybody writes a word of his own into every page. */
 static void
 same_pages(void *arg)
@@ -43,8 +50,9 @@ same_pages(void *arg)
 	struct vm_page *pg;
 	int i;
 
-	kt_barrier_wait(&race_barrier);
 	for (i = 0; i < NPAGE; i++) {
+		if (i % 8 == 0)
+			kt_barrier_wait(&race_barrier); /* at the same time */
 		KT_EQ(ktf_fault(race_vm, i, PROT_WRITE), 0);
 		pg = ktf_page(race_vm, KTF_VA(i));
 		KT_REQUIRE(pg != NULL);
@@ -58,19 +66,19 @@ KTEST(fault_race_same)
 {
 	struct racer r[NTHR];
 	struct uvmexp s;
-	int round, i, j;
+	int round, i, j, n = race_width();
 
-	for (round = 0; round < 10; round++) {
+	for (round = 0; round < 4; round++) {
 		KT_SNAP(&s);
 		race_vm = ktf_space();
 		ktf_map_anon(
 		    race_vm, NPAGE, round % 2 ? MADV_NORMAL : MADV_RANDOM);
-		racers_start(r, NTHR);
-		kt_parallel(NTHR, same_pages, r, sizeof(r[0]));
+		racers_start(r, n);
+		kt_parallel(n, same_pages, r, sizeof(r[0]));
 		KT_EQ(KT_DELTA(&s, nfreeanon), -NPAGE);
 		KT_EQ(KT_DELTA(&s, flt_przero), NPAGE);
 		for (i = 0; i < NPAGE; i++)
-			for (j = 0; j < NTHR; j++)
+			for (j = 0; j < n; j++)
 				KT_EQ(((volatile uint64_t *)VM_PAGE_TO_DMAP(
 					  ktf_page(race_vm, KTF_VA(i))))[j],
 				    i * NTHR + j);
@@ -84,22 +92,22 @@ KTEST(fault_race_cow)
 	struct racer r[NTHR];
 	struct vmspace *parent;
 	struct uvmexp s;
-	int round, i, j;
+	int round, i, j, n = race_width();
 
-	for (round = 0; round < 10; round++) {
+	for (round = 0; round < 4; round++) {
 		parent = ktf_space();
 		ktf_map_anon(parent, NPAGE, MADV_RANDOM);
 		for (i = 0; i < NPAGE; i++)
 			ktf_write(parent, i, 0xabc);
 		race_vm = uvmspace_fork_vm(parent);
-		racers_start(r, NTHR);
+		racers_start(r, n);
 		KT_SNAP(&s);
-		kt_parallel(NTHR, same_pages, r, sizeof(r[0]));
+		kt_parallel(n, same_pages, r, sizeof(r[0]));
 		KT_EQ(KT_DELTA(&s, nfreeanon), -NPAGE);
 		KT_EQ(KT_DELTA(&s, flt_acow), NPAGE);
 		for (i = 0; i < NPAGE; i++) {
 			KT_EQ(ktf_read(parent, i), 0xabc);
-			for (j = 0; j < NTHR; j++)
+			for (j = 0; j < n; j++)
 				KT_EQ(((volatile uint64_t *)VM_PAGE_TO_DMAP(
 					  ktf_page(race_vm, KTF_VA(i))))[j],
 				    i * NTHR + j);

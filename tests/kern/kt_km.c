@@ -223,7 +223,6 @@ KTEST(km_alloc1_waits)
 	    VM_MAP_PAGEABLE, FALSE, NULL);
 	KT_EQ(uvm_km_alloc(sub, 5 * PAGE_SIZE), 0);
 	uvm_km_free(kernel_map, min, max - min);
-	uvm_map_teardown(sub);
 }
 
 /* -- Submaps --------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 #ifndef _TESTS_KERN_KT_VIEWS_H_
 #define _TESTS_KERN_KT_VIEWS_H_
 
-#include <sys/types.h>
+#include <sys/param.h>
 
 /*
  * Reserve three pages of zero-filled memory, touch two, free them; map, protect

@@ -149,11 +149,16 @@ KTEST(view_nb7_no_addresses)
 
 /* -- Shortage of pages ------------------------------------------------------------------ */
 
+static volatile int go; /* [a] */
+
 static void
 wait_for_pages(void *arg)
 {
-	vaddr_t va = uvm_km_alloc(kernel_map, 4 * PAGE_SIZE, 0, UVM_KMF_WIRED);
+	vaddr_t va;
 
+	while (atomic_load_acq(&go) == 0)
+		kt_sleep_ms(1);
+	va = uvm_km_alloc(kernel_map, 4 * PAGE_SIZE, 0, UVM_KMF_WIRED);
 	atomic_store_rel(&got, va);
 }
 
@@ -167,7 +172,7 @@ KTEST(view_nb7_no_pages)
 	KT_REQUIRE(va != 0);
 	uvm_km_free(kernel_map, va, 64 * PAGE_SIZE, UVM_KMF_WIRED);
 	got = 0;
-	KT_CHECK(kt_balloon(uvmexp.reserve_kernel + 40));
+	go = 0;
 	t = kt_spawn(wait_for_pages, NULL, 0);
 	KT_CHECK(kt_balloon(uvmexp.reserve_pagedaemon));
 	KT_EQ(uvm_km_alloc(
@@ -177,6 +182,9 @@ KTEST(view_nb7_no_pages)
 		KT_EQ(uvm_km_alloc(kernel_map, 8 * PAGE_SIZE, 0,
 			  UVM_KMF_WIRED | UVM_KMF_CANFAIL),
 		    0);
+	atomic_store_rel(&go, 1);
+	kt_sleep_ms(20);
+	KT_EQ(atomic_load(&got), 0);
 	kt_balloon_release();
 	kt_join(t);
 	KT_CHECK(got != 0);

@@ -200,9 +200,9 @@ test_wired(void)
 	CHECK(munmap(p - PAGE, 10 * PAGE) == 0);
 }
 
-/* The first touch of a page of shared anonymous memory: an object's page. */
+/* Shared anonymous memory is a shared amap: its pages are anons, too. */
 static void
-test_shared_object(void)
+test_shared(void)
 {
 	char *p = narrow(16, MAP_SHARED);
 
@@ -210,9 +210,9 @@ test_shared_object(void)
 	snapshot(&before);
 	p[PAGE] = 1;
 	snapshot(&after);
-	check_faults(1, (struct flt){ .fltlget = 1, .flt_obj = 1 });
+	check_faults(1, (struct flt){ .flt_przero = 1 });
 	CHECK_DELTA(anonpages, 1);
-	CHECK_DELTA(nfreeanon, 0);
+	CHECK_DELTA(nfreeanon, -1);
 	CHECK(munmap(p, 16 * PAGE) == 0);
 }
 
@@ -486,7 +486,7 @@ main(void)
 	test_sixteen();
 	test_deactivate();
 	test_wired();
-	test_shared_object();
+	test_shared();
 	test_copy_on_write();
 	test_no_copy_afterwards();
 	test_neighbours();

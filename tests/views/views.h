@@ -5,7 +5,6 @@
 #ifndef _TESTS_VIEWS_VIEWS_H_
 #define _TESTS_VIEWS_VIEWS_H_
 
-#define SIG(name, ret, args) \
-	static ret(*const sig_##name) args __used = name
+#define SIG(name, ret, args) static ret(*const sig_##name) args __used = name
 
 #endif
