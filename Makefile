@@ -59,7 +59,9 @@ FORCE:
 $(B)/obj/%.o: %.c $(B)/obj/flags
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	$(Q)$(CC) $(KFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(KFLAGS) $(VERSIONDEF) -MMD -MP -c -o $@ $<
+$(B)/obj/kern/init_main.o: VERSIONDEF = \
+    -DVERSION='"$(shell git describe --always 2>/dev/null || echo unknown)"'
 
 $(B)/obj/%.o: %.S $(B)/obj/flags
 	@mkdir -p $(@D)

@@ -22,7 +22,7 @@ uvm_amap_init(void)
 	pool_init(&amap_node_pool, sizeof(struct amap_node), 0, "amapnode");
 }
 
-/* -- Memory of the pure parts -------------------------------------------------- */
+/* -- Memory of the pure parts ---------------------------------------------- */
 
 struct amap_node *
 amap_node_get(void)
@@ -48,7 +48,7 @@ amap_steps_put(struct amap_step *st, u_int n)
 	kmem_free(st, n * sizeof(struct amap_step));
 }
 
-/* -- Life ------------------------------------------------------------------------ */
+/* -- Life ------------------------------------------------------------------ */
 
 /* => an amap that uses lock, whose reference it takes over */
 static void
@@ -136,7 +136,7 @@ amap_wipeout(struct vm_amap *amap)
 	amap_free(amap);
 }
 
-/* -- References of entries --------------------------------------------------------- */
+/* -- References of entries ------------------------------------------------- */
 
 /*
  * End of a range of slots for the cover: an entry that reaches the amap's end
@@ -246,7 +246,7 @@ amap_extend(struct vm_map_entry *entry, u_int addpages)
 	return error;
 }
 
-/* -- Copy on write -------------------------------------------------------------------- */
+/* -- Copy on write --------------------------------------------------------- */
 
 /*
  * A first amap for an entry that has none.
@@ -449,7 +449,7 @@ amap_share_protect(struct vm_map_entry *entry, vm_prot_t prot)
 	amap_unlock(amap);
 }
 
-/* -- Slots ------------------------------------------------------------------------------ */
+/* -- Slots ----------------------------------------------------------------- */
 
 struct vm_anon *
 amap_lookup(struct vm_aref *aref, vaddr_t offset)

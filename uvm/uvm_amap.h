@@ -108,7 +108,7 @@ struct vm_aref {
 /* => boot, once: pools */
 void uvm_amap_init(void);
 
-/* -- Life and references (uvm_amap.c) ---------------------------------------- */
+/* -- Life and references (uvm_amap.c) -------------------------------------- */
 
 /* => new amap of npages slots, one reference to all of it, unlocked
  * => NULL: no memory (waitok: sleeps instead) */
@@ -159,7 +159,7 @@ void amap_mergeref(struct vm_amap *amap);
  *    locked, amap unlocked */
 void amap_share_protect(struct vm_map_entry *entry, vm_prot_t prot);
 
-/* -- Slots ------------------------------------------------------------------- */
+/* -- Slots ----------------------------------------------------------------- */
 
 /* => offset in bytes from the entry's start; amap locked (either way) */
 struct vm_anon *amap_lookup(struct vm_aref *aref, vaddr_t offset);
@@ -185,7 +185,7 @@ void amap_discard(struct vm_aref *aref, vaddr_t offset, u_int npages);
  *    amap locked (either way) */
 struct vm_anon *amap_next(struct vm_amap *amap, u_int *slot, u_int end);
 
-/* -- Storage (uvm_amap_slots.c, pure) ---------------------------------------- */
+/* -- Storage (uvm_amap_slots.c, pure) -------------------------------------- */
 
 /*
  * => where the slot is kept, or NULL: its leaf does not exist, it is empty;
@@ -256,7 +256,7 @@ int amap_store_copy(
 struct amap_node *amap_node_get(void);
 void amap_node_put(struct amap_node *nd);
 
-/* -- Entries per slot (uvm_amap_cover.c, pure) -------------------------------- */
+/* -- Entries per slot (uvm_amap_cover.c, pure) ----------------------------- */
 
 /* => one entry refers to every slot */
 void amap_cover_init(struct amap_cover *ac);

@@ -17,7 +17,7 @@
  */
 #include <uvm/uvm_fault_i.h>
 
-/* -- Endings --------------------------------------------------------------------- */
+/* -- Endings --------------------------------------------------------------- */
 
 enum uvm_fault_rv
 uvm_fault_retry(struct uvm_faultctx *ctx, enum uvm_fault_wait wait)
@@ -39,7 +39,7 @@ uvm_fault_fail(struct uvm_faultctx *ctx, int error)
 	return UVM_FAULT_ERROR;
 }
 
-/* -- The page that promotion puts into the amap ------------------------------------ */
+/* -- The page that promotion puts into the amap ---------------------------- */
 
 void
 uvm_fault_spare_free(struct uvm_faultctx *ctx)
@@ -86,7 +86,7 @@ uvm_fault_spare(struct uvm_faultctx *ctx, struct vm_anon *from,
 	return true;
 }
 
-/* -- Entering ------------------------------------------------------------------------ */
+/* -- Entering -------------------------------------------------------------- */
 
 /*
  * Map the page at a wired address.  Usually it is being wired now.  Otherwise
@@ -120,7 +120,7 @@ uvm_fault_enter_wired(
 	return true;
 }
 
-/* -- Lookup and check ------------------------------------------------------------------ */
+/* -- Lookup and check ------------------------------------------------------ */
 
 /*
  * Give the entry an amap of its own.
@@ -225,7 +225,7 @@ fault_lookup(struct uvm_faultctx *ctx)
 	return UVM_FAULT_OK;
 }
 
-/* -- The loop ---------------------------------------------------------------------------- */
+/* -- The loop -------------------------------------------------------------- */
 
 /* One pass through the stages. => nothing locked on exit */
 static enum uvm_fault_rv

@@ -4,7 +4,7 @@
  */
 #include <uvm/uvm_fault_i.h>
 
-/* -- Neighbours --------------------------------------------------------------- */
+/* -- Neighbours ------------------------------------------------------------ */
 
 /*
  * Is there a point in mapping this neighbour, if it is not mapped already?
@@ -118,7 +118,7 @@ uvm_fault_neighbours(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
 		deactivate_behind(run, back);
 }
 
-/* -- Common faults ------------------------------------------------------------------ */
+/* -- Common faults --------------------------------------------------------- */
 
 /* A fault on private memory; all members belong to the thread that faults. */
 struct fast {

@@ -76,7 +76,7 @@ fault_lock_amap(struct uvm_faultctx *ctx)
 		amap_lock_read(ctx->amap);
 }
 
-/* -- uvm_fault.c: endings, shared by the stages ------------------------------- */
+/* -- uvm_fault.c: endings, shared by the stages ---------------------------- */
 
 /* => map read-locked, amap locked if there is one; both released on exit */
 enum uvm_fault_rv
@@ -175,7 +175,7 @@ uvm_fault_alone(const struct vm_map *map, const struct vm_amap *amap)
 void uvm_fault_neighbours(struct vm_map *map, struct vm_map_entry *entry,
     vaddr_t va, struct vm_anon **where, vm_prot_t prot, bool write);
 
-/* -- Stages ---------------------------------------------------------------------- */
+/* -- Stages ---------------------------------------------------------------- */
 
 /*
  * Resolve a fault stage by stage.

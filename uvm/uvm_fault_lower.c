@@ -30,7 +30,7 @@ lower_done(struct uvm_faultctx *ctx)
 	return UVM_FAULT_OK;
 }
 
-/* -- Getting the page ------------------------------------------------------------------ */
+/* -- Getting the page ------------------------------------------------------ */
 
 /*
  * Let go of a neighbour.
@@ -43,7 +43,10 @@ neighbour_done(struct vm_page *pg, bool deactivate)
 		uvm_pagedeactivate(pg);
 	else if ((pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) == 0)
 		uvm_pageactivate(pg);
-	(void)uvm_page_unbusy(pg);
+	if (__predict_true((pg->pg_flags & (PG_WANTED | PG_RELEASED)) == 0))
+		atomic_and(&pg->pg_flags, ~(uint32_t)PG_BUSY);
+	else
+		(void)uvm_page_unbusy(pg);
 }
 
 /* A neighbour that may not be written yet, though the mapping says so. */
@@ -61,8 +64,8 @@ neighbour_rdonly(struct uvm_faultctx *ctx, struct vm_page *pg, vaddr_t va)
 
 /*
  * Map the pages around the fault that are not mapped yet, and let go of them.
- * => pps[]: n pages, busy, or NULL or PGO_DONTCARE, the one at index back is
- *    not touched; all NULL on exit
+ * => pps[]: n pages, busy, or NULL or PGO_DONTCARE; overwritten; nothing is
+ *    done to the page at index back
  * => object write-locked
  */
 static void
@@ -228,7 +231,7 @@ lower_io(struct uvm_faultctx *ctx, struct vm_page **pgp)
 	return lower_relock(ctx, *pgp) ? UVM_FAULT_OK : UVM_FAULT_REFAULT;
 }
 
-/* -- Cases ---------------------------------------------------------------------------- */
+/* -- Cases ----------------------------------------------------------------- */
 
 /*
  * 2A: map the object's own page.

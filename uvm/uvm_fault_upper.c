@@ -33,7 +33,7 @@ upper_done(struct uvm_faultctx *ctx)
 	return UVM_FAULT_OK;
 }
 
-/* -- Cases ---------------------------------------------------------------------------- */
+/* -- Cases ----------------------------------------------------------------- */
 
 /*
  * Nothing there, and no object below: a page of zeros.

@@ -3,7 +3,7 @@
 
 #define WIRE_BATCH 64 /* pages wired under one hold of the amap's lock */
 
-/* -- Wiring -------------------------------------------------------------------- */
+/* -- Wiring ---------------------------------------------------------------- */
 
 /*
  * Can the page be wired where it is, with all rights of its entry, and without
@@ -97,7 +97,7 @@ uvm_fault_wire(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access_type)
 	return 0;
 }
 
-/* -- Unwiring ------------------------------------------------------------------- */
+/* -- Unwiring -------------------------------------------------------------- */
 
 void
 uvm_fault_unwire(vm_map_t map, vaddr_t start, vaddr_t end)

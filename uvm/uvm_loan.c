@@ -18,7 +18,7 @@
 #include <uvm/uvm.h>
 #include <uvm/uvm_loan.h>
 
-/* -- Counting ---------------------------------------------------------------------- */
+/* -- Counting -------------------------------------------------------------- */
 
 /* => owner's lock held for writing */
 static void
@@ -51,7 +51,7 @@ loan_drop(struct vm_page *pg)
 	}
 }
 
-/* -- Ending ------------------------------------------------------------------------- */
+/* -- Ending ---------------------------------------------------------------- */
 
 void
 uvm_unloanpage(struct vm_page **ploans, int npages)
@@ -103,7 +103,7 @@ uvm_anon_unloan(struct vm_anon *anon)
 	loan_drop(pg);
 }
 
-/* -- Breaking ------------------------------------------------------------------------- */
+/* -- Breaking -------------------------------------------------------------- */
 
 /* The copy is complete: it is a page like any other. */
 static void
@@ -158,7 +158,7 @@ uvm_obj_loanbreak(struct vm_page *pg, bool wired)
 	return new;
 }
 
-/* -- Lending ---------------------------------------------------------------------------- */
+/* -- Lending --------------------------------------------------------------- */
 
 /* What lies under one page of the range. */
 struct loan_spot {

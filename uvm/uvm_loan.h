@@ -33,7 +33,7 @@ uvm_unloan(void *v, int n, int flags)
 		uvm_unloanpage(v, n);
 }
 
-/* -- For the fault handler and anons ------------------------------------------ */
+/* -- For the fault handler and anons --------------------------------------- */
 
 /*
  * An anon whose page is on loan, or borrowed, is going to be written: give it

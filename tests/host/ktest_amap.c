@@ -24,7 +24,7 @@ static unsigned fail_percent;
 /* Where slot i of the model lies in the store: close, sparse or huge. */
 static unsigned stride;
 
-/* -- Memory ------------------------------------------------------------------- */
+/* -- Memory ---------------------------------------------------------------- */
 
 static bool
 fails(void)
@@ -69,7 +69,7 @@ amap_steps_put(struct amap_step *st, u_int n)
 	free(st);
 }
 
-/* -- Storage -------------------------------------------------------------------- */
+/* -- Storage --------------------------------------------------------------- */
 
 /* Nodes below nd; checks that each counts what it holds and none is empty. */
 static unsigned
@@ -298,7 +298,7 @@ TEST(amap_storage_memory)
 	CHECK(amap_store_lookup(&store, AMAP_END - 1) == NULL);
 }
 
-/* -- Entries per slot -------------------------------------------------------------- */
+/* -- Entries per slot ------------------------------------------------------ */
 
 #define NENTRY 40
 

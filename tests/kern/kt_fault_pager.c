@@ -4,7 +4,7 @@
  */
 #include "kt_fault.h"
 
-/* -- A pager that does as it is told ------------------------------------------------ */
+/* -- A pager that does as it is told --------------------------------------- */
 
 #define STUB_PAGES 8
 
@@ -148,7 +148,7 @@ stub_end(struct vmspace *vm)
 	uvm_obj_destroy(&stub.obj);
 }
 
-/* -- Branches of the object layer ---------------------------------------------------- */
+/* -- Branches of the object layer ------------------------------------------ */
 
 /* Not resident: one unlocked get, one relock that finds nothing changed. */
 KTEST(uvm_fault_pager_get)
@@ -286,7 +286,7 @@ KTEST(uvm_fault_pager_overtaken)
 	stub_end(vm);
 }
 
-/* -- A busy page of an anon ----------------------------------------------------------- */
+/* -- A busy page of an anon ------------------------------------------------ */
 
 struct busy {
 	struct vmspace *vm; /* [I] */
