@@ -18,19 +18,8 @@
 #define DEV_URANDOM makedev(1, 9)
 #define DEV_KMSG    makedev(1, 11)
 #define DEV_TTY0    makedev(4, 64)
-#define DEV_TTY	    makedev(5, 0)
+#define DEV_TTY     makedev(5, 0)
 #define DEV_CONSOLE makedev(5, 1)
-
-static int
-dev_stat(struct file *fp, struct stat *st)
-{
-	struct vattr va;
-	int error = fp->f_vnode->v_op->vop_getattr(fp->f_vnode, &va);
-
-	if (error == 0)
-		vn_stat(fp->f_vnode, &va, st);
-	return error;
-}
 
 static void
 dev_close(struct file *fp)
@@ -62,12 +51,13 @@ full_write(struct file *fp, struct uio *uio, int flags)
 static int
 zero_read(struct file *fp, struct uio *uio, int flags)
 {
-	static const char zeroes[PAGE_SIZE];
 	int error = 0;
 
-	while (error == 0 && uio->uio_resid > 0)
-		error = uiomove((void *)zeroes,
-		    MIN(uio->uio_resid, sizeof(zeroes)), uio);
+	while (error == 0 && uio->uio_resid > 0) {
+		error = uiozero(MIN(uio->uio_resid, PAGE_SIZE), uio);
+		if (error == 0)
+			error = uio_breathe(uio);
+	}
 	return error;
 }
 
@@ -82,6 +72,8 @@ random_read(struct file *fp, struct uio *uio, int flags)
 
 		arc4random_buf(buf, n);
 		error = uiomove(buf, n, uio);
+		if (error == 0)
+			error = uio_breathe(uio);
 	}
 	return error;
 }
@@ -96,8 +88,10 @@ random_write(struct file *fp, struct uio *uio, int flags)
 		size_t n = MIN(uio->uio_resid, sizeof(buf));
 
 		error = uiomove(buf, n, uio);
-		if (error == 0)
+		if (error == 0) {
 			random_add(buf, n);
+			error = uio_breathe(uio);
+		}
 	}
 	return error;
 }
@@ -107,11 +101,13 @@ static int
 kmsg_write(struct file *fp, struct uio *uio, int flags)
 {
 	char line[256];
-	size_t n = MIN(uio->uio_resid, sizeof(line) - 1);
+	size_t n = MIN(uio->uio_resid, sizeof(line) - 1), all = uio->uio_resid;
 	int error = uiomove(line, n, uio);
 
-	if (error)
+	if (error) {
+		uio->uio_resid = all;
 		return error;
+	}
 	while (n > 0 && line[n - 1] == '\n')
 		n--;
 	line[n] = '\0';
@@ -120,14 +116,23 @@ kmsg_write(struct file *fp, struct uio *uio, int flags)
 	return 0;
 }
 
-#define DEV_OPS(name, rd, wr)                          \
-	static const struct fileops name = {           \
-		.fo_read = rd,                         \
-		.fo_write = wr,                        \
-		.fo_ioctl = fo_ioctl_none,             \
-		.fo_poll = fo_poll_always,             \
-		.fo_stat = dev_stat,                   \
-		.fo_close = dev_close,                 \
+/* There are no places in these: every one is the beginning. */
+static int
+dev_seek(struct file *fp, off_t off, int whence, off_t *to)
+{
+	*to = 0;
+	return 0;
+}
+
+#define DEV_OPS(name, rd, wr)                \
+	static const struct fileops name = { \
+		.fo_read = rd,               \
+		.fo_write = wr,              \
+		.fo_ioctl = fo_ioctl_none,   \
+		.fo_poll = fo_poll_always,   \
+		.fo_stat = vn_fo_stat,       \
+		.fo_close = dev_close,       \
+		.fo_seek = dev_seek,         \
 	}
 DEV_OPS(null_ops, null_read, null_write);
 DEV_OPS(zero_ops, zero_read, null_write);

@@ -39,8 +39,8 @@ parent_dir(const char *path, const char **name, int *error)
 			continue;
 		*error = dvp->v_op->vop_lookup(dvp, path, slash - path, &vp);
 		if (*error == ENOENT)
-			*error = dvp->v_op->vop_create(dvp, path, slash - path,
-			    &va, NULL, &vp);
+			*error = dvp->v_op->vop_create(
+			    dvp, path, slash - path, &va, NULL, &vp);
 		vrele(dvp);
 		if (*error)
 			return NULL;
@@ -103,8 +103,10 @@ static int
 make_entry(struct vnode *dvp, const char *name, const struct cpio_entry *ce,
     struct vnode **vpp)
 {
-	struct vattr va = { .va_mode = ce->mode, .va_uid = ce->uid,
-		.va_gid = ce->gid, .va_rdev = makedev(ce->rmajor, ce->rminor) };
+	struct vattr va = { .va_mode = ce->mode,
+		.va_uid = ce->uid,
+		.va_gid = ce->gid,
+		.va_rdev = makedev(ce->rmajor, ce->rminor) };
 	char *target = NULL;
 	int error;
 
@@ -112,8 +114,8 @@ make_entry(struct vnode *dvp, const char *name, const struct cpio_entry *ce,
 		target = kmem_zalloc(ce->size + 1, PR_WAITOK);
 		memcpy(target, ce->data, ce->size);
 	}
-	error = dvp->v_op->vop_create(dvp, name, strlen(name), &va, target,
-	    vpp);
+	error =
+	    dvp->v_op->vop_create(dvp, name, strlen(name), &va, target, vpp);
 	if (target != NULL)
 		kmem_free(target, ce->size + 1);
 	return error;

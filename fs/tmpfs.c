@@ -5,9 +5,11 @@
  * names it, or a reference; a directory holds a reference to each child and a
  * pointer, not a reference, to its parent.
  *
- * Locks: a directory's v_lock protects its entries and its children's tn_parent
- * and tn_nlink; a file's protects its size and times.  Two directories are
- * locked in address order.  tmpfs_rename_lock serialises renames, so that the
+ * Locks: a directory's v_lock protects its entries, a node's its attributes.
+ * What needs several takes them in address order, as a set: to remove a name,
+ * directory and child; to rename, both directories, the child and what it
+ * replaces.  So the child is looked up first, and again when all are locked.
+ * tmpfs_rename_lock serialises what moves or removes directories, so that the
  * shape of the tree stands still while loops are looked for.
  */
 #include <sys/param.h>
@@ -27,6 +29,7 @@ struct tmpfs_node;
 /*
  * A name in a directory.
  * Locks used to protect members:
+ *	I	immutable
  *	d	v_lock of the directory
  */
 struct tmpfs_dirent {
@@ -34,9 +37,9 @@ struct tmpfs_dirent {
 	LIST_ENTRY(tmpfs_dirent) td_hash; /* [d] */
 	struct tmpfs_node *td_node; /* [d] referenced */
 	off_t td_cookie; /* [d] position in readdir */
-	uint32_t td_hashval; /* [d] */
-	uint16_t td_len; /* [d] */
-	char td_name[]; /* [d] td_len bytes */
+	uint32_t td_hashval; /* [I] */
+	uint16_t td_len; /* [I] */
+	char td_name[]; /* [I] td_len bytes */
 };
 LIST_HEAD(tmpfs_bucket, tmpfs_dirent);
 
@@ -46,8 +49,7 @@ LIST_HEAD(tmpfs_bucket, tmpfs_dirent);
  * Locks used to protect members of a node:
  *	I	immutable
  *	v	tn_vnode.v_lock
- *	d	v_lock of the directory that names it (all of them to write)
- *	a	atomic operations
+ *	a	atomic operations; to write, v too
  */
 struct tmpfs_node {
 	struct vnode tn_vnode;
@@ -56,18 +58,19 @@ struct tmpfs_node {
 	uid_t tn_uid; /* [v] */
 	gid_t tn_gid; /* [v] */
 	uint32_t tn_nlink; /* [a] */
-	uint64_t tn_atime, tn_mtime, tn_ctime; /* [v] ns since 1970 */
+	int64_t tn_atime; /* [a] ns since 1970 */
+	int64_t tn_mtime, tn_ctime; /* [v] */
 	union {
 		struct {
 			struct uvm_object *uobj; /* [I] */
 			off_t size; /* [v] bytes */
+			long counted; /* [v] pages of it in tmpfs_pages */
 		} tn_file;
 		struct {
 			TAILQ_HEAD(, tmpfs_dirent) list; /* [v] */
 			struct tmpfs_bucket *hash; /* [I] */
 			off_t cookie; /* [v] next one */
-			/* [v of the parent, and tmpfs_rename_lock] NULL: it has
-			   been removed */
+			/* [v, and tmpfs_rename_lock] NULL: it has been removed */
 			struct tmpfs_node *parent;
 		} tn_dir;
 		char *tn_link; /* [I] target, NUL-terminated */
@@ -79,6 +82,8 @@ static struct pool node_pool;
 static struct rwlock tmpfs_rename_lock =
     RWLOCK_INITIALIZER(LR_MOUNT, "tmpfs rename");
 static ino_t last_ino = 1; /* [a] */
+static long tmpfs_pages; /* [a] of data, as far as counted */
+static long tmpfs_maxpages; /* [I] after boot: half of memory */
 
 #define VTOTN(vp) container_of(vp, struct tmpfs_node, tn_vnode)
 
@@ -87,7 +92,7 @@ static ino_t last_ino = 1; /* [a] */
 static void
 touch(struct tmpfs_node *tn, bool mtime)
 {
-	tn->tn_ctime = nsecwall();
+	tn->tn_ctime = (int64_t)nsecwall();
 	if (mtime)
 		tn->tn_mtime = tn->tn_ctime;
 }
@@ -138,7 +143,7 @@ node_alloc(const struct vattr *va, const char *target)
 	tn->tn_uid = va->va_uid;
 	tn->tn_gid = va->va_gid;
 	touch(tn, true);
-	tn->tn_atime = tn->tn_mtime;
+	tn->tn_atime = tn->tn_mtime; /* nobody knows it yet */
 	if (node_setup(tn, target) != 0) {
 		pool_put(&node_pool, tn);
 		return NULL;
@@ -155,6 +160,7 @@ tmpfs_inactive(struct vnode *vp)
 	KASSERT(atomic_load(&tn->tn_nlink) == 0);
 	switch (vp->v_type) {
 	case VREG:
+		atomic_add(&tmpfs_pages, -tn->tn_file.counted);
 		uao_detach(tn->tn_file.uobj);
 		break;
 	case VDIR:
@@ -189,7 +195,7 @@ dir_find(struct tmpfs_node *dn, const char *name, size_t len)
 	uint32_t h = name_hash(name, len);
 	struct tmpfs_dirent *td;
 
-	LIST_FOREACH(td, &dn->tn_dir.hash[h % TMPFS_BUCKETS], td_hash)
+	LIST_FOREACH (td, &dn->tn_dir.hash[h % TMPFS_BUCKETS], td_hash)
 		if (td->td_hashval == h && td->td_len == len &&
 		    memcmp(td->td_name, name, len) == 0)
 			return td;
@@ -215,16 +221,16 @@ dirent_free(struct tmpfs_dirent *td)
 	kmem_free(td, sizeof(*td) + td->td_len);
 }
 
-/* => write-locked; a reference to tn goes into the entry */
+/* => both write-locked, or tn not known yet; the entry gets a reference */
 static void
-dir_insert(struct tmpfs_node *dn, struct tmpfs_dirent *td,
-    struct tmpfs_node *tn)
+dir_insert(
+    struct tmpfs_node *dn, struct tmpfs_dirent *td, struct tmpfs_node *tn)
 {
 	td->td_node = tn;
 	td->td_cookie = dn->tn_dir.cookie++;
 	TAILQ_INSERT_TAIL(&dn->tn_dir.list, td, td_link);
-	LIST_INSERT_HEAD(&dn->tn_dir.hash[td->td_hashval % TMPFS_BUCKETS], td,
-	    td_hash);
+	LIST_INSERT_HEAD(
+	    &dn->tn_dir.hash[td->td_hashval % TMPFS_BUCKETS], td, td_hash);
 	atomic_add(&tn->tn_nlink, 1);
 	if (tn->tn_vnode.v_type == VDIR) {
 		tn->tn_dir.parent = dn;
@@ -233,7 +239,7 @@ dir_insert(struct tmpfs_node *dn, struct tmpfs_dirent *td,
 	touch(dn, true);
 }
 
-/* => write-locked; the entry's reference becomes the caller's */
+/* => both write-locked; the entry's reference becomes the caller's */
 static void
 dir_remove(struct tmpfs_node *dn, struct tmpfs_dirent *td)
 {
@@ -255,30 +261,86 @@ dir_dead(struct tmpfs_node *dn)
 	return dn->tn_dir.parent == NULL;
 }
 
+/* -- Several nodes at once --------------------------------------------------------------- */
+
+#define SET_MAX 4
+
+/* Nodes in address order, each once; belongs to the thread. */
+struct node_set {
+	struct tmpfs_node *ns_node[SET_MAX]; /* [thread] */
+	int ns_count; /* [thread] */
+};
+
+static void
+set_add(struct node_set *ns, struct tmpfs_node *tn)
+{
+	int i = ns->ns_count;
+
+	if (tn == NULL)
+		return;
+	for (int k = 0; k < ns->ns_count; k++)
+		if (ns->ns_node[k] == tn)
+			return;
+	for (; i > 0 && ns->ns_node[i - 1] > tn; i--)
+		ns->ns_node[i] = ns->ns_node[i - 1];
+	ns->ns_node[i] = tn;
+	ns->ns_count++;
+}
+
+static void
+set_lock(const struct node_set *ns)
+{
+	for (int i = 0; i < ns->ns_count; i++)
+		rw_enter_write(&ns->ns_node[i]->tn_vnode.v_lock);
+}
+
+static void
+set_unlock(const struct node_set *ns)
+{
+	for (int i = ns->ns_count; i-- > 0;)
+		rw_exit(&ns->ns_node[i]->tn_vnode.v_lock);
+}
+
+/* => dn unlocked; the node the name leads to, referenced, or NULL */
+static struct tmpfs_node *
+dir_child(struct tmpfs_node *dn, const char *name, size_t len)
+{
+	struct tmpfs_node *tn = NULL;
+	struct tmpfs_dirent *td;
+
+	rw_enter_read(&dn->tn_vnode.v_lock);
+	td = dir_find(dn, name, len);
+	if (td != NULL) {
+		tn = td->td_node;
+		vref(&tn->tn_vnode);
+	}
+	rw_exit(&dn->tn_vnode.v_lock);
+	return tn;
+}
+
+static void
+node_rele(struct tmpfs_node *tn)
+{
+	if (tn != NULL)
+		vrele(&tn->tn_vnode);
+}
+
 /* -- Names ---------------------------------------------------------------------------------- */
 
 static int
-tmpfs_lookup(struct vnode *dvp, const char *name, size_t len,
-    struct vnode **vpp)
+tmpfs_lookup(
+    struct vnode *dvp, const char *name, size_t len, struct vnode **vpp)
 {
-	struct tmpfs_node *dn = VTOTN(dvp), *found = NULL;
-	struct tmpfs_dirent *td;
+	struct tmpfs_node *dn = VTOTN(dvp), *found;
 
 	if (len == 2 && name[0] == '.' && name[1] == '.') {
-		rw_enter_read(&tmpfs_rename_lock);
+		rw_enter_read(&dvp->v_lock);
 		found = dn->tn_dir.parent;
 		if (found != NULL)
 			vref(&found->tn_vnode);
-		rw_exit(&tmpfs_rename_lock);
-	} else {
-		rw_enter_read(&dvp->v_lock);
-		td = dir_find(dn, name, len);
-		if (td != NULL) {
-			found = td->td_node;
-			vref(&found->tn_vnode);
-		}
 		rw_exit(&dvp->v_lock);
-	}
+	} else
+		found = dir_child(dn, name, len);
 	*vpp = found != NULL ? &found->tn_vnode : NULL;
 	return found != NULL ? 0 : ENOENT;
 }
@@ -300,7 +362,7 @@ tmpfs_create(struct vnode *dvp, const char *name, size_t len,
 		else if (dir_find(dn, name, len) != NULL)
 			error = EEXIST;
 		else {
-			if (va->va_mode && tn->tn_vnode.v_type == VDIR)
+			if (tn->tn_vnode.v_type == VDIR)
 				atomic_add(&tn->tn_nlink, 1); /* "." */
 			vref(&tn->tn_vnode);
 			dir_insert(dn, td, tn);
@@ -322,32 +384,34 @@ static int
 tmpfs_link(struct vnode *dvp, const char *name, size_t len, struct vnode *vp)
 {
 	struct tmpfs_dirent *td = dirent_alloc(name, len);
-	struct tmpfs_node *dn = VTOTN(dvp);
+	struct tmpfs_node *dn = VTOTN(dvp), *tn = VTOTN(vp);
+	struct node_set ns = { .ns_count = 0 };
 	int error = 0;
 
 	if (td == NULL)
 		return ENOSPC;
-	rw_enter_write(&dvp->v_lock);
-	if (dir_dead(dn) || atomic_load(&VTOTN(vp)->tn_nlink) == 0)
+	set_add(&ns, dn);
+	set_add(&ns, tn);
+	set_lock(&ns);
+	if (dir_dead(dn) || tn->tn_nlink == 0)
 		error = ENOENT;
 	else if (dir_find(dn, name, len) != NULL)
 		error = EEXIST;
 	else {
 		vref(vp);
-		dir_insert(dn, td, VTOTN(vp));
+		dir_insert(dn, td, tn);
+		touch(tn, false);
 	}
-	rw_exit(&dvp->v_lock);
+	set_unlock(&ns);
 	if (error)
 		dirent_free(td);
 	return error;
 }
 
-/* => dn locked; may the entry be removed as a directory (or not as one)? */
+/* => node locked; may its name be removed as a directory (or not as one)? */
 static int
-may_remove(struct tmpfs_dirent *td, bool dir)
+may_remove(struct tmpfs_node *tn, bool dir)
 {
-	struct tmpfs_node *tn = td->td_node;
-
 	if (!dir)
 		return tn->tn_vnode.v_type == VDIR ? EISDIR : 0;
 	if (tn->tn_vnode.v_type != VDIR)
@@ -355,46 +419,82 @@ may_remove(struct tmpfs_dirent *td, bool dir)
 	return TAILQ_EMPTY(&tn->tn_dir.list) ? 0 : ENOTEMPTY;
 }
 
+/*
+ * => both locked; the entry and its reference are the caller's
+ */
 static void
-drop_removed(struct tmpfs_node *tn, bool dir)
+unname(struct tmpfs_node *dn, struct tmpfs_dirent *td)
 {
-	if (dir)
+	struct tmpfs_node *tn = td->td_node;
+
+	dir_remove(dn, td);
+	if (tn->tn_vnode.v_type == VDIR)
 		atomic_add(&tn->tn_nlink, -1); /* "." */
-	vrele(&tn->tn_vnode);
+	touch(tn, false);
+}
+
+/*
+ * => tn, referenced, is what the name led to a moment ago
+ * => EAGAIN: it does not any more
+ */
+static int
+remove_child(struct tmpfs_node *dn, struct tmpfs_node *tn, const char *name,
+    size_t len, bool dir)
+{
+	struct node_set ns = { .ns_count = 0 };
+	struct tmpfs_dirent *td;
+	int error;
+
+	set_add(&ns, dn);
+	set_add(&ns, tn);
+	set_lock(&ns);
+	td = dir_find(dn, name, len);
+	if (td == NULL || td->td_node != tn)
+		error = EAGAIN;
+	else {
+		error = may_remove(tn, dir);
+		if (error == 0)
+			unname(dn, td);
+	}
+	set_unlock(&ns);
+	if (error == 0) {
+		dirent_free(td);
+		node_rele(tn); /* the entry's */
+	}
+	return error;
 }
 
 static int
 tmpfs_remove(struct vnode *dvp, const char *name, size_t len, bool dir)
 {
-	struct tmpfs_node *dn = VTOTN(dvp), *tn = NULL;
-	struct tmpfs_dirent *td;
+	struct tmpfs_node *dn = VTOTN(dvp), *tn;
 	int error;
 
-	/* a directory's children must not change while it is removed */
 	if (dir)
 		rw_enter_write(&tmpfs_rename_lock);
-	rw_enter_write(&dvp->v_lock);
-	td = dir_find(dn, name, len);
-	if (td != NULL) {
-		tn = td->td_node;
-		if (dir)
-			rw_enter_write(&tn->tn_vnode.v_lock);
-		error = may_remove(td, dir);
-		if (error == 0)
-			dir_remove(dn, td);
-		if (dir)
-			rw_exit(&tn->tn_vnode.v_lock);
-	} else
-		error = ENOENT;
-	rw_exit(&dvp->v_lock);
+	do {
+		tn = dir_child(dn, name, len);
+		error =
+		    tn == NULL ? ENOENT : remove_child(dn, tn, name, len, dir);
+		node_rele(tn);
+	} while (error == EAGAIN);
 	if (dir)
 		rw_exit(&tmpfs_rename_lock);
-	if (error == 0) {
-		dirent_free(td);
-		drop_removed(tn, dir);
-	}
 	return error;
 }
+
+/* -- Renaming --------------------------------------------------------------------------------- */
+
+/* A call of rename; all members belong to the thread. */
+struct rename {
+	struct tmpfs_node *rn_fdir, *rn_tdir; /* [thread] directories */
+	const char *rn_fname; /* [thread] old name */
+	size_t rn_flen; /* [thread] */
+	struct tmpfs_dirent *rn_new; /* [thread] entry with the new name */
+	int rn_flags; /* [thread] RENAME_* */
+	struct tmpfs_node *rn_from, *rn_to; /* [thread] what was found there */
+	struct tmpfs_dirent *rn_free[2]; /* [thread] entries that are gone */
+};
 
 /* => rename lock held: is `dn' `tn' itself or below it? */
 static bool
@@ -408,107 +508,174 @@ is_below(struct tmpfs_node *dn, struct tmpfs_node *tn)
 	}
 }
 
+/* => the rename lock held, and all nodes; 0, errno, RENAME_SAME */
+static int
+rename_check(const struct rename *rn)
+{
+	bool dir = rn->rn_from->tn_vnode.v_type == VDIR;
+
+	if (dir_dead(rn->rn_tdir))
+		return ENOENT;
+	if (rn->rn_to == NULL && (rn->rn_flags & RENAME_EXCHANGE))
+		return ENOENT;
+	if (rn->rn_to != NULL && (rn->rn_flags & RENAME_NOREPLACE))
+		return EEXIST;
+	if (dir && is_below(rn->rn_tdir, rn->rn_from))
+		return EINVAL;
+	if (rn->rn_to == rn->rn_from)
+		return RENAME_SAME;
+	if (rn->rn_to == NULL)
+		return 0;
+	if ((rn->rn_flags & RENAME_EXCHANGE) == 0)
+		return may_remove(rn->rn_to, dir);
+	return rn->rn_to->tn_vnode.v_type == VDIR &&
+		is_below(rn->rn_fdir, rn->rn_to)
+	    ? EINVAL
+	    : 0;
+}
+
+/* => as rename_check(): what the two entries name changes places */
+static void
+exchange(struct rename *rn, struct tmpfs_dirent *ftd, struct tmpfs_dirent *ttd)
+{
+	bool fdir = rn->rn_from->tn_vnode.v_type == VDIR;
+	bool tdir = rn->rn_to->tn_vnode.v_type == VDIR;
+
+	ftd->td_node = rn->rn_to;
+	ttd->td_node = rn->rn_from;
+	if (fdir)
+		rn->rn_from->tn_dir.parent = rn->rn_tdir;
+	if (tdir)
+		rn->rn_to->tn_dir.parent = rn->rn_fdir;
+	atomic_add(&rn->rn_tdir->tn_nlink, (uint32_t)fdir - (uint32_t)tdir);
+	atomic_add(&rn->rn_fdir->tn_nlink, (uint32_t)tdir - (uint32_t)fdir);
+	touch(rn->rn_fdir, true);
+	touch(rn->rn_tdir, true);
+	touch(rn->rn_to, false);
+}
+
+/* => as rename_check() */
+static void
+rename_perform(
+    struct rename *rn, struct tmpfs_dirent *ftd, struct tmpfs_dirent *ttd)
+{
+	touch(rn->rn_from, false);
+	if (rn->rn_flags & RENAME_EXCHANGE) {
+		exchange(rn, ftd, ttd);
+		rn->rn_free[0] = rn->rn_new;
+		return;
+	}
+	if (ttd != NULL)
+		unname(rn->rn_tdir, ttd);
+	dir_remove(rn->rn_fdir, ftd);
+	dir_insert(rn->rn_tdir, rn->rn_new, rn->rn_from);
+	rn->rn_free[0] = ftd;
+	rn->rn_free[1] = ttd;
+}
+
 /*
- * Check and perform, with everything locked.
- * => *victim: node whose entry was replaced, its reference the caller's
+ * => rename lock held; rn_from and rn_to, referenced, are what the names led
+ *    to a moment ago; EAGAIN: they do not any more
  */
 static int
-rename_locked(struct tmpfs_node *fdn, const char *fname, size_t flen,
-    struct tmpfs_node *tdn, struct tmpfs_dirent *newtd, int flags,
-    struct tmpfs_node **victim, struct tmpfs_dirent *freed[2])
+rename_locked(struct rename *rn)
 {
-	struct tmpfs_dirent *ftd = dir_find(fdn, fname, flen);
-	struct tmpfs_dirent *ttd = dir_find(tdn, newtd->td_name,
-	    newtd->td_len);
-	struct tmpfs_node *tn;
-	bool dir;
+	struct node_set ns = { .ns_count = 0 };
+	struct tmpfs_dirent *ftd, *ttd;
 	int error;
 
-	if (ftd == NULL || dir_dead(tdn))
+	set_add(&ns, rn->rn_fdir);
+	set_add(&ns, rn->rn_tdir);
+	set_add(&ns, rn->rn_from);
+	set_add(&ns, rn->rn_to);
+	set_lock(&ns);
+	ftd = dir_find(rn->rn_fdir, rn->rn_fname, rn->rn_flen);
+	ttd = dir_find(rn->rn_tdir, rn->rn_new->td_name, rn->rn_new->td_len);
+	if ((ftd != NULL ? ftd->td_node : NULL) != rn->rn_from ||
+	    (ttd != NULL ? ttd->td_node : NULL) != rn->rn_to)
+		error = EAGAIN;
+	else
+		error = rename_check(rn);
+	if (error == 0)
+		rename_perform(rn, ftd, ttd);
+	set_unlock(&ns);
+	return error;
+}
+
+static int
+rename_try(struct rename *rn)
+{
+	int error;
+
+	rn->rn_from = dir_child(rn->rn_fdir, rn->rn_fname, rn->rn_flen);
+	if (rn->rn_from == NULL)
 		return ENOENT;
-	tn = ftd->td_node;
-	dir = tn->tn_vnode.v_type == VDIR;
-	if (ttd != NULL && (flags & RENAME_NOREPLACE))
-		return EEXIST;
-	if (dir && is_below(tdn, tn))
-		return EINVAL;
-	if (ttd != NULL && ttd->td_node == tn)
-		return RENAME_SAME;
-	if (ttd != NULL) {
-		error = may_remove(ttd, dir);
-		if (error)
-			return error;
-		*victim = ttd->td_node;
-		dir_remove(tdn, ttd);
-		freed[1] = ttd;
-	}
-	dir_remove(fdn, ftd);
-	freed[0] = ftd;
-	dir_insert(tdn, newtd, tn);
-	touch(tn, false);
-	return 0;
-}
-
-static void
-lock_two(struct vnode *a, struct vnode *b)
-{
-	rw_enter_write(a < b ? &a->v_lock : &b->v_lock);
-	if (a != b)
-		rw_enter_write(a < b ? &b->v_lock : &a->v_lock);
-}
-
-static void
-unlock_two(struct vnode *a, struct vnode *b)
-{
-	rw_exit(&a->v_lock);
-	if (a != b)
-		rw_exit(&b->v_lock);
+	rn->rn_to =
+	    dir_child(rn->rn_tdir, rn->rn_new->td_name, rn->rn_new->td_len);
+	error = rename_locked(rn);
+	if (error == 0 && rn->rn_free[1] != NULL)
+		node_rele(rn->rn_to); /* the entry's */
+	node_rele(rn->rn_to);
+	node_rele(rn->rn_from);
+	return error;
 }
 
 static int
 tmpfs_rename(struct vnode *fdvp, const char *fname, size_t flen,
     struct vnode *tdvp, const char *tname, size_t tlen, int flags)
 {
-	struct tmpfs_dirent *freed[2] = { NULL, NULL }, *newtd;
-	struct tmpfs_node *victim = NULL;
+	struct rename rn = { .rn_fdir = VTOTN(fdvp),
+		.rn_tdir = VTOTN(tdvp),
+		.rn_fname = fname,
+		.rn_flen = flen,
+		.rn_flags = flags };
 	int error;
 
-	if (flags & ~RENAME_NOREPLACE)
-		return EINVAL;
-	newtd = dirent_alloc(tname, tlen);
-	if (newtd == NULL)
+	rn.rn_new = dirent_alloc(tname, tlen);
+	if (rn.rn_new == NULL)
 		return ENOSPC;
 	rw_enter_write(&tmpfs_rename_lock);
-	lock_two(fdvp, tdvp);
-	error = rename_locked(VTOTN(fdvp), fname, flen, VTOTN(tdvp), newtd,
-	    flags, &victim, freed);
-	unlock_two(fdvp, tdvp);
+	do
+		error = rename_try(&rn);
+	while (error == EAGAIN);
 	rw_exit(&tmpfs_rename_lock);
 	if (error)
-		dirent_free(newtd);
+		dirent_free(rn.rn_new);
 	for (int i = 0; i < 2; i++)
-		if (freed[i] != NULL)
-			dirent_free(freed[i]);
-	if (victim != NULL)
-		drop_removed(victim, victim->tn_vnode.v_type == VDIR);
+		if (rn.rn_free[i] != NULL)
+			dirent_free(rn.rn_free[i]);
 	/* two names of one file: nothing to do, and no error */
 	return error == RENAME_SAME ? 0 : error;
+}
+
+/* -- Reading directories and links ---------------------------------------------------------------- */
+
+/* Read: the time is worth a store only if something changed since. => locked */
+static void
+accessed(struct tmpfs_node *tn)
+{
+	if (atomic_load(&tn->tn_atime) <= MAX(tn->tn_mtime, tn->tn_ctime))
+		atomic_store(&tn->tn_atime, (int64_t)nsecwall());
 }
 
 static int
 tmpfs_readdir(struct vnode *dvp, off_t from, vn_emit_t *emit, void *arg)
 {
-	struct tmpfs_node *dn = VTOTN(dvp), *up;
+	struct tmpfs_node *dn = VTOTN(dvp);
 	struct tmpfs_dirent *td;
 	bool more = true;
 
 	rw_enter_read(&dvp->v_lock);
-	up = dn->tn_dir.parent != NULL ? dn->tn_dir.parent : dn;
+	if (dir_dead(dn)) {
+		rw_exit(&dvp->v_lock);
+		return ENOENT;
+	}
+	accessed(dn);
 	if (from <= 0)
 		more = emit(arg, ".", 1, dn->tn_ino, VDIR, 1);
 	if (from <= 1 && more)
-		more = emit(arg, "..", 2, up->tn_ino, VDIR, 2);
-	TAILQ_FOREACH(td, &dn->tn_dir.list, td_link) {
+		more = emit(arg, "..", 2, dn->tn_dir.parent->tn_ino, VDIR, 2);
+	TAILQ_FOREACH (td, &dn->tn_dir.list, td_link) {
 		if (!more)
 			break;
 		if (td->td_cookie >= from)
@@ -546,7 +713,7 @@ tmpfs_parent(struct vnode *vp, char *name, size_t size, struct vnode **dvpp)
 	dn = tn->tn_dir.parent;
 	if (dn != NULL) {
 		rw_enter_read(&dn->tn_vnode.v_lock);
-		TAILQ_FOREACH(td, &dn->tn_dir.list, td_link)
+		TAILQ_FOREACH (td, &dn->tn_dir.list, td_link)
 			if (td->td_node == tn && td->td_len < size) {
 				memcpy(name, td->td_name, td->td_len);
 				name[td->td_len] = '\0';
@@ -576,7 +743,7 @@ tmpfs_getattr(struct vnode *vp, struct vattr *va)
 	va->va_dev = TMPFS_DEV;
 	va->va_rdev = vp->v_rdev;
 	va->va_ino = tn->tn_ino;
-	va->va_atime = tn->tn_atime;
+	va->va_atime = atomic_load(&tn->tn_atime);
 	va->va_mtime = tn->tn_mtime;
 	va->va_ctime = tn->tn_ctime;
 	va->va_size = va->va_bytes = 0;
@@ -589,48 +756,98 @@ tmpfs_getattr(struct vnode *vp, struct vattr *va)
 	return 0;
 }
 
-/* => write-locked */
+/* Pages come and go by faults, too: bring the sum up to date. => write-locked */
+static void
+count_pages(struct tmpfs_node *tn)
+{
+	long now = uao_pages(tn->tn_file.uobj);
+
+	if (now != tn->tn_file.counted) {
+		atomic_add(&tmpfs_pages, now - tn->tn_file.counted);
+		tn->tn_file.counted = now;
+	}
+}
+
+/* => write-locked; 0 or EFBIG */
 static int
 set_size(struct tmpfs_node *tn, off_t size)
+{
+	struct uvm_object *uobj = tn->tn_file.uobj;
+	off_t old = tn->tn_file.size;
+	int error;
+
+	if (size < old)
+		error = uao_shrink(uobj, (vsize_t)size);
+	else {
+		/* what a mapping wrote behind the end never was in the file */
+		if ((old & (off_t)PAGE_MASK) != 0 && size > old &&
+		    atomic_load(&uobj->uo_refs) > 1)
+			(void)uao_shrink(uobj, (vsize_t)old);
+		error = uao_grow(uobj, (vsize_t)size);
+	}
+	if (error == 0)
+		tn->tn_file.size = size;
+	return error;
+}
+
+/* => write-locked; EISDIR, EINVAL, EFBIG (and SIGXFSZ to curproc) */
+static int
+truncate_node(struct tmpfs_node *tn, off_t size)
 {
 	int error;
 
 	if (tn->tn_vnode.v_type != VREG)
 		return tn->tn_vnode.v_type == VDIR ? EISDIR : EINVAL;
-	if (size < tn->tn_file.size)
-		error = uao_shrink(tn->tn_file.uobj, size);
-	else
-		error = uao_grow(tn->tn_file.uobj, size);
-	if (error == 0) {
-		tn->tn_file.size = size;
+	if (size > tn->tn_file.size &&
+	    vn_limit_write(curproc, size - 1, 1) == 0)
+		return EFBIG;
+	error = set_size(tn, size);
+	count_pages(tn);
+	if (error == 0)
 		touch(tn, true);
-	}
 	return error;
+}
+
+/* The owner changes: what runs under the old one's name does no more. */
+static void
+kill_setid(struct tmpfs_node *tn)
+{
+	if (tn->tn_vnode.v_type == VDIR)
+		return;
+	tn->tn_mode &= ~(mode_t)04000;
+	if (tn->tn_mode & 0010)
+		tn->tn_mode &= ~(mode_t)02000;
+}
+
+/* => write-locked */
+static void
+set_attributes(struct tmpfs_node *tn, const struct vattr *va, int which)
+{
+	touch(tn, false);
+	if (which & VA_MODE)
+		tn->tn_mode = (tn->tn_mode & S_IFMT) | (va->va_mode & ALLPERMS);
+	if (which & VA_UID)
+		tn->tn_uid = va->va_uid;
+	if (which & VA_GID)
+		tn->tn_gid = va->va_gid;
+	if (which & VA_KILLSUID)
+		kill_setid(tn);
+	if (which & VA_ATIME)
+		atomic_store(&tn->tn_atime, va->va_atime);
+	if (which & VA_MTIME)
+		tn->tn_mtime = va->va_mtime;
 }
 
 static int
 tmpfs_setattr(struct vnode *vp, const struct vattr *va, int which)
 {
-	struct tmpfs_node *tn = VTOTN(vp);
 	int error = 0;
 
 	rw_enter_write(&vp->v_lock);
 	if (which & VA_SIZE)
-		error = set_size(tn, va->va_size);
-	if (error == 0) {
-		touch(tn, false);
-		if (which & VA_MODE)
-			tn->tn_mode = (tn->tn_mode & S_IFMT) |
-			    (va->va_mode & ALLPERMS);
-		if (which & VA_UID)
-			tn->tn_uid = va->va_uid;
-		if (which & VA_GID)
-			tn->tn_gid = va->va_gid;
-		if (which & VA_ATIME)
-			tn->tn_atime = va->va_atime;
-		if (which & VA_MTIME)
-			tn->tn_mtime = va->va_mtime;
-	}
+		error = truncate_node(VTOTN(vp), va->va_size);
+	if (error == 0)
+		set_attributes(VTOTN(vp), va, which);
 	rw_exit(&vp->v_lock);
 	return error;
 }
@@ -650,7 +867,52 @@ tmpfs_read(struct vnode *vp, struct uio *uio)
 		error = uvm_obj_uiomove(tn->tn_file.uobj, uio,
 		    MIN(uio->uio_resid,
 			(size_t)(tn->tn_file.size - uio->uio_offset)));
+	accessed(tn);
 	rw_exit(&vp->v_lock);
+	return error;
+}
+
+/*
+ * Copy len bytes in.  Memory that files take is memory that programs cannot
+ * have, and only removing the files gives it back: they get no more than half.
+ * => write-locked; ENOSPC, and as uvm_obj_uiomove()
+ */
+static int
+write_pages(struct tmpfs_node *tn, struct uio *uio, size_t len)
+{
+	struct uvm_object *uobj = tn->tn_file.uobj;
+	int error = 0;
+	size_t n;
+
+	if (atomic_load(&tmpfs_pages) + (long)atop(len) + 2 <= tmpfs_maxpages)
+		return uvm_obj_uiomove(uobj, uio, len);
+	for (; len > 0 && error == 0; len -= n) {
+		n = MIN(len, PAGE_SIZE - ((size_t)uio->uio_offset & PAGE_MASK));
+		count_pages(tn);
+		if (atomic_load(&tmpfs_pages) >= tmpfs_maxpages &&
+		    !uao_has_page(uobj, uio->uio_offset))
+			return ENOSPC;
+		error = uvm_obj_uiomove(uobj, uio, n);
+	}
+	return error;
+}
+
+/* => write-locked; what cannot be written all is written in part */
+static int
+write_locked(struct tmpfs_node *tn, struct uio *uio, size_t len)
+{
+	off_t old = tn->tn_file.size, end = uio->uio_offset + (off_t)len;
+	int error = 0;
+
+	if (end > old)
+		error = set_size(tn, end);
+	if (error)
+		return error;
+	error = write_pages(tn, uio, len);
+	if (error && end > old)
+		(void)set_size(tn, MAX(old, uio->uio_offset));
+	count_pages(tn);
+	touch(tn, true);
 	return error;
 }
 
@@ -658,27 +920,19 @@ static int
 tmpfs_write(struct vnode *vp, struct uio *uio, bool append)
 {
 	struct tmpfs_node *tn = VTOTN(vp);
-	off_t end, old;
+	size_t len = uio->uio_resid;
 	int error = 0;
 
 	if (vp->v_type != VREG)
 		return vp->v_type == VDIR ? EISDIR : EINVAL;
+	if (len == 0)
+		return 0;
 	rw_enter_write(&vp->v_lock);
-	old = tn->tn_file.size;
 	if (append)
-		uio->uio_offset = old;
-	if (__builtin_add_overflow(uio->uio_offset, (off_t)uio->uio_resid,
-		&end))
-		error = EFBIG;
-	if (error == 0 && end > old)
-		error = set_size(tn, end);
-	if (error == 0) {
-		error = uvm_obj_uiomove(tn->tn_file.uobj, uio, uio->uio_resid);
-		/* a write cut short leaves the file at its last byte */
-		if (error && end > old)
-			set_size(tn, MAX(old, uio->uio_offset));
-		touch(tn, true);
-	}
+		uio->uio_offset = tn->tn_file.size;
+	len = MIN(len, (size_t)(INT64_MAX - uio->uio_offset));
+	len = vn_limit_write(uio->uio_procp, uio->uio_offset, len);
+	error = len == 0 ? EFBIG : write_locked(tn, uio, len);
 	rw_exit(&vp->v_lock);
 	return error;
 }
@@ -722,5 +976,6 @@ tmpfs_mkroot(void)
 		panic("tmpfs_mkroot: no memory for the root");
 	tn->tn_nlink = 2;
 	tn->tn_dir.parent = tn;
+	tmpfs_maxpages = uvmexp.npages / 2;
 	return &tn->tn_vnode;
 }

@@ -1,9 +1,12 @@
 /*
  * Open files and descriptor tables.
  *
- * A table grows by doubling and never shrinks; descriptors in use are found in
- * a bitmap.  A lookup takes a reference, so that close() in another thread
- * does not end a call in progress.
+ * A table grows by doubling and never shrinks.  A lookup takes a reference, so
+ * that close() in another thread does not end a call in progress; a process
+ * that has one thread and a table of its own does without (fd_hold()).
+ *
+ * A descriptor is reserved before the file it is for is looked up, created or
+ * truncated: a call that fails for want of descriptors changes nothing.
  */
 #include <sys/param.h>
 #include <sys/systm.h>
@@ -16,17 +19,21 @@
 #include <sys/vnode.h>
 
 #define NFD_INLINE 16 /* descriptors without a separate array */
-#define NFD_MAX	   4096 /* more than any limit allows */
+#define NFD_MAX    4096 /* more than any limit allows */
+
+/* f_flags that say how a file was opened, not what it is like. */
+#define O_ONCE (O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC)
 
 struct fdent {
-	struct file *fe_file; /* [fd_lock] */
+	struct file *fe_file; /* [fd_lock] NULL: free, or reserved */
+	bool fe_used; /* [fd_lock] not free */
 	bool fe_cloexec; /* [fd_lock] */
 };
 
 /*
  * Locks used to protect members of a filedesc:
  *	a	atomic operations
- *	d	fd_lock
+ *	d	fd_lock; to read, fd_hold() too
  */
 struct filedesc {
 	struct rwlock fd_lock; /* LR_FILEDESC */
@@ -40,7 +47,6 @@ struct filedesc {
 };
 
 static struct pool file_pool, filedesc_pool;
-static long open_files; /* [a] */
 
 void
 file_init(void)
@@ -52,10 +58,19 @@ file_init(void)
 long
 fd_open_files(void)
 {
-	return atomic_load(&open_files);
+	return pool_inuse(&file_pool);
 }
 
 /* -- Files ------------------------------------------------------------------------ */
+
+static int
+file_mode(int flags)
+{
+	if (flags & O_PATH)
+		return FM_PATH;
+	return ((flags & O_ACCMODE) != O_WRONLY ? FM_READ : 0) |
+	    ((flags & O_ACCMODE) != O_RDONLY ? FM_WRITE : 0);
+}
 
 struct file *
 file_alloc(int flags, const struct fileops *ops, void *data, struct vnode *vp)
@@ -65,14 +80,20 @@ file_alloc(int flags, const struct fileops *ops, void *data, struct vnode *vp)
 	if (fp == NULL)
 		return NULL;
 	refcnt_init(&fp->f_refs);
-	fp->f_flags = flags;
+	fp->f_flags = flags & ~O_ONCE;
+	fp->f_mode = file_mode(flags);
 	fp->f_ops = ops;
 	fp->f_data = data;
 	fp->f_vnode = vp;
 	rw_init(&fp->f_lock, LR_FILE, "file");
 	fp->f_offset = 0;
-	atomic_add(&open_files, 1);
 	return fp;
+}
+
+void
+file_free(struct file *fp)
+{
+	pool_put(&file_pool, fp);
 }
 
 void
@@ -83,8 +104,16 @@ file_rele(struct file *fp)
 	fp->f_ops->fo_close(fp);
 	if (fp->f_vnode != NULL)
 		vrele(fp->f_vnode);
-	pool_put(&file_pool, fp);
-	atomic_add(&open_files, -1);
+	file_free(fp);
+}
+
+void
+file_setflags(struct file *fp, int clear, int set)
+{
+	int old = atomic_load(&fp->f_flags);
+
+	while (!atomic_cas(&fp->f_flags, &old, (old & ~clear) | set))
+		continue;
 }
 
 int
@@ -159,6 +188,24 @@ fd_create(void)
 	return fdp;
 }
 
+/* => old locked, new large enough; what is reserved is free in the copy */
+static void
+fd_copy_entries(const struct filedesc *old, struct filedesc *new)
+{
+	u_int hole = old->fd_last;
+
+	for (u_int i = 0; i < old->fd_last; i++) {
+		if (old->fd_ent[i].fe_file == NULL) {
+			hole = MIN(hole, i);
+			continue;
+		}
+		new->fd_ent[i] = old->fd_ent[i];
+		new->fd_last = i + 1;
+		refcnt_take(&old->fd_ent[i].fe_file->f_refs);
+	}
+	new->fd_hint = hole;
+}
+
 struct filedesc *
 fd_copy(struct filedesc *old)
 {
@@ -172,13 +219,7 @@ fd_copy(struct filedesc *old)
 		fd_release(fdp);
 		return NULL;
 	}
-	for (u_int i = 0; i < old->fd_last; i++)
-		if (old->fd_ent[i].fe_file != NULL) {
-			fdp->fd_ent[i] = old->fd_ent[i];
-			refcnt_take(&old->fd_ent[i].fe_file->f_refs);
-		}
-	fdp->fd_last = old->fd_last;
-	fdp->fd_hint = old->fd_hint;
+	fd_copy_entries(old, fdp);
 	fdp->fd_cdir = old->fd_cdir;
 	vref(fdp->fd_cdir);
 	rw_exit(&old->fd_lock);
@@ -204,40 +245,64 @@ fd_free(struct filedesc *fdp)
 	fd_release(fdp);
 }
 
-/* => write-locked: the file that was at fd, which is free now */
-static struct file *
+/* => write-locked: fd, which was in use, is free now */
+static void
 fd_clear(struct filedesc *fdp, u_int fd)
 {
-	struct file *fp = fdp->fd_ent[fd].fe_file;
-
 	fdp->fd_ent[fd].fe_file = NULL;
+	fdp->fd_ent[fd].fe_used = false;
 	fdp->fd_hint = MIN(fdp->fd_hint, fd);
-	while (fdp->fd_last > 0 &&
-	    fdp->fd_ent[fdp->fd_last - 1].fe_file == NULL)
+	while (fdp->fd_last > 0 && !fdp->fd_ent[fdp->fd_last - 1].fe_used)
 		fdp->fd_last--;
+}
+
+/* => write-locked; the file taken out, or NULL */
+static struct file *
+fd_take(struct filedesc *fdp, u_int fd)
+{
+	struct file *fp = NULL;
+
+	if (fd < fdp->fd_last)
+		fp = fdp->fd_ent[fd].fe_file;
+	if (fp != NULL)
+		fd_clear(fdp, fd);
 	return fp;
+}
+
+/*
+ * Give p's process a table of its own.
+ * => no other thread of the process uses the table; 0 or ENOMEM
+ */
+static int
+fd_unshare(struct proc *p)
+{
+	struct filedesc *fdp = p->p_p->ps_fd, *copy;
+
+	if (refcnt_read(&fdp->fd_refs) == 1)
+		return 0;
+	copy = fd_copy(fdp);
+	if (copy == NULL)
+		return ENOMEM;
+	p->p_p->ps_fd = copy;
+	fd_free(fdp);
+	return 0;
 }
 
 int
 fd_exec(struct proc *p)
 {
-	struct filedesc *fdp = p->p_p->ps_fd, *copy;
+	struct filedesc *fdp;
 	struct file *fp;
+	int error = fd_unshare(p);
 
-	if (refcnt_read(&fdp->fd_refs) > 1) {
-		copy = fd_copy(fdp);
-		if (copy == NULL)
-			return ENOMEM;
-		p->p_p->ps_fd = copy;
-		fd_free(fdp);
-		fdp = copy;
-	}
+	if (error)
+		return error;
+	fdp = p->p_p->ps_fd;
 	for (u_int i = 0; i < fdp->fd_last; i++) {
+		if (!fdp->fd_ent[i].fe_cloexec)
+			continue;
 		rw_enter_write(&fdp->fd_lock);
-		fp = NULL;
-		if (i < fdp->fd_last && fdp->fd_ent[i].fe_file != NULL &&
-		    fdp->fd_ent[i].fe_cloexec)
-			fp = fd_clear(fdp, i);
+		fp = fd_take(fdp, i);
 		rw_exit(&fdp->fd_lock);
 		if (fp != NULL)
 			file_rele(fp);
@@ -245,15 +310,17 @@ fd_exec(struct proc *p)
 	return 0;
 }
 
-struct file *
-fd_getfile(struct proc *p, int fd)
+static struct file *
+fd_lookup(struct proc *p, u_int fd, int notmode)
 {
 	struct filedesc *fdp = p->p_p->ps_fd;
 	struct file *fp = NULL;
 
 	rw_enter_read(&fdp->fd_lock);
-	if ((u_int)fd < fdp->fd_last) {
+	if (fd < fdp->fd_last) {
 		fp = fdp->fd_ent[fd].fe_file;
+		if (fp != NULL && (fp->f_mode & notmode) != 0)
+			fp = NULL;
 		if (fp != NULL)
 			refcnt_take(&fp->f_refs);
 	}
@@ -261,56 +328,130 @@ fd_getfile(struct proc *p, int fd)
 	return fp;
 }
 
-/* => write-locked; descriptor in *fdp_out, or EMFILE, ENOMEM */
-static int
-fd_findfree(struct proc *p, struct filedesc *fdp, u_int from, u_int *out)
+struct file *
+fd_getfile(struct proc *p, int fd)
 {
-	u_int limit = MIN(lim_cur(p->p_p, RLIMIT_NOFILE), NFD_MAX);
-	u_int fd = MAX(from, fdp->fd_hint);
+	return fd_lookup(p, (u_int)fd, FM_PATH);
+}
 
-	while (fd < fdp->fd_last && fdp->fd_ent[fd].fe_file != NULL)
+struct file *
+fd_getpath(struct proc *p, int fd)
+{
+	return fd_lookup(p, (u_int)fd, 0);
+}
+
+struct file *
+fd_hold(struct proc *p, int fd, bool *counted)
+{
+	struct process *pr = p->p_p;
+	struct filedesc *fdp = pr->ps_fd;
+	struct file *fp;
+
+	if (__predict_false(atomic_load(&pr->ps_nthreads) != 1 ||
+		refcnt_read(&fdp->fd_refs) != 1)) {
+		*counted = true;
+		return fd_getfile(p, fd);
+	}
+	*counted = false;
+	if ((u_int)fd >= fdp->fd_last)
+		return NULL;
+	fp = fdp->fd_ent[fd].fe_file;
+	if (__predict_false(fp != NULL && (fp->f_mode & FM_PATH) != 0))
+		return NULL;
+	return fp;
+}
+
+/* Descriptors are below this. */
+static u_int
+fd_limit(struct proc *p)
+{
+	return MIN(lim_cur(p->p_p, RLIMIT_NOFILE), NFD_MAX);
+}
+
+/* => write-locked; lowest free one >= from is in use now; EMFILE, ENOMEM */
+static int
+fd_findfree(
+    struct proc *p, struct filedesc *fdp, u_int from, bool cloexec, u_int *out)
+{
+	u_int fd = MAX(from, fdp->fd_hint);
+	int error;
+
+	while (fd < fdp->fd_last && fdp->fd_ent[fd].fe_used)
 		fd++;
-	if (fd >= limit)
+	if (fd >= fd_limit(p))
 		return EMFILE;
+	error = fd_grow(fdp, fd);
+	if (error)
+		return error;
 	if (from <= fdp->fd_hint)
 		fdp->fd_hint = fd + 1;
-	*out = fd;
-	return fd_grow(fdp, fd);
-}
-
-static void
-fd_set(struct filedesc *fdp, u_int fd, struct file *fp, bool cloexec)
-{
-	fdp->fd_ent[fd].fe_file = fp;
-	fdp->fd_ent[fd].fe_cloexec = cloexec;
+	fdp->fd_ent[fd] = (struct fdent){ NULL, true, cloexec };
 	fdp->fd_last = MAX(fdp->fd_last, fd + 1);
+	*out = fd;
+	return 0;
 }
 
-int
-fd_install(struct proc *p, struct file *fp, int from, bool cloexec, int *fdp)
+/* fp NULL: the descriptor stays reserved */
+static int
+fd_enter(struct proc *p, struct file *fp, int from, bool cloexec, int *fdp)
 {
 	struct filedesc *table = p->p_p->ps_fd;
 	u_int fd = 0;
 	int error;
 
 	rw_enter_write(&table->fd_lock);
-	error = fd_findfree(p, table, from, &fd);
+	error = fd_findfree(p, table, (u_int)from, cloexec, &fd);
 	if (error == 0)
-		fd_set(table, fd, fp, cloexec);
+		table->fd_ent[fd].fe_file = fp;
 	rw_exit(&table->fd_lock);
-	*fdp = fd;
+	*fdp = (int)fd;
 	return error;
+}
+
+int
+fd_install(struct proc *p, struct file *fp, int from, bool cloexec, int *fdp)
+{
+	return fd_enter(p, fp, from, cloexec, fdp);
+}
+
+int
+fd_reserve(struct proc *p, int from, bool cloexec, int *fdp)
+{
+	return fd_enter(p, NULL, from, cloexec, fdp);
+}
+
+void
+fd_fill(struct proc *p, int fd, struct file *fp)
+{
+	struct filedesc *fdp = p->p_p->ps_fd;
+
+	rw_enter_write(&fdp->fd_lock);
+	KASSERT((u_int)fd < fdp->fd_last && fdp->fd_ent[fd].fe_used &&
+	    fdp->fd_ent[fd].fe_file == NULL);
+	fdp->fd_ent[fd].fe_file = fp;
+	rw_exit(&fdp->fd_lock);
+}
+
+void
+fd_unreserve(struct proc *p, int fd)
+{
+	struct filedesc *fdp = p->p_p->ps_fd;
+
+	rw_enter_write(&fdp->fd_lock);
+	KASSERT((u_int)fd < fdp->fd_last && fdp->fd_ent[fd].fe_used &&
+	    fdp->fd_ent[fd].fe_file == NULL);
+	fd_clear(fdp, (u_int)fd);
+	rw_exit(&fdp->fd_lock);
 }
 
 struct file *
 fd_remove(struct proc *p, int fd)
 {
 	struct filedesc *fdp = p->p_p->ps_fd;
-	struct file *fp = NULL;
+	struct file *fp;
 
 	rw_enter_write(&fdp->fd_lock);
-	if ((u_int)fd < fdp->fd_last && fdp->fd_ent[fd].fe_file != NULL)
-		fp = fd_clear(fdp, fd);
+	fp = fd_take(fdp, (u_int)fd);
 	rw_exit(&fdp->fd_lock);
 	return fp;
 }
@@ -366,47 +507,77 @@ sys_close(struct proc *p, const uint64_t a[6], int64_t *ret)
 #define CLOSE_RANGE_UNSHARE 2
 #define CLOSE_RANGE_CLOEXEC 4
 
+static void
+range_cloexec(struct filedesc *fdp, u_int first, u_int last)
+{
+	rw_enter_write(&fdp->fd_lock);
+	for (u_int fd = first; fd <= last && fd < fdp->fd_last; fd++)
+		if (fdp->fd_ent[fd].fe_file != NULL)
+			fdp->fd_ent[fd].fe_cloexec = true;
+	rw_exit(&fdp->fd_lock);
+}
+
+static void
+range_close(struct filedesc *fdp, u_int first, u_int last)
+{
+	struct file *fp;
+	u_int fd = first;
+	bool end;
+
+	do {
+		rw_enter_write(&fdp->fd_lock);
+		for (fp = NULL; fp == NULL && fd <= last && fd < fdp->fd_last;
+		     fd++)
+			fp = fd_take(fdp, fd);
+		end = fd > last || fd >= fdp->fd_last;
+		rw_exit(&fdp->fd_lock);
+		if (fp != NULL)
+			file_rele(fp);
+	} while (!end);
+}
+
+/*
+ * UNSHARE is for the calling thread alone, says its documentation; a table per
+ * thread we do not have, so a process with threads may not ask for it.
+ */
 int
 sys_close_range(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	u_int first = a[0], last = a[1];
-	struct filedesc *fdp, *copy;
-	struct file *fp;
+	u_int first = a[0], last = a[1], flags = a[2];
+	int error;
 
 	if (first > last ||
-	    (a[2] & ~(uint64_t)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)))
+	    (flags & ~(u_int)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) != 0)
 		return EINVAL;
-	fdp = p->p_p->ps_fd;
-	if ((a[2] & CLOSE_RANGE_UNSHARE) && refcnt_read(&fdp->fd_refs) > 1) {
-		copy = fd_copy(fdp);
-		if (copy == NULL)
-			return ENOMEM;
-		p->p_p->ps_fd = copy;
-		fd_free(fdp);
-		fdp = copy;
+	if (flags & CLOSE_RANGE_UNSHARE) {
+		if (atomic_load(&p->p_p->ps_nthreads) != 1)
+			return EINVAL;
+		error = fd_unshare(p);
+		if (error)
+			return error;
 	}
-	for (u_int fd = first; fd <= last && fd < fdp->fd_last; fd++) {
-		if (a[2] & CLOSE_RANGE_CLOEXEC) {
-			rw_enter_write(&fdp->fd_lock);
-			if (fd < fdp->fd_last)
-				fdp->fd_ent[fd].fe_cloexec = true;
-			rw_exit(&fdp->fd_lock);
-		} else if ((fp = fd_remove(p, fd)) != NULL)
-			file_rele(fp);
-	}
+	if (flags & CLOSE_RANGE_CLOEXEC)
+		range_cloexec(p->p_p->ps_fd, first, last);
+	else
+		range_close(p->p_p->ps_fd, first, last);
 	return 0;
 }
 
-/* A second descriptor for the file at fd, the lowest from `from' on. */
+/*
+ * A second descriptor for the file at fd, the lowest from `from' on.
+ * => EINVAL: from is no descriptor
+ */
 static int
-dup_from(struct proc *p, int fd, int from, bool cloexec, int64_t *ret)
+dup_from(struct proc *p, int fd, uint64_t from, bool cloexec, int64_t *ret)
 {
-	struct file *fp = fd_getfile(p, fd);
+	struct file *fp = fd_getpath(p, fd);
 	int error, newfd;
 
 	if (fp == NULL)
 		return EBADF;
-	error = fd_install(p, fp, from, cloexec, &newfd);
+	error = from >= fd_limit(p) && from != 0
+	    ? EINVAL
+	    : fd_install(p, fp, (int)from, cloexec, &newfd);
 	if (error)
 		file_rele(fp);
 	else
@@ -420,28 +591,46 @@ sys_dup(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return dup_from(p, (int)a[0], 0, false, ret);
 }
 
+/*
+ * => write-locked; fp becomes newfd, what was there before is in *oldp
+ * => EBUSY: another thread is opening a file as newfd right now
+ */
+static int
+fd_replace(struct filedesc *fdp, u_int newfd, struct file *fp, bool cloexec,
+    struct file **oldp)
+{
+	int error = fd_grow(fdp, newfd);
+
+	*oldp = NULL;
+	if (error)
+		return error;
+	if (newfd < fdp->fd_last) {
+		*oldp = fdp->fd_ent[newfd].fe_file;
+		if (*oldp == NULL && fdp->fd_ent[newfd].fe_used)
+			return EBUSY;
+	}
+	fdp->fd_ent[newfd] = (struct fdent){ fp, true, cloexec };
+	fdp->fd_last = MAX(fdp->fd_last, newfd + 1);
+	return 0;
+}
+
 int
 sys_dup3(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	struct filedesc *fdp = p->p_p->ps_fd;
-	u_int newfd = a[1];
-	struct file *fp, *old = NULL;
+	u_int newfd = a[1], flags = a[2];
+	struct file *fp, *old;
 	int error;
 
-	if ((int)a[0] == (int)a[1] || (a[2] & ~(uint64_t)O_CLOEXEC))
+	if ((u_int)a[0] == newfd || (flags & ~(u_int)O_CLOEXEC) != 0)
 		return EINVAL;
-	if (newfd >= MIN(lim_cur(p->p_p, RLIMIT_NOFILE), NFD_MAX))
+	if (newfd >= fd_limit(p))
 		return EBADF;
-	fp = fd_getfile(p, (int)a[0]);
+	fp = fd_getpath(p, (int)a[0]);
 	if (fp == NULL)
 		return EBADF;
 	rw_enter_write(&fdp->fd_lock);
-	error = fd_grow(fdp, newfd);
-	if (error == 0) {
-		if (newfd < fdp->fd_last)
-			old = fdp->fd_ent[newfd].fe_file;
-		fd_set(fdp, newfd, fp, (a[2] & O_CLOEXEC) != 0);
-	}
+	error = fd_replace(fdp, newfd, fp, (flags & O_CLOEXEC) != 0, &old);
 	rw_exit(&fdp->fd_lock);
 	if (error)
 		file_rele(fp);
@@ -469,36 +658,47 @@ fd_cloexec(struct proc *p, u_int fd, const bool *set, int64_t *ret)
 	return error;
 }
 
+static int
+fcntl_file(struct file *fp, int cmd, uint64_t arg, int64_t *ret)
+{
+	switch (cmd) {
+	case F_GETFL:
+		*ret = fp->f_flags;
+		return 0;
+	case F_SETFL:
+		if (fp->f_mode & FM_PATH)
+			return EBADF;
+		file_setflags(fp, O_SETFL, (int)arg & O_SETFL);
+		return 0;
+	case F_GETPIPE_SZ:
+	case F_SETPIPE_SZ:
+		return pipe_fcntl(fp, cmd, arg, ret);
+	default:
+		return fp->f_mode & FM_PATH ? EBADF : EINVAL;
+	}
+}
+
 int
 sys_fcntl(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	bool cloexec = (a[2] & FD_CLOEXEC) != 0;
+	int fd = (int)a[0], cmd = (int)a[1], error;
 	struct file *fp;
 
-	switch ((int)a[1]) {
+	switch (cmd) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		if (a[2] >= MIN(lim_cur(p->p_p, RLIMIT_NOFILE), NFD_MAX))
-			return EINVAL;
-		return dup_from(p, (int)a[0], (int)a[2],
-		    a[1] == F_DUPFD_CLOEXEC, ret);
+		return dup_from(p, fd, a[2], cmd == F_DUPFD_CLOEXEC, ret);
 	case F_GETFD:
-		return fd_cloexec(p, a[0], NULL, ret);
+		return fd_cloexec(p, (u_int)fd, NULL, ret);
 	case F_SETFD:
-		return fd_cloexec(p, a[0], &cloexec, ret);
-	case F_GETFL:
-	case F_SETFL:
-		fp = fd_getfile(p, (int)a[0]);
+		return fd_cloexec(p, (u_int)fd, &cloexec, ret);
+	default:
+		fp = fd_getpath(p, fd);
 		if (fp == NULL)
 			return EBADF;
-		if (a[1] == F_GETFL)
-			*ret = fp->f_flags;
-		else
-			fp->f_flags = (fp->f_flags & ~O_SETFL) |
-			    (a[2] & O_SETFL);
+		error = fcntl_file(fp, cmd, a[2], ret);
 		file_rele(fp);
-		return 0;
-	default:
-		return EINVAL;
+		return error;
 	}
 }

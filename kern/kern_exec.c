@@ -217,7 +217,7 @@ script_args(struct execargs *ea, const char *path, const char *interp,
 	return error;
 }
 
-/* => referenced vnode in ei, start of the file in hdr */
+/* => vnode in ei, held as text, start of the file in hdr */
 static int
 exec_open(struct proc *p, const char *path, struct exec_image *ei, char *hdr,
     size_t *hdrlen)
@@ -230,7 +230,7 @@ exec_open(struct proc *p, const char *path, struct exec_image *ei, char *hdr,
 		return error;
 	error = vn_read(ei->ei_vp, hdr, EXEC_HDR_MAX, 0, &resid);
 	if (error != 0) {
-		vrele(ei->ei_vp);
+		vn_text_rele(ei->ei_vp);
 		ei->ei_vp = NULL;
 		return error;
 	}
@@ -265,7 +265,7 @@ exec_find(struct proc *p, struct execargs *ea, struct exec_image *ei,
 			error = script_args(ea, path, interp, arg);
 		if (error != 0)
 			break;
-		vrele(ei->ei_vp);
+		vn_text_rele(ei->ei_vp);
 		ei->ei_vp = NULL;
 		strlcpy(path, interp, MAXPATHLEN);
 	}
@@ -273,7 +273,7 @@ exec_find(struct proc *p, struct execargs *ea, struct exec_image *ei,
 	if (error == 0)
 		error = vn_uobj(ei->ei_vp, &ei->ei_uobj);
 	if (error != 0 && ei->ei_vp != NULL) {
-		vrele(ei->ei_vp);
+		vn_text_rele(ei->ei_vp);
 		ei->ei_vp = NULL;
 	}
 	return error;
@@ -333,7 +333,7 @@ exec_reset_process(struct proc *p, struct exec_image *ei,
 	rw_exit(&pr->ps_lock);
 	ei->ei_vp = NULL;
 	if (oldvp != NULL)
-		vrele(oldvp);
+		vn_text_rele(oldvp);
 	atomic_or(&pr->ps_flags, PS_EXEC);
 }
 
@@ -412,7 +412,7 @@ exec_program(struct proc *p, struct execargs *ea)
 	if (ei->ei_uobj != NULL)
 		ei->ei_uobj->pgops->pgo_detach(ei->ei_uobj);
 	if (ei->ei_vp != NULL)
-		vrele(ei->ei_vp);
+		vn_text_rele(ei->ei_vp);
 	kmem_free(ei, sizeof(*ei));
 	return error;
 }

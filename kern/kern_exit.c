@@ -169,7 +169,7 @@ process_release(struct process *pr)
 	uvmspace_free(vm);
 	fd_free(pr->ps_fd);
 	if (vp != NULL)
-		vrele(vp);
+		vn_text_rele(vp);
 }
 
 /* => proctree write-locked */

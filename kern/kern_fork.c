@@ -216,7 +216,7 @@ fork_resources(struct process *parent, struct process *pr,
 		pr->ps_vmspace = uvmspace_fork(parent);
 	pr->ps_sigcode = pr->ps_vmspace->vm_sigcode;
 	if (parent->ps_textvp != NULL) {
-		vref(parent->ps_textvp);
+		vn_text_ref(parent->ps_textvp);
 		pr->ps_textvp = parent->ps_textvp;
 	}
 	return 0;
@@ -227,7 +227,7 @@ static void
 fork_undo(struct process *pr)
 {
 	if (pr->ps_textvp != NULL)
-		vrele(pr->ps_textvp);
+		vn_text_rele(pr->ps_textvp);
 	if (pr->ps_vmspace != NULL) {
 		uvmspace_free(pr->ps_vmspace);
 		pr->ps_vmspace = NULL;

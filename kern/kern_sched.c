@@ -128,7 +128,7 @@ switch_prepare(struct cpu_info *ci, struct schedstate *ss, struct proc *old,
 
 	old->p_runtime += now - old->p_lastrun;
 	next->p_lastrun = now;
-	TRACE_AT(now, "switch", old->p_tid, next->p_tid);
+	TRACE_AT(now, "switch", old, next);
 	if (__predict_false(old == ci->ci_idleproc)) {
 		ci->ci_idle_ns = old->p_runtime;
 		clock_unidle(ci);

@@ -411,8 +411,8 @@ ktest_thread(void *arg)
 static void
 ktest_expired(void *arg)
 {
-	panic("test %s takes more than %d seconds", kt_running(),
-	    KTEST_TIMEOUT);
+	panic(
+	    "test %s takes more than %d seconds", kt_running(), KTEST_TIMEOUT);
 }
 
 static void
@@ -512,7 +512,9 @@ ktest_main(const char *which)
 	n = ktest_choose(which, list);
 	printf("ktest: seed=%lu, %u harts, %ld pages free\n", (u_long)kt.seed,
 	    ncpus, uvm_free_count());
-	if (n == 0)
+	if (&__start_set_ktest[0] == &__stop_set_ktest[0])
+		printf("# this kernel holds no tests: boot Image-test\n");
+	else if (n == 0)
 		printf("# no test is called %s\n", which);
 	printf("1..%d\n", n);
 	for (int i = 0; i < n; i++) {

@@ -10,64 +10,73 @@
 #include <sys/vnode.h>
 
 #define IOV_INLINE 8
-#define IO_MAX	   0x7ffff000UL /* most bytes one call moves */
+#define IO_MAX     0x7ffff000UL /* most bytes one call moves */
 
-#define FIOCLEX	   0x5451
+#define FIOCLEX    0x5451
 #define FIONCLEX   0x5450
-#define FIONBIO	   0x5421
+#define FIONBIO    0x5421
+
+/* A pipe nobody reads from: the writer dies of it, or is told. */
+static __noinline void
+broken_pipe(struct proc *p)
+{
+	siginfo_t info = { .si_signo = SIGPIPE, .si_code = SI_USER };
+
+	info.si_u.rt.pid = p->p_p->ps_pid;
+	info.si_u.rt.uid = p->p_p->ps_cred->cr_ruid;
+	ptsignal(p, SIGPIPE, &info);
+}
 
 /*
- * Do the request on fp.  A call that moved bytes before it was interrupted, or
- * before it would block or fault, succeeds with those.
- * => fp's reference is dropped
+ * Do a request that fp was opened for.  A call that moved bytes before it was
+ * interrupted, or before it would block or fault, succeeds with those.
  */
-static int
-file_io(struct proc *p, struct file *fp, struct uio *uio, int flags,
-    int64_t *ret)
+static inline int
+file_io(struct proc *p, struct file *fp, struct uio *uio, enum uio_rw rw,
+    int flags, int64_t *ret)
 {
-	bool reading = uio->uio_rw == UIO_READ;
 	size_t len = uio->uio_resid;
 	int error;
 
-	if (fp->f_flags & O_PATH || !(reading ? FREADABLE(fp) : FWRITABLE(fp)))
-		error = EBADF;
-	else if (reading)
+	if (rw == UIO_READ)
 		error = fp->f_ops->fo_read(fp, uio, flags);
 	else
 		error = fp->f_ops->fo_write(fp, uio, flags);
-	if (uio->uio_resid != len && error != EPIPE)
-		error = 0;
-	if (error == EPIPE && !reading) {
-		siginfo_t info = { .si_signo = SIGPIPE, .si_code = SI_USER };
-
-		ptsignal(p, SIGPIPE, &info);
-	}
-	file_rele(fp);
-	*ret = len - uio->uio_resid;
-	return error;
+	*ret = (int64_t)(len - uio->uio_resid);
+	if (__predict_true(error == 0))
+		return 0;
+	if (rw == UIO_WRITE && error == EPIPE)
+		broken_pipe(p);
+	return uio->uio_resid != len ? 0 : error;
 }
 
-static int
+static __always_inline int
 simple_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw,
     int flags)
 {
-	struct file *fp = fd_getfile(p, (int)a[0]);
 	struct iovec iov = { (void *)a[1], MIN(a[2], IO_MAX) };
-	struct uio uio = { &iov, 1, (off_t)a[3], iov.iov_len, UIO_USERSPACE,
-		rw, p };
+	struct uio uio = { &iov, 1, 0, iov.iov_len, UIO_USERSPACE, rw, p };
+	struct file *fp;
+	bool counted;
+	int error;
 
+	if (flags & FOF_OFFSET) {
+		uio.uio_offset = (off_t)a[3];
+		if (uio.uio_offset < 0)
+			return EINVAL;
+	}
+	fp = fd_hold(p, (int)a[0], &counted);
 	if (fp == NULL)
 		return EBADF;
-	if ((flags & FOF_OFFSET) &&
-	    (fp->f_vnode == NULL || fp->f_vnode->v_type == VFIFO)) {
-		file_rele(fp);
-		return ESPIPE;
-	}
-	if ((flags & FOF_OFFSET) && uio.uio_offset < 0) {
-		file_rele(fp);
-		return EINVAL;
-	}
-	return file_io(p, fp, &uio, flags, ret);
+	if ((flags & FOF_OFFSET) && (fp->f_mode & FM_SEEK) == 0)
+		error = ESPIPE;
+	else if (__predict_true(
+		     fp->f_mode & (rw == UIO_READ ? FM_READ : FM_WRITE)))
+		error = file_io(p, fp, &uio, rw, flags, ret);
+	else
+		error = EBADF;
+	fd_drop(fp, counted);
+	return error;
 }
 
 int
@@ -112,35 +121,45 @@ iovec_copyin(const void *uiov, int n, struct iovec *iov, size_t *totalp)
 }
 
 static int
-vector_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw)
+vector_file(struct proc *p, struct file *fp, const void *uiov, int n,
+    int64_t *ret, enum uio_rw rw)
 {
 	struct iovec small[IOV_INLINE], *iov = small;
-	int error, n = (int)a[2];
 	struct uio uio;
-	struct file *fp;
 	size_t total;
+	int error;
 
+	if ((fp->f_mode & (rw == UIO_READ ? FM_READ : FM_WRITE)) == 0)
+		return EBADF;
 	if (n < 0 || n > UIO_MAXIOV)
 		return EINVAL;
-	fp = fd_getfile(p, (int)a[0]);
-	if (fp == NULL)
-		return EBADF;
 	if (n > IOV_INLINE) {
 		iov = kmem_alloc(n * sizeof(*iov), PR_NOWAIT);
-		if (iov == NULL) {
-			file_rele(fp);
+		if (iov == NULL)
 			return ENOMEM;
-		}
 	}
-	error = iovec_copyin((void *)a[1], n, iov, &total);
-	if (error)
-		file_rele(fp);
-	else {
+	error = iovec_copyin(uiov, n, iov, &total);
+	if (error == 0) {
 		uio = (struct uio){ iov, n, 0, total, UIO_USERSPACE, rw, p };
-		error = file_io(p, fp, &uio, 0, ret);
+		error = file_io(p, fp, &uio, rw, 0, ret);
 	}
 	if (iov != small)
 		kmem_free(iov, n * sizeof(*iov));
+	return error;
+}
+
+static int
+vector_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw)
+{
+	struct file *fp;
+	bool counted;
+	int error;
+
+	fp = fd_hold(p, (int)a[0], &counted);
+	if (fp == NULL)
+		return EBADF;
+	error = vector_file(p, fp, (void *)a[1], (int)a[2], ret, rw);
+	fd_drop(fp, counted);
 	return error;
 }
 
@@ -156,41 +175,64 @@ sys_writev(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return vector_io(p, a, ret, UIO_WRITE);
 }
 
-int
-sys_lseek(struct proc *p, const uint64_t a[6], int64_t *ret)
+/*
+ * Files have no holes to be found: all of them is data, then comes the end.
+ * => f_lock held
+ */
+static int
+seek_in(struct file *fp, off_t off, int whence, off_t *to)
 {
-	struct file *fp = fd_getfile(p, (int)a[0]);
-	struct vattr va;
+	struct vattr va = { .va_size = 0 };
 	off_t base = 0;
 	int error = 0;
 
-	if (fp == NULL)
-		return EBADF;
-	if (fp->f_vnode == NULL ||
-	    (fp->f_vnode->v_type != VREG && fp->f_vnode->v_type != VDIR &&
-		fp->f_vnode->v_type != VCHR)) {
-		file_rele(fp);
-		return ESPIPE;
-	}
-	rw_enter_write(&fp->f_lock);
-	switch ((int)a[2]) {
+	if (whence == SEEK_END || whence == SEEK_DATA || whence == SEEK_HOLE)
+		error = fp->f_vnode->v_op->vop_getattr(fp->f_vnode, &va);
+	if (error)
+		return error;
+	switch (whence) {
 	case SEEK_SET:
 		break;
 	case SEEK_CUR:
 		base = fp->f_offset;
 		break;
 	case SEEK_END:
-		error = fp->f_vnode->v_op->vop_getattr(fp->f_vnode, &va);
 		base = va.va_size;
 		break;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		if (off < 0 || off >= va.va_size)
+			return ENXIO;
+		*to = whence == SEEK_DATA ? off : va.va_size;
+		return 0;
 	default:
-		error = EINVAL;
+		return EINVAL;
 	}
-	if (error == 0 && (__builtin_add_overflow(base, (off_t)a[1], &base) ||
-	    base < 0))
-		error = EINVAL;
+	if (__builtin_add_overflow(base, off, to) || *to < 0)
+		return EINVAL;
+	return 0;
+}
+
+int
+sys_lseek(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct file *fp = fd_getfile(p, (int)a[0]);
+	off_t to = 0;
+	int error;
+
+	if (fp == NULL)
+		return EBADF;
+	if ((fp->f_mode & FM_SEEK) == 0) {
+		file_rele(fp);
+		return ESPIPE;
+	}
+	rw_enter_write(&fp->f_lock);
+	if (fp->f_ops->fo_seek != NULL)
+		error = fp->f_ops->fo_seek(fp, (off_t)a[1], (int)a[2], &to);
+	else
+		error = seek_in(fp, (off_t)a[1], (int)a[2], &to);
 	if (error == 0)
-		*ret = fp->f_offset = base;
+		*ret = fp->f_offset = to;
 	rw_exit(&fp->f_lock);
 	file_rele(fp);
 	return error;
@@ -200,6 +242,7 @@ int
 sys_ioctl(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	struct file *fp = fd_getfile(p, (int)a[0]);
+	uint64_t setfd[6] = { a[0], F_SETFD };
 	uint32_t on;
 	int error = 0;
 
@@ -207,17 +250,14 @@ sys_ioctl(struct proc *p, const uint64_t a[6], int64_t *ret)
 		return EBADF;
 	switch ((uint32_t)a[1]) {
 	case FIOCLEX:
-	case FIONCLEX: {
-		uint64_t b[6] = { a[0], F_SETFD, a[1] == FIOCLEX };
-
-		error = sys_fcntl(p, b, ret);
+	case FIONCLEX:
+		setfd[2] = (uint32_t)a[1] == FIOCLEX ? FD_CLOEXEC : 0;
+		error = sys_fcntl(p, setfd, ret);
 		break;
-	}
 	case FIONBIO:
 		error = copyin((void *)a[2], &on, sizeof(on));
 		if (error == 0)
-			fp->f_flags = (fp->f_flags & ~O_NONBLOCK) |
-			    (on ? O_NONBLOCK : 0);
+			file_setflags(fp, O_NONBLOCK, on ? O_NONBLOCK : 0);
 		break;
 	default:
 		error = fp->f_ops->fo_ioctl(fp, (uint32_t)a[1], a[2], p);

@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 
 #define POLL_INLINE 4
-#define SEL_MAXFD   1024
+#define SEL_MAXFD   4096 /* no descriptor is larger */
 
 /*
  * One call of poll.
@@ -26,7 +26,7 @@
  *	w	pw_mtx
  */
 struct pollwait {
-	struct mutex pw_mtx; /* LR_SLEEPQ's outer leaf: see selwakeup */
+	struct mutex pw_mtx; /* LR_MISC */
 	bool pw_fired; /* [w] */
 	struct pollent *pw_ent; /* [t] */
 	u_int pw_used, pw_size; /* [t] */
@@ -41,14 +41,12 @@ selinfo_init(struct selinfo *si)
 }
 
 void
-selwakeup(struct selinfo *si)
+selwakeup_all(struct selinfo *si)
 {
 	struct pollent *pe;
 
-	if (atomic_load(&TAILQ_FIRST(&si->si_waiters)) == NULL)
-		return;
 	mtx_enter(&si->si_mtx);
-	TAILQ_FOREACH(pe, &si->si_waiters, pe_link) {
+	TAILQ_FOREACH (pe, &si->si_waiters, pe_link) {
 		mtx_enter(&pe->pe_wait->pw_mtx);
 		pe->pe_wait->pw_fired = true;
 		mtx_leave(&pe->pe_wait->pw_mtx);
@@ -85,8 +83,8 @@ pollwait_init(struct pollwait *pw, u_int nfds)
 	pw->pw_size = MAX(2 * nfds, 1);
 	pw->pw_ent = pw->pw_inline;
 	if (pw->pw_size > POLL_INLINE)
-		pw->pw_ent = kmem_alloc(pw->pw_size * sizeof(*pw->pw_ent),
-		    PR_NOWAIT);
+		pw->pw_ent =
+		    kmem_alloc(pw->pw_size * sizeof(*pw->pw_ent), PR_NOWAIT);
 	return pw->pw_ent == NULL ? ENOMEM : 0;
 }
 
@@ -104,23 +102,35 @@ pollwait_done(struct pollwait *pw)
 		kmem_free(pw->pw_ent, pw->pw_size * sizeof(*pw->pw_ent));
 }
 
+/* A call's descriptors; all members belong to the thread. */
+struct pollset {
+	struct pollfd *ps_fds; /* [thread] */
+	struct file **ps_files; /* [thread] referenced, or NULL */
+	u_int ps_n; /* [thread] */
+	short ps_always; /* [thread] events nobody has to ask for */
+};
+
 /*
  * Look at every descriptor once; pw NULL after the first time.  The files stay
- * referenced in fps, so that what we are registered with does not go away.
+ * referenced, so that what we are registered with does not go away.
+ * => number ready
  */
 static int
-poll_scan(struct pollfd *fds, struct file **fps, u_int n, struct pollwait *pw)
+poll_scan(const struct pollset *ps, struct pollwait *pw)
 {
-	int ready = 0, want;
+	struct pollfd *fds = ps->ps_fds;
+	struct file **fps = ps->ps_files;
+	int ready = 0;
+	short want;
 
-	for (u_int i = 0; i < n; i++) {
+	for (u_int i = 0; i < ps->ps_n; i++) {
 		fds[i].revents = 0;
 		if (fds[i].fd < 0)
 			continue;
-		want = fds[i].events | POLLERR | POLLHUP;
-		fds[i].revents = fps[i] == NULL ?
-		    POLLNVAL :
-		    fps[i]->f_ops->fo_poll(fps[i], want, pw) & want;
+		want = fds[i].events | ps->ps_always;
+		fds[i].revents = fps[i] == NULL
+		    ? POLLNVAL
+		    : fps[i]->f_ops->fo_poll(fps[i], want, pw) & want;
 		ready += fds[i].revents != 0;
 	}
 	return ready;
@@ -143,20 +153,19 @@ poll_sleep(struct pollwait *pw, uint64_t deadline)
 	return error;
 }
 
-/* => number ready in *nready; EINTR: a signal; ENOMEM */
+/* => number ready in *nready; EINTR, ERESTARTNOHAND: a signal; ENOMEM */
 static int
-poll_loop(struct pollfd *fds, struct file **fps, u_int n, uint64_t deadline,
-    int *nready)
+poll_loop(const struct pollset *ps, uint64_t deadline, int *nready)
 {
 	struct pollwait pw;
-	int error = pollwait_init(&pw, n);
+	int error = pollwait_init(&pw, ps->ps_n);
 
 	if (error)
 		return error;
-	*nready = poll_scan(fds, fps, n, &pw);
+	*nready = poll_scan(ps, &pw);
 	while (*nready == 0 && error == 0) {
 		error = poll_sleep(&pw, deadline);
-		*nready = poll_scan(fds, fps, n, NULL);
+		*nready = poll_scan(ps, NULL);
 	}
 	pollwait_done(&pw);
 	if (*nready > 0 || error == EWOULDBLOCK)
@@ -165,22 +174,26 @@ poll_loop(struct pollfd *fds, struct file **fps, u_int n, uint64_t deadline,
 }
 
 static int
-poll_files(struct proc *p, struct pollfd *fds, u_int n, uint64_t deadline,
-    int *nready)
+poll_files(struct proc *p, struct pollfd *fds, u_int n, short always,
+    uint64_t deadline, int *nready)
 {
-	struct file **fps = kmem_zalloc(MAX(n, 1) * sizeof(*fps), PR_NOWAIT);
+	struct file *small[POLL_INLINE], **fps = small;
+	struct pollset ps = { fds, fps, n, always };
 	int error;
 
-	if (fps == NULL)
-		return ENOMEM;
+	if (n > POLL_INLINE) {
+		fps = ps.ps_files = kmem_alloc(n * sizeof(*fps), PR_NOWAIT);
+		if (fps == NULL)
+			return ENOMEM;
+	}
 	for (u_int i = 0; i < n; i++)
-		if (fds[i].fd >= 0)
-			fps[i] = fd_getfile(p, fds[i].fd);
-	error = poll_loop(fds, fps, n, deadline, nready);
+		fps[i] = fds[i].fd >= 0 ? fd_getfile(p, fds[i].fd) : NULL;
+	error = poll_loop(&ps, deadline, nready);
 	for (u_int i = 0; i < n; i++)
 		if (fps[i] != NULL)
 			file_rele(fps[i]);
-	kmem_free(fps, MAX(n, 1) * sizeof(*fps));
+	if (fps != small)
+		kmem_free(fps, n * sizeof(*fps));
 	return error;
 }
 
@@ -200,9 +213,25 @@ deadline_copyin(const void *uts, uint64_t *deadline)
 	if (ts.tv_sec < 0 || (uint64_t)ts.tv_nsec >= 1000000000)
 		return EINVAL;
 	if (ts.tv_sec < INT64_MAX / 2000000000)
-		*deadline = nsecuptime() + ts.tv_sec * 1000000000UL +
-		    ts.tv_nsec;
+		*deadline =
+		    nsecuptime() + ts.tv_sec * 1000000000UL + ts.tv_nsec;
 	return 0;
+}
+
+/*
+ * The program gets back what is left of its timeout.  It may have put it where
+ * nothing can be written: then it does not.
+ */
+static void
+deadline_copyout(void *uts, uint64_t deadline)
+{
+	uint64_t now = nsecuptime(), left = deadline > now ? deadline - now : 0;
+	struct timespec ts = { (time_t)(left / 1000000000),
+		(long)(left % 1000000000) };
+
+	if (uts != NULL && deadline != INFSLP &&
+	    copyout(&ts, uts, sizeof(ts)) != 0)
+		return;
 }
 
 /* Install the mask of ppoll and pselect6 until the call has been left. */
@@ -222,139 +251,213 @@ mask_copyin(struct proc *p, const void *umask, size_t size)
 	return error;
 }
 
+/* => pollfds copied in and out; as sys_ppoll() */
+static int
+ppoll_run(struct proc *p, const uint64_t a[6], struct pollfd *fds, u_int n,
+    uint64_t deadline, int64_t *ret)
+{
+	int error, nready = 0;
+
+	error = copyin((void *)a[0], fds, n * sizeof(*fds));
+	if (error == 0)
+		error = mask_copyin(p, (void *)a[3], a[4]);
+	if (error)
+		return error;
+	error = poll_files(p, fds, n, POLLERR | POLLHUP, deadline, &nready);
+	sigmask_restore(p, error);
+	deadline_copyout((void *)a[2], deadline);
+	if (error == 0)
+		error = copyout(fds, (void *)a[0], n * sizeof(*fds));
+	*ret = nready;
+	return error;
+}
+
 int
 sys_ppoll(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
+	struct pollfd small[POLL_INLINE], *fds = small;
 	u_int n = a[1];
-	struct pollfd *fds;
 	uint64_t deadline;
-	int error, nready = 0;
+	int error;
 
-	if (a[1] > lim_cur(p->p_p, RLIMIT_NOFILE))
+	if (n > lim_cur(p->p_p, RLIMIT_NOFILE))
 		return EINVAL;
 	error = deadline_copyin((void *)a[2], &deadline);
 	if (error)
 		return error;
-	fds = kmem_alloc(MAX(n, 1) * sizeof(*fds), PR_NOWAIT);
-	if (fds == NULL)
-		return ENOMEM;
-	error = copyin((void *)a[0], fds, n * sizeof(*fds));
-	if (error == 0)
-		error = mask_copyin(p, (void *)a[3], a[4]);
-	if (error == 0) {
-		error = poll_files(p, fds, n, deadline, &nready);
-		sigmask_restore(p, error);
+	if (n > POLL_INLINE) {
+		fds = kmem_alloc(n * sizeof(*fds), PR_NOWAIT);
+		if (fds == NULL)
+			return ENOMEM;
 	}
-	if (error == 0)
-		error = copyout(fds, (void *)a[0], n * sizeof(*fds));
-	kmem_free(fds, MAX(n, 1) * sizeof(*fds));
-	*ret = nready;
+	error = ppoll_run(p, a, fds, n, deadline, ret);
+	if (fds != small)
+		kmem_free(fds, n * sizeof(*fds));
 	return error;
 }
 
 /* -- select ----------------------------------------------------------------------- */
 
-struct fdset {
-	uint64_t bits[SEL_MAXFD / 64];
-};
+#define SEL_WORDS (SEL_MAXFD / 64)
 
-static const short sel_events[3] = { POLLIN | POLLRDNORM,
-	POLLOUT | POLLWRNORM, POLLPRI };
-static const short sel_results[3] = { POLLIN | POLLRDNORM | POLLHUP | POLLERR,
+/* What makes a descriptor count in each of the three sets. */
+static const short sel_events[3] = { POLLIN | POLLRDNORM | POLLHUP | POLLERR,
 	POLLOUT | POLLWRNORM | POLLERR, POLLPRI };
 
-/* => pollfds for the sets, their number in *np; EFAULT */
-static int
-select_copyin(const uint64_t a[6], struct fdset set[3], struct pollfd *fds,
-    u_int *np)
-{
-	u_int n = a[0];
-	int error = 0;
+/* A call of select; all members belong to the thread. */
+struct select {
+	uint64_t se_set[3][SEL_WORDS]; /* [thread] asked for, then found */
+	u_int se_n; /* [thread] descriptors are below this */
+	u_int se_nfds; /* [thread] in se_fds */
+	struct pollfd *se_fds; /* [thread] */
+};
 
-	*np = 0;
-	memset(set, 0, 3 * sizeof(*set));
-	for (int k = 0; k < 3 && error == 0; k++)
-		if (a[1 + k] != 0)
-			error = copyin((void *)a[1 + k], &set[k],
-			    howmany(n, 64) * 8);
-	for (u_int fd = 0; fd < n && error == 0; fd++) {
+static inline bool
+set_has(const struct select *se, int k, u_int fd)
+{
+	return (se->se_set[k][fd / 64] >> (fd % 64) & 1) != 0;
+}
+
+/* => the sets, and how many descriptors are in any of them; EFAULT */
+static int
+select_copyin(struct select *se, const uint64_t a[6])
+{
+	u_int words = howmany(se->se_n, 64);
+	uint64_t any;
+	int error;
+
+	for (int k = 0; k < 3; k++) {
+		memset(se->se_set[k], 0, words * 8);
+		if (a[1 + k] == 0)
+			continue;
+		error = copyin((void *)a[1 + k], se->se_set[k], words * 8);
+		if (error)
+			return error;
+	}
+	se->se_nfds = 0;
+	for (u_int w = 0; w < words; w++) {
+		any = se->se_set[0][w] | se->se_set[1][w] | se->se_set[2][w];
+		if (w == se->se_n / 64)
+			any &= (1UL << se->se_n % 64) - 1;
+		for (; any != 0; any &= any - 1)
+			se->se_nfds++;
+	}
+	return 0;
+}
+
+/* => se_fds has room for all that are in the sets */
+static void
+select_list(struct select *se)
+{
+	u_int i = 0;
+
+	for (u_int fd = 0; fd < se->se_n; fd++) {
 		short events = 0;
 
 		for (int k = 0; k < 3; k++)
-			if (set[k].bits[fd / 64] & (1UL << (fd % 64)))
+			if (set_has(se, k, fd))
 				events |= sel_events[k];
 		if (events != 0)
-			fds[(*np)++] = (struct pollfd){ fd, events, 0 };
+			se->se_fds[i++] = (struct pollfd){ (int)fd, events, 0 };
 	}
-	return error;
+	KASSERT(i == se->se_nfds);
+}
+
+/* Leave in the sets what was found; their number in *ret. */
+static int
+select_result(struct select *se, int64_t *ret)
+{
+	uint64_t found[3][SEL_WORDS];
+	const struct pollfd *pf;
+
+	CTASSERT(sizeof(found) <= 1536);
+	memset(found, 0, sizeof(found));
+	for (pf = se->se_fds; pf < se->se_fds + se->se_nfds; pf++) {
+		if (pf->revents & POLLNVAL)
+			return EBADF;
+		for (int k = 0; k < 3; k++)
+			if (set_has(se, k, (u_int)pf->fd) &&
+			    (pf->revents & sel_events[k])) {
+				found[k][pf->fd / 64] |= 1UL << pf->fd % 64;
+				++*ret;
+			}
+	}
+	memcpy(se->se_set, found, sizeof(found));
+	return 0;
 }
 
 static int
-select_copyout(const uint64_t a[6], struct fdset set[3], struct pollfd *fds,
-    u_int nfds, int64_t *ret)
+select_copyout(const struct select *se, const uint64_t a[6])
 {
 	int error = 0;
 
-	for (int k = 0; k < 3 && error == 0; k++) {
-		struct fdset out = { { 0 } };
-
-		for (u_int i = 0; i < nfds; i++) {
-			uint64_t bit = 1UL << (fds[i].fd % 64);
-
-			if ((set[k].bits[fds[i].fd / 64] & bit) &&
-			    (fds[i].revents & sel_results[k])) {
-				out.bits[fds[i].fd / 64] |= bit;
-				++*ret;
-			}
-		}
+	for (int k = 0; k < 3 && error == 0; k++)
 		if (a[1 + k] != 0)
-			error = copyout(&out, (void *)a[1 + k],
-			    howmany((u_int)a[0], 64) * 8);
-	}
+			error = copyout(se->se_set[k], (void *)a[1 + k],
+			    howmany(se->se_n, 64) * 8);
 	return error;
 }
 
+/* => the sets are copied in */
 static int
-select_run(struct proc *p, const uint64_t a[6], struct pollfd *fds,
-    int64_t *ret)
+select_wait(
+    struct proc *p, const uint64_t a[6], struct select *se, uint64_t deadline)
 {
-	struct { uint64_t mask, size; } sig = { 0, 0 };
-	struct fdset set[3];
-	uint64_t deadline;
-	u_int nfds;
-	int error, nready;
+	struct {
+		uint64_t mask, size;
+	} sig = { 0, 0 };
+	int error = 0, nready;
 
-	error = deadline_copyin((void *)a[4], &deadline);
-	if (error == 0)
-		error = select_copyin(a, set, fds, &nfds);
-	if (error == 0 && a[5] != 0)
+	if (a[5] != 0)
 		error = copyin((void *)a[5], &sig, sizeof(sig));
 	if (error == 0)
 		error = mask_copyin(p, (void *)sig.mask, sig.size);
 	if (error)
 		return error;
-	error = poll_files(p, fds, nfds, deadline, &nready);
+	select_list(se);
+	error = poll_files(p, se->se_fds, se->se_nfds, 0, deadline, &nready);
 	sigmask_restore(p, error);
+	deadline_copyout((void *)a[4], deadline);
+	return error;
+}
+
+static int
+select_run(struct proc *p, const uint64_t a[6], struct select *se, int64_t *ret)
+{
+	uint64_t deadline;
+	int error;
+
+	error = deadline_copyin((void *)a[4], &deadline);
+	if (error == 0)
+		error = select_copyin(se, a);
 	if (error)
 		return error;
-	for (u_int i = 0; i < nfds; i++)
-		if (fds[i].revents & POLLNVAL)
-			return EBADF;
-	return select_copyout(a, set, fds, nfds, ret);
+	se->se_fds =
+	    kmem_alloc(MAX(se->se_nfds, 1) * sizeof(struct pollfd), PR_NOWAIT);
+	if (se->se_fds == NULL)
+		return ENOMEM;
+	error = select_wait(p, a, se, deadline);
+	if (error == 0)
+		error = select_result(se, ret);
+	if (error == 0)
+		error = select_copyout(se, a);
+	kmem_free(se->se_fds, MAX(se->se_nfds, 1) * sizeof(struct pollfd));
+	return error;
 }
 
 int
 sys_pselect6(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	struct pollfd *fds;
+	struct select *se;
 	int error;
 
-	if ((int)a[0] < 0 || a[0] > SEL_MAXFD)
+	if ((int)a[0] < 0)
 		return EINVAL;
-	fds = kmem_alloc(SEL_MAXFD * sizeof(*fds), PR_NOWAIT);
-	if (fds == NULL)
+	se = kmem_alloc(sizeof(*se), PR_NOWAIT);
+	if (se == NULL)
 		return ENOMEM;
-	error = select_run(p, a, fds, ret);
-	kmem_free(fds, SEL_MAXFD * sizeof(*fds));
+	se->se_n = MIN((u_int)a[0], SEL_MAXFD);
+	error = select_run(p, a, se, ret);
+	kmem_free(se, sizeof(*se));
 	return error;
 }

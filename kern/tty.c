@@ -17,57 +17,77 @@
 #include <sys/vnode.h>
 
 /* Flags and characters of the riscv64 Linux convention. */
-#define ISTRIP	   0x0020
-#define INLCR	   0x0040
-#define IGNCR	   0x0080
-#define ICRNL	   0x0100
-#define IXON	   0x0400
-#define OPOST	   0x0001
-#define ONLCR	   0x0004
-#define B115200	   0x1002
-#define CS8	   0x0030
-#define CREAD	   0x0080
-#define HUPCL	   0x0400
-#define ISIG	   0x0001
-#define ICANON	   0x0002
-#define ECHO	   0x0008
-#define ECHOE	   0x0010
-#define ECHOK	   0x0020
-#define ECHONL	   0x0040
-#define NOFLSH	   0x0080
-#define TOSTOP	   0x0100
-#define ECHOCTL	   0x0200
-#define ECHOKE	   0x0800
-#define IEXTEN	   0x8000
+#define ISTRIP  0x0020
+#define INLCR   0x0040
+#define IGNCR   0x0080
+#define ICRNL   0x0100
+#define IXON    0x0400
+#define IXANY   0x0800
+#define OPOST   0x0001
+#define ONLCR   0x0004
+#define B115200 0x1002
+#define CS8     0x0030
+#define CREAD   0x0080
+#define HUPCL   0x0400
+#define ISIG    0x0001
+#define ICANON  0x0002
+#define ECHO    0x0008
+#define ECHOE   0x0010
+#define ECHOK   0x0020
+#define ECHONL  0x0040
+#define NOFLSH  0x0080
+#define TOSTOP  0x0100
+#define ECHOCTL 0x0200
+#define ECHOKE  0x0800
+#define IEXTEN  0x8000
 
-enum { VINTR, VQUIT, VERASE, VKILL, VEOF, VTIME, VMIN, VSWTC, VSTART, VSTOP,
-	VSUSP, VEOL, VREPRINT, VDISCARD, VWERASE, VLNEXT, VEOL2 };
+enum {
+	VINTR,
+	VQUIT,
+	VERASE,
+	VKILL,
+	VEOF,
+	VTIME,
+	VMIN,
+	VSWTC,
+	VSTART,
+	VSTOP,
+	VSUSP,
+	VEOL,
+	VREPRINT,
+	VDISCARD,
+	VWERASE,
+	VLNEXT,
+	VEOL2
+};
 
-#define CTRL(c)	   ((c)&0x1f)
+#define CTRL(c)    ((c)&0x1f)
 
-#define TCGETS	   0x5401
-#define TCSETS	   0x5402
-#define TCSETSW	   0x5403
-#define TCSETSF	   0x5404
-#define TCSBRK	   0x5409
-#define TCFLSH	   0x540B
+#define TCGETS     0x5401
+#define TCSETS     0x5402
+#define TCSETSW    0x5403
+#define TCSETSF    0x5404
+#define TCSBRK     0x5409
+#define TCXONC     0x540A
+#define TCFLSH     0x540B
 #define TIOCSCTTY  0x540E
 #define TIOCGPGRP  0x540F
 #define TIOCSPGRP  0x5410
 #define TIOCOUTQ   0x5411
+#define TIOCSTI    0x5412
 #define TIOCGWINSZ 0x5413
 #define TIOCSWINSZ 0x5414
 #define FIONREAD   0x541B
 #define TIOCNOTTY  0x5422
-#define TCSBRKP	   0x5425
+#define TCSBRKP    0x5425
 #define TIOCGSID   0x5429
 
 #define TTY_LINE   1024 /* longest line that can be edited */
 #define TTY_QUEUE  4096 /* characters ready to be read */
 #define TTY_RING   256 /* received bytes not yet looked at */
 
-#define Q_END	   0x100 /* last character of a line */
-#define Q_EOF	   0x200 /* end of file, no character */
+#define Q_END      0x100 /* last character of a line */
+#define Q_EOF      0x200 /* end of file, no character */
 
 /*
  * Locks used to protect members of a tty:
@@ -83,7 +103,7 @@ struct tty {
 	struct termios t_termios; /* [t] */
 	struct winsize t_winsize; /* [t] */
 	struct session *t_session; /* [T] whose terminal it is */
-	pid_t t_pgid; /* [t] foreground group, 0: none */
+	pid_t t_pgid; /* [T] foreground group, 0: none */
 	char t_line[TTY_LINE]; /* [t] being edited */
 	u_int t_linelen; /* [t] */
 	uint16_t t_queue[TTY_QUEUE]; /* [t] ready: character, Q_* */
@@ -105,8 +125,8 @@ static struct tty tty0;
 static void
 tty_output(struct tty *tp, const char *s, size_t n)
 {
-	bool onlcr = (tp->t_termios.c_oflag & (OPOST | ONLCR)) ==
-	    (OPOST | ONLCR);
+	bool onlcr =
+	    (tp->t_termios.c_oflag & (OPOST | ONLCR)) == (OPOST | ONLCR);
 	size_t from = 0;
 
 	for (size_t i = 0; onlcr && i < n; i++)
@@ -149,7 +169,7 @@ static void
 queue_put(struct tty *tp, uint16_t q)
 {
 	if (tp->t_qin - tp->t_qout >= TTY_QUEUE)
-		return; /* nobody reads: characters are lost, as on a line */
+		return; /* nobody reads: characters are lost, as on any line */
 	tp->t_queue[tp->t_qin++ % TTY_QUEUE] = q;
 	if (q & (Q_END | Q_EOF))
 		tp->t_nends++;
@@ -162,10 +182,18 @@ input_ready(struct tty *tp)
 	selwakeup(&tp->t_sel);
 }
 
-/* The edited line is complete (end: how) or the mode changes (0). */
+/*
+ * The edited line is complete (end: how) or the mode changes (0).  If the queue
+ * has no room for all of it nothing goes in: half a line is worse than none.
+ */
 static void
 line_commit(struct tty *tp, uint16_t end)
 {
+	if (TTY_QUEUE - (tp->t_qin - tp->t_qout) < MAX(tp->t_linelen, 1)) {
+		tp->t_linelen = 0;
+		tty_output(tp, "\a", 1);
+		return;
+	}
 	for (u_int i = 0; i < tp->t_linelen; i++)
 		queue_put(tp,
 		    (uint8_t)tp->t_line[i] |
@@ -180,7 +208,43 @@ static void
 flush_input(struct tty *tp)
 {
 	tp->t_linelen = 0;
+	tp->t_lnext = false;
 	tp->t_qin = tp->t_qout = tp->t_nends = 0;
+}
+
+/* No more lines, only characters. */
+static void
+queue_unline(struct tty *tp)
+{
+	u_int to = tp->t_qout;
+
+	for (u_int i = tp->t_qout; i != tp->t_qin; i++) {
+		uint16_t q = tp->t_queue[i % TTY_QUEUE];
+
+		if ((q & Q_EOF) == 0)
+			tp->t_queue[to++ % TTY_QUEUE] = q & 0xff;
+	}
+	tp->t_qin = to;
+	tp->t_nends = 0;
+}
+
+/*
+ * The mode changes.  What was being edited becomes readable when editing ends,
+ * what is there to be read becomes a line when it begins.
+ */
+static void
+change_canonical(struct tty *tp, bool canonical)
+{
+	tp->t_lnext = false;
+	if (!canonical) {
+		if (tp->t_linelen > 0)
+			line_commit(tp, 0);
+		queue_unline(tp);
+	} else if (tp->t_qin != tp->t_qout) {
+		tp->t_queue[(tp->t_qin - 1) % TTY_QUEUE] |= Q_END;
+		tp->t_nends = 1;
+	}
+	input_ready(tp);
 }
 
 /* => signal the character asks for, 0: none */
@@ -289,18 +353,32 @@ translate_input(struct tty *tp, int c)
 	return c;
 }
 
+static void
+set_stopped(struct tty *tp, bool stopped)
+{
+	if (tp->t_stopped == stopped)
+		return;
+	tp->t_stopped = stopped;
+	if (!stopped) {
+		wakeup(&tp->t_stopped);
+		selwakeup(&tp->t_sel);
+	}
+}
+
 /* => TRUE: c only stopped or started output */
 static bool
 flow_char(struct tty *tp, int c)
 {
 	const uint8_t *cc = tp->t_termios.c_cc;
+	bool flow = c != 0 && (c == cc[VSTOP] || c == cc[VSTART]);
 
-	if (!IFLAG(tp, IXON) || (c != cc[VSTOP] && c != cc[VSTART]))
+	if (!IFLAG(tp, IXON))
 		return false;
-	tp->t_stopped = c == cc[VSTOP];
-	if (!tp->t_stopped)
-		wakeup(&tp->t_stopped);
-	return true;
+	if (flow)
+		set_stopped(tp, c == cc[VSTOP]);
+	else if (IFLAG(tp, IXANY))
+		set_stopped(tp, false);
+	return flow;
 }
 
 /* => signal to send to the foreground group, or 0 */
@@ -319,6 +397,8 @@ input_char(struct tty *tp, int c)
 		return 0;
 	sig = signal_char(tp, c);
 	if (sig != 0) {
+		/* whoever gets the signal may have something to say */
+		set_stopped(tp, false);
 		if (LFLAG(tp, ECHO))
 			echo_char(tp, c);
 		if (!LFLAG(tp, NOFLSH))
@@ -350,23 +430,35 @@ tty_rint(int c)
 }
 
 static void
-foreground_signal(struct tty *tp, pid_t pgid, int sig)
+foreground_signal(struct tty *tp, int sig)
 {
 	struct pgrp *pg;
 
 	rw_enter_read(&proctree_lock);
-	pg = pgfind(pgid);
+	pg = tp->t_pgid != 0 ? pgfind(tp->t_pgid) : NULL;
 	if (pg != NULL)
 		pgsignal(pg, sig);
 	rw_exit(&proctree_lock);
+}
+
+/* A character through the line discipline. => no locks; may sleep */
+static void
+tty_input(struct tty *tp, int c)
+{
+	int sig;
+
+	rw_enter_write(&tp->t_lock);
+	sig = input_char(tp, c);
+	rw_exit(&tp->t_lock);
+	if (sig != 0)
+		foreground_signal(tp, sig);
 }
 
 static void
 tty_thread(void *arg)
 {
 	struct tty *tp = arg;
-	pid_t pgid;
-	int c, sig;
+	int c;
 
 	for (;;) {
 		mtx_enter(&tp->t_ringmtx);
@@ -375,13 +467,7 @@ tty_thread(void *arg)
 			    INFSLP);
 		c = tp->t_ring[tp->t_ringout++ % TTY_RING];
 		mtx_leave(&tp->t_ringmtx);
-
-		rw_enter_write(&tp->t_lock);
-		sig = input_char(tp, c);
-		pgid = tp->t_pgid;
-		rw_exit(&tp->t_lock);
-		if (sig != 0 && pgid != 0)
-			foreground_signal(tp, pgid, sig);
+		tty_input(tp, c);
 	}
 }
 
@@ -513,21 +599,35 @@ set_foreground(struct tty *tp, struct proc *p, pid_t pgid)
 
 	if (error)
 		return error;
-	rw_enter_read(&proctree_lock);
+	rw_enter_write(&proctree_lock);
 	s = p->p_p->ps_pgrp->pg_session;
 	pg = pgfind(pgid);
 	if (s != tp->t_session)
 		error = ENOTTY;
-	else if (pgid <= 0)
+	else if (pgid < 0)
 		error = EINVAL;
 	else if (pg == NULL)
 		error = ESRCH;
 	else if (pg->pg_session != s)
 		error = EPERM;
-	else {
-		rw_enter_write(&tp->t_lock);
+	else
 		tp->t_pgid = pgid;
-		rw_exit(&tp->t_lock);
+	rw_exit(&proctree_lock);
+	return error;
+}
+
+/* => the ids of the foreground group and of the session; ENOTTY: not ours */
+static int
+get_foreground(struct tty *tp, struct proc *p, pid_t *pgid, pid_t *sid)
+{
+	int error = 0;
+
+	rw_enter_read(&proctree_lock);
+	if (p->p_p->ps_pgrp->pg_session != tp->t_session)
+		error = ENOTTY;
+	else {
+		*pgid = tp->t_pgid;
+		*sid = tp->t_session->s_sid;
 	}
 	rw_exit(&proctree_lock);
 	return error;
@@ -535,74 +635,96 @@ set_foreground(struct tty *tp, struct proc *p, pid_t pgid)
 
 /* -- File operations --------------------------------------------------------------------------------- */
 
-/* Wait for enough input; t_lock is held.  => 0, EAGAIN, EINTR, EWOULDBLOCK */
-static int
-input_wait(struct tty *tp, struct file *fp, uint64_t timeout)
-{
-	if (fp->f_flags & O_NONBLOCK)
-		return EAGAIN;
-	return rwsleep(&tp->t_qin, &tp->t_lock, PZERO | PCATCH, "ttyread",
-	    timeout);
-}
-
-/* Hand queued characters over, up to the end of a line in canonical mode. */
-static int
-queue_read(struct tty *tp, struct uio *uio)
+/*
+ * Collect up to n characters, in canonical mode not beyond the end of a line.
+ * => position in the queue behind them, their number in *got
+ */
+static u_int
+queue_collect(struct tty *tp, char *buf, size_t n, size_t *got)
 {
 	bool canon = LFLAG(tp, ICANON);
-	char buf[128];
-	size_t n = 0;
-	int error = 0;
+	u_int i = tp->t_qout;
+	uint16_t q = 0;
 
-	while (error == 0 && uio->uio_resid > n && tp->t_qin != tp->t_qout) {
-		uint16_t q = tp->t_queue[tp->t_qout++ % TTY_QUEUE];
-
-		if (q & (Q_END | Q_EOF))
-			tp->t_nends--;
+	*got = 0;
+	while (*got < n && i != tp->t_qin) {
+		q = tp->t_queue[i++ % TTY_QUEUE];
 		if (q & Q_EOF)
 			break;
-		buf[n++] = (char)q;
-		if (n == sizeof(buf)) {
-			error = uiomove(buf, n, uio);
-			n = 0;
-		}
+		buf[(*got)++] = (char)q;
 		if (canon && (q & Q_END))
 			break;
 	}
-	return error == 0 && n > 0 ? uiomove(buf, n, uio) : error;
+	return i;
 }
 
+/* => t_lock held; characters that cannot be copied out stay in the queue */
+static int
+queue_read(struct tty *tp, struct uio *uio)
+{
+	size_t got, before;
+	char buf[128];
+	bool end = false;
+	u_int next;
+	int error;
+
+	while (!end && uio->uio_resid > 0 && tp->t_qin != tp->t_qout) {
+		before = uio->uio_resid;
+		next = queue_collect(tp, buf, MIN(before, sizeof(buf)), &got);
+		error = uiomove(buf, got, uio);
+		if (error) {
+			uio->uio_resid = before;
+			return error;
+		}
+		end = LFLAG(tp, ICANON) &&
+		    (tp->t_queue[(next - 1) % TTY_QUEUE] & (Q_END | Q_EOF));
+		tp->t_nends -= end;
+		tp->t_qout = next;
+	}
+	return 0;
+}
+
+/*
+ * Is there enough to be read?  *timeout: how long to wait for more.
+ * => t_lock held; want: most that will be read
+ */
+static bool
+input_enough(struct tty *tp, size_t want, uint64_t *timeout)
+{
+	const uint8_t *cc = tp->t_termios.c_cc;
+	u_int have = tp->t_qin - tp->t_qout;
+	u_int min = MIN(cc[VMIN], want);
+
+	*timeout = INFSLP;
+	if (LFLAG(tp, ICANON))
+		return tp->t_nends > 0;
+	if (have >= MAX(min, 1) || (min == 0 && cc[VTIME] == 0))
+		return true;
+	/* VTIME: between characters, or from now on if VMIN is 0 */
+	if (cc[VTIME] != 0 && (min == 0 || have > 0))
+		*timeout = cc[VTIME] * 100000000UL;
+	return false;
+}
+
+/* => t_lock held; 0: read what there is, if anything; EAGAIN, EINTR, ERESTART */
 static int
 read_wait(struct tty *tp, struct file *fp, size_t want)
 {
-	const uint8_t *cc = tp->t_termios.c_cc;
-	u_int have, min;
 	uint64_t timeout;
-	int error;
+	int error = 0;
 
-	for (;;) {
-		have = tp->t_qin - tp->t_qout;
-		if (LFLAG(tp, ICANON)) {
-			if (tp->t_nends > 0)
+	while (error == 0 && !input_enough(tp, want, &timeout)) {
+		if (fp->f_flags & O_NONBLOCK) {
+			if (!LFLAG(tp, ICANON) && tp->t_qin != tp->t_qout)
 				return 0;
-			timeout = INFSLP;
-		} else {
-			min = MIN(cc[VMIN], want);
-			if (have >= MAX(min, 1))
-				return 0;
-			if (min == 0 && cc[VTIME] == 0)
-				return 0;
-			/* VTIME: between characters, or from now if VMIN is 0 */
-			timeout = cc[VTIME] != 0 && (min == 0 || have > 0) ?
-			    cc[VTIME] * 100000000UL :
-			    INFSLP;
+			return EAGAIN;
 		}
-		error = input_wait(tp, fp, timeout);
-		if (error == EWOULDBLOCK && timeout != INFSLP)
+		error = rwsleep(&tp->t_qin, &tp->t_lock, PZERO | PCATCH,
+		    "ttyread", timeout);
+		if (error == EWOULDBLOCK)
 			return 0;
-		if (error)
-			return error;
 	}
+	return error;
 }
 
 static int
@@ -621,27 +743,45 @@ tty_read(struct file *fp, struct uio *uio, int flags)
 	return error;
 }
 
+/* => output may go on; EAGAIN, EINTR, ERESTART */
+static int
+write_wait(struct tty *tp, struct file *fp)
+{
+	int error = 0;
+
+	rw_enter_read(&tp->t_lock);
+	while (tp->t_stopped && error == 0) {
+		if (fp->f_flags & O_NONBLOCK)
+			error = EAGAIN;
+		else
+			error = rwsleep(&tp->t_stopped, &tp->t_lock,
+			    PZERO | PCATCH, "ttystop", INFSLP);
+	}
+	rw_exit(&tp->t_lock);
+	return error;
+}
+
 static int
 tty_write(struct file *fp, struct uio *uio, int flags)
 {
 	struct tty *tp = &tty0;
+	size_t n, before;
 	char buf[256];
-	size_t n;
 	int error = 0;
 
 	if (LFLAG(tp, TOSTOP))
 		error = background_check(tp, uio->uio_procp, SIGTTOU);
 	while (error == 0 && uio->uio_resid > 0) {
-		rw_enter_write(&tp->t_lock);
-		while (tp->t_stopped && error == 0)
-			error = rwsleep(&tp->t_stopped, &tp->t_lock,
-			    PZERO | PCATCH, "ttystop", INFSLP);
-		rw_exit(&tp->t_lock);
-		n = MIN(uio->uio_resid, sizeof(buf));
-		if (error == 0)
-			error = uiomove(buf, n, uio);
-		if (error == 0)
-			tty_output(tp, buf, n);
+		error = write_wait(tp, fp);
+		if (error)
+			break;
+		before = uio->uio_resid;
+		n = MIN(before, sizeof(buf));
+		error = uiomove(buf, n, uio);
+		tty_output(tp, buf, before - uio->uio_resid);
+		/* ^C ends a long write, not only what comes after it */
+		if (error == 0 && uio->uio_resid > 0)
+			error = sig_sleep_result(uio->uio_procp);
 	}
 	return error;
 }
@@ -650,14 +790,34 @@ static int
 tty_poll(struct file *fp, int events, struct pollwait *pw)
 {
 	struct tty *tp = &tty0;
-	int revents = POLLOUT | POLLWRNORM;
+	const uint8_t *cc = tp->t_termios.c_cc;
+	u_int have, min;
+	int revents = 0;
 
 	selrecord(pw, &tp->t_sel);
 	rw_enter_read(&tp->t_lock);
-	if (LFLAG(tp, ICANON) ? tp->t_nends > 0 : tp->t_qin != tp->t_qout)
+	have = tp->t_qin - tp->t_qout;
+	min = cc[VTIME] == 0 ? MAX(cc[VMIN], 1) : 1;
+	if (LFLAG(tp, ICANON) ? tp->t_nends > 0 : have >= min)
 		revents |= POLLIN | POLLRDNORM;
+	if (!tp->t_stopped)
+		revents |= POLLOUT | POLLWRNORM;
 	rw_exit(&tp->t_lock);
 	return revents & events;
+}
+
+/* => characters a read could get, without the ends of file among them */
+static int
+input_count(struct tty *tp)
+{
+	int n = 0;
+
+	rw_enter_read(&tp->t_lock);
+	if (!LFLAG(tp, ICANON) || tp->t_nends > 0)
+		for (u_int i = tp->t_qout; i != tp->t_qin; i++)
+			n += (tp->t_queue[i % TTY_QUEUE] & Q_EOF) == 0;
+	rw_exit(&tp->t_lock);
+	return n;
 }
 
 static int
@@ -671,14 +831,13 @@ set_termios(struct tty *tp, uint64_t arg, bool flush)
 	rw_enter_write(&tp->t_lock);
 	if (flush)
 		flush_input(tp);
-	/* what was being edited becomes readable when editing ends */
-	if (LFLAG(tp, ICANON) && !(t.c_lflag & ICANON) && tp->t_linelen > 0)
-		line_commit(tp, 0);
+	if ((tp->t_termios.c_lflag ^ t.c_lflag) & ICANON)
+		change_canonical(tp, (t.c_lflag & ICANON) != 0);
 	tp->t_termios = t;
-	if (!(t.c_iflag & IXON) && tp->t_stopped) {
-		tp->t_stopped = false;
-		wakeup(&tp->t_stopped);
-	}
+	if (!(t.c_iflag & IXON))
+		set_stopped(tp, false);
+	/* a read that waits may be content with less now */
+	input_ready(tp);
 	rw_exit(&tp->t_lock);
 	return 0;
 }
@@ -689,87 +848,154 @@ set_winsize(struct tty *tp, uint64_t arg)
 	struct winsize ws;
 	int error = copyin((void *)arg, &ws, sizeof(ws));
 	bool changed;
-	pid_t pgid;
 
 	if (error)
 		return error;
 	rw_enter_write(&tp->t_lock);
 	changed = memcmp(&ws, &tp->t_winsize, sizeof(ws)) != 0;
 	tp->t_winsize = ws;
-	pgid = tp->t_pgid;
 	rw_exit(&tp->t_lock);
-	if (changed && pgid != 0)
-		foreground_signal(tp, pgid, SIGWINCH);
+	if (changed)
+		foreground_signal(tp, SIGWINCH);
 	return 0;
+}
+
+/* Out of the terminal's memory, which may change meanwhile. */
+static int
+get_locked(struct tty *tp, const void *from, size_t size, uint64_t arg)
+{
+	char buf[sizeof(struct termios)];
+
+	KASSERT(size <= sizeof(buf));
+	rw_enter_read(&tp->t_lock);
+	memcpy(buf, from, size);
+	rw_exit(&tp->t_lock);
+	return copyout(buf, (void *)arg, size);
+}
+
+/* A character as if it had been typed. */
+static int
+simulate_input(struct tty *tp, uint64_t arg)
+{
+	uint8_t c;
+	int error = copyin((void *)arg, &c, 1);
+
+	if (error == 0)
+		tty_input(tp, c);
+	return error;
+}
+
+static int
+flow_control(struct tty *tp, uint64_t how)
+{
+	if (how > 3)
+		return EINVAL;
+	if (how < 2) { /* 2 and 3 are for the other side, which has no ear */
+		rw_enter_write(&tp->t_lock);
+		set_stopped(tp, how == 0);
+		rw_exit(&tp->t_lock);
+	}
+	return 0;
+}
+
+static int
+flush_queues(struct tty *tp, uint64_t which)
+{
+	if (which > 2)
+		return EINVAL;
+	if (which != 1) { /* output is with the device already */
+		rw_enter_write(&tp->t_lock);
+		flush_input(tp);
+		rw_exit(&tp->t_lock);
+	}
+	return 0;
+}
+
+/* What is not for a background process: SIGTTOU stops it. */
+static int
+ioctl_change(struct tty *tp, u_long cmd, uint64_t arg, struct proc *p)
+{
+	int error = background_check(tp, p, SIGTTOU);
+
+	if (error)
+		return error;
+	switch (cmd) {
+	case TCXONC:
+		return flow_control(tp, arg);
+	case TCFLSH:
+		return flush_queues(tp, arg);
+	case TCSBRK: /* output is sent as it is written: drained already */
+	case TCSBRKP:
+		return 0;
+	default:
+		return set_termios(tp, arg, cmd == TCSETSF);
+	}
+}
+
+static int
+ioctl_session(struct tty *tp, u_long cmd, uint64_t arg, struct proc *p)
+{
+	pid_t pgid, sid;
+	int error;
+
+	switch (cmd) {
+	case TIOCGPGRP:
+		error = get_foreground(tp, p, &pgid, &sid);
+		return error ? error
+			     : copyout(&pgid, (void *)arg, sizeof(pgid));
+	case TIOCGSID:
+		error = get_foreground(tp, p, &pgid, &sid);
+		return error ? error : copyout(&sid, (void *)arg, sizeof(sid));
+	case TIOCSPGRP:
+		error = copyin((void *)arg, &pgid, sizeof(pgid));
+		return error ? error : set_foreground(tp, p, pgid);
+	case TIOCSCTTY:
+		return take_controlling(tp, p, arg == 1);
+	default:
+		return give_up_controlling(tp, p);
+	}
 }
 
 static int
 tty_ioctl(struct file *fp, u_long cmd, uint64_t arg, struct proc *p)
 {
 	struct tty *tp = &tty0;
-	pid_t pgid;
-	int error, n;
+	int n;
 
 	switch (cmd) {
 	case TCGETS:
-		return copyout(&tp->t_termios, (void *)arg,
-		    sizeof(struct termios));
+		return get_locked(
+		    tp, &tp->t_termios, sizeof(struct termios), arg);
 	case TCSETS:
 	case TCSETSW:
-		return set_termios(tp, arg, false);
 	case TCSETSF:
-		return set_termios(tp, arg, true);
+	case TCXONC:
+	case TCFLSH:
+	case TCSBRK:
+	case TCSBRKP:
+		return ioctl_change(tp, cmd, arg, p);
 	case TIOCGWINSZ:
-		return copyout(&tp->t_winsize, (void *)arg,
-		    sizeof(struct winsize));
+		return get_locked(
+		    tp, &tp->t_winsize, sizeof(struct winsize), arg);
 	case TIOCSWINSZ:
 		return set_winsize(tp, arg);
 	case TIOCGPGRP:
-		if (!tty_is_controlling(p))
-			return ENOTTY;
-		return copyout(&tp->t_pgid, (void *)arg, sizeof(pid_t));
 	case TIOCSPGRP:
-		error = copyin((void *)arg, &pgid, sizeof(pgid));
-		return error ? error : set_foreground(tp, p, pgid);
 	case TIOCGSID:
-		if (!tty_is_controlling(p))
-			return ENOTTY;
-		return copyout(&tp->t_session->s_sid, (void *)arg,
-		    sizeof(pid_t));
 	case TIOCSCTTY:
-		return take_controlling(tp, p, arg == 1);
 	case TIOCNOTTY:
-		return give_up_controlling(tp, p);
+		return ioctl_session(tp, cmd, arg, p);
+	case TIOCSTI:
+		return simulate_input(tp, arg);
 	case FIONREAD:
-		n = (int)(tp->t_qin - tp->t_qout);
+		n = input_count(tp);
 		return copyout(&n, (void *)arg, sizeof(n));
 	case TIOCOUTQ:
 		n = 0;
 		return copyout(&n, (void *)arg, sizeof(n));
-	case TCFLSH:
-		if (arg == 0 || arg == 2) {
-			rw_enter_write(&tp->t_lock);
-			flush_input(tp);
-			rw_exit(&tp->t_lock);
-		}
-		return arg <= 2 ? 0 : EINVAL;
-	case TCSBRK: /* output is sent as it is written: drained already */
-	case TCSBRKP:
-		return 0;
 	default:
 		return ENOTTY;
 	}
-}
-
-static int
-tty_stat(struct file *fp, struct stat *st)
-{
-	struct vattr va;
-	int error = fp->f_vnode->v_op->vop_getattr(fp->f_vnode, &va);
-
-	if (error == 0)
-		vn_stat(fp->f_vnode, &va, st);
-	return error;
 }
 
 static void
@@ -782,7 +1008,7 @@ const struct fileops tty_fileops = {
 	.fo_write = tty_write,
 	.fo_ioctl = tty_ioctl,
 	.fo_poll = tty_poll,
-	.fo_stat = tty_stat,
+	.fo_stat = vn_fo_stat,
 	.fo_close = tty_close,
 };
 
@@ -801,11 +1027,18 @@ tty_init(void)
 		.c_cflag = B115200 | CS8 | CREAD | HUPCL,
 		.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL |
 		    ECHOKE | IEXTEN,
-		.c_cc = { [VINTR] = CTRL('C'), [VQUIT] = CTRL('\\'),
-		    [VERASE] = 127, [VKILL] = CTRL('U'), [VEOF] = CTRL('D'),
-		    [VMIN] = 1, [VSTART] = CTRL('Q'), [VSTOP] = CTRL('S'),
-		    [VSUSP] = CTRL('Z'), [VREPRINT] = CTRL('R'),
-		    [VDISCARD] = CTRL('O'), [VWERASE] = CTRL('W'),
+		.c_cc = { [VINTR] = CTRL('C'),
+		    [VQUIT] = CTRL('\\'),
+		    [VERASE] = 127,
+		    [VKILL] = CTRL('U'),
+		    [VEOF] = CTRL('D'),
+		    [VMIN] = 1,
+		    [VSTART] = CTRL('Q'),
+		    [VSTOP] = CTRL('S'),
+		    [VSUSP] = CTRL('Z'),
+		    [VREPRINT] = CTRL('R'),
+		    [VDISCARD] = CTRL('O'),
+		    [VWERASE] = CTRL('W'),
 		    [VLNEXT] = CTRL('V') },
 	};
 	tp->t_winsize = (struct winsize){ 24, 80, 0, 0 };

@@ -23,8 +23,8 @@ fd_open_console(struct proc *p)
 	struct file *fp;
 	int fd, error;
 
-	error = namei(p, AT_FDCWD, "/dev/console", UIO_SYSSPACE, NAMEI_FOLLOW,
-	    &nd);
+	error =
+	    namei(p, AT_FDCWD, "/dev/console", UIO_SYSSPACE, NAMEI_FOLLOW, &nd);
 	if (error)
 		return error;
 	vref(nd.ni_vp);
@@ -35,6 +35,8 @@ fd_open_console(struct proc *p)
 		if (i > 0)
 			refcnt_take(&fp->f_refs);
 		error = fd_install(p, fp, 0, false, &fd);
+		if (error)
+			file_rele(fp);
 	}
 	namei_done(&nd);
 	return error;

@@ -56,7 +56,7 @@ start_vnode(struct proc *p, int dirfd, struct vnode **vpp)
 		*vpp = fd_cwd(p);
 		return 0;
 	}
-	fp = fd_getfile(p, dirfd);
+	fp = fd_getpath(p, dirfd);
 	if (fp == NULL)
 		return EBADF;
 	*vpp = fp->f_vnode;
@@ -80,8 +80,7 @@ component(const char *name, size_t *slashes)
 }
 
 static int
-lookup_in(struct vnode *dvp, const char *name, size_t len,
-    struct vnode **vpp)
+lookup_in(struct vnode *dvp, const char *name, size_t len, struct vnode **vpp)
 {
 	if (dvp->v_type != VDIR)
 		return ENOTDIR;
@@ -95,29 +94,102 @@ lookup_in(struct vnode *dvp, const char *name, size_t len,
 	return dvp->v_op->vop_lookup(dvp, name, len, vpp);
 }
 
+static void
+path_free(struct nameidata *nd)
+{
+	if (nd->ni_path != nd->ni_inline)
+		kmem_free(nd->ni_path, PATH_MAX);
+}
+
+static size_t
+path_size(const struct nameidata *nd)
+{
+	return nd->ni_path == nd->ni_inline ? NI_INLINE : PATH_MAX;
+}
+
 /*
- * Put the link's target in front of what is left of the path.
- * => buf has MAXPATHLEN bytes, rest points into it
+ * Put the link's target in front of what is left of the path, which begins
+ * with its slashes or is empty.
  */
 static int
-splice_link(struct vnode *vp, char *buf, const char *rest)
+splice_link(struct vnode *vp, struct nameidata *nd, const char *rest)
 {
-	char *target = kmem_alloc(MAXPATHLEN, PR_WAITOK);
+	char *target = kmem_alloc(PATH_MAX, PR_WAITOK);
 	size_t len, left = strlen(rest) + 1;
 	int error;
 
-	error = vp->v_op->vop_readlink(vp, target, MAXPATHLEN, &len);
+	error = vp->v_op->vop_readlink(vp, target, PATH_MAX, &len);
 	if (error == 0 && len == 0)
 		error = ENOENT;
-	if (error == 0 && len + 1 + left > MAXPATHLEN)
+	if (error == 0 && len + left > PATH_MAX)
 		error = ENAMETOOLONG;
-	if (error == 0) {
-		/* "rest" begins with its slashes, or is empty */
-		memmove(buf + len, rest, left);
-		memcpy(buf, target, len);
+	if (error) {
+		kmem_free(target, PATH_MAX);
+		return error;
 	}
-	kmem_free(target, MAXPATHLEN);
-	return error;
+	if (len + left <= path_size(nd)) {
+		memmove(nd->ni_path + len, rest, left);
+		memcpy(nd->ni_path, target, len);
+		kmem_free(target, PATH_MAX);
+	} else {
+		memcpy(target + len, rest, left);
+		path_free(nd);
+		nd->ni_path = target;
+	}
+	return 0;
+}
+
+/* Is the link vp, found as the last component or not, to be followed? */
+static bool
+follow_link(
+    const struct vnode *vp, const struct nameidata *nd, bool last, int flags)
+{
+	if (vp->v_type != VLNK)
+		return false;
+	if (!last || (flags & NAMEI_FOLLOW))
+		return true;
+	return nd->ni_slash && (flags & NAMEI_PARENT) == 0;
+}
+
+/*
+ * The component at nd->ni_name is the last one, and is vp, or NULL: not there.
+ * => references to dvp and vp are taken over; as namei()
+ */
+static int
+walk_end(struct vnode *dvp, struct vnode *vp, int flags, struct nameidata *nd)
+{
+	if (flags & NAMEI_PARENT) {
+		nd->ni_vp = vp;
+		nd->ni_dvp = dvp;
+		return 0;
+	}
+	vrele(dvp);
+	if (nd->ni_slash && vp->v_type != VDIR) {
+		vrele(vp);
+		return ENOTDIR;
+	}
+	nd->ni_vp = vp;
+	return 0;
+}
+
+/*
+ * Take the component at name apart from the rest.
+ * => is it the last?  *restp: what follows it, slashes included
+ */
+static bool
+walk_component(const char *name, struct nameidata *nd, const char **restp)
+{
+	size_t slashes;
+
+	nd->ni_len = component(name, &slashes);
+	nd->ni_name = name;
+	nd->ni_slash = slashes > 0;
+	*restp = name + nd->ni_len;
+	if (nd->ni_len == 0) { /* "/", or all of it was links and slashes */
+		nd->ni_name = ".";
+		nd->ni_len = 1;
+	}
+	return (*restp)[slashes] == '\0';
 }
 
 /*
@@ -127,92 +199,86 @@ splice_link(struct vnode *vp, char *buf, const char *rest)
 static int
 walk(struct vnode *dvp, int flags, struct nameidata *nd)
 {
-	const char *name = nd->ni_path;
-	struct vnode *vp;
-	size_t len, slashes;
+	const char *name = nd->ni_path, *rest;
 	int error, links = 0;
+	struct vnode *vp;
+	bool last;
 
 	for (;;) {
-		if (name[0] == '/') {
+		if (name[0] == '/' && name == nd->ni_path) {
 			vrele(dvp);
 			dvp = rootvnode;
 			vref(dvp);
-			while (name[0] == '/')
-				name++;
 		}
-		len = component(name, &slashes);
-		if (len == 0) { /* "/", or all of it was links and slashes */
-			name = ".";
-			len = 1;
-			slashes = 0;
-		}
-		bool last = name[len + slashes] == '\0';
-		nd->ni_name = name;
-		nd->ni_len = len;
-		nd->ni_slash = slashes > 0;
-
-		error = lookup_in(dvp, name, len, &vp);
-		if (error == ENOENT && last && (flags & NAMEI_PARENT)) {
-			nd->ni_dvp = dvp;
-			return 0;
-		}
+		while (name[0] == '/')
+			name++;
+		last = walk_component(name, nd, &rest);
+		error = lookup_in(dvp, nd->ni_name, nd->ni_len, &vp);
+		if (error == ENOENT && last && (flags & NAMEI_PARENT))
+			return walk_end(dvp, NULL, flags, nd);
 		if (error)
 			break;
-		if (vp->v_type == VLNK &&
-		    (!last || (flags & NAMEI_FOLLOW) || slashes > 0)) {
-			const char *rest = name + len;
-
-			error = ++links > MAXSYMLINKS ?
-			    ELOOP :
-			    splice_link(vp, nd->ni_path, rest);
+		if (follow_link(vp, nd, last, flags)) {
+			error = ++links > MAXSYMLINKS
+			    ? ELOOP
+			    : splice_link(vp, nd, rest);
 			vrele(vp);
 			if (error)
 				break;
 			name = nd->ni_path;
 			continue;
 		}
-		if (last) {
-			if (slashes > 0 && vp->v_type != VDIR) {
-				vrele(vp);
-				error = ENOTDIR;
-				break;
-			}
-			nd->ni_vp = vp;
-			if (flags & NAMEI_PARENT)
-				nd->ni_dvp = dvp;
-			else
-				vrele(dvp);
-			return 0;
-		}
+		if (last)
+			return walk_end(dvp, vp, flags, nd);
 		vrele(dvp);
 		dvp = vp;
-		name += len + slashes;
+		name = rest;
 	}
 	vrele(dvp);
 	return error;
 }
 
-int
-namei(struct proc *p, int dirfd, const char *path, enum uio_seg seg,
-    int flags, struct nameidata *nd)
+/* => path in nd, in the smallest buffer; ENOENT: it is empty */
+static int
+path_copyin(const char *path, enum uio_seg seg, int flags, struct nameidata *nd)
 {
-	struct vnode *dvp;
 	int error;
 
-	memset(nd, 0, sizeof(*nd));
-	nd->ni_path = kmem_alloc(MAXPATHLEN, PR_WAITOK);
-	if (seg == UIO_USERSPACE)
-		error = copyinstr(path, nd->ni_path, MAXPATHLEN, NULL);
+	nd->ni_path = nd->ni_inline;
+	if (seg == UIO_SYSSPACE)
+		error = strlcpy(nd->ni_path, path, NI_INLINE) >= NI_INLINE
+		    ? ENAMETOOLONG
+		    : 0;
 	else
-		error = strlcpy(nd->ni_path, path, MAXPATHLEN) >= MAXPATHLEN ?
-		    ENAMETOOLONG :
-		    0;
+		error = copyinstr(path, nd->ni_path, NI_INLINE, NULL);
+	if (error == ENAMETOOLONG) {
+		nd->ni_path = kmem_alloc(PATH_MAX, PR_WAITOK);
+		if (seg == UIO_USERSPACE)
+			error = copyinstr(path, nd->ni_path, PATH_MAX, NULL);
+		else if (strlcpy(nd->ni_path, path, PATH_MAX) < PATH_MAX)
+			error = 0;
+	}
 	if (error == 0 && nd->ni_path[0] == '\0' && !(flags & NAMEI_EMPTY))
 		error = ENOENT;
-	if (error == 0 && nd->ni_path[0] == '/') {
-		dvp = rootvnode;
+	if (error)
+		path_free(nd);
+	return error;
+}
+
+int
+namei(struct proc *p, int dirfd, const char *path, enum uio_seg seg, int flags,
+    struct nameidata *nd)
+{
+	struct vnode *dvp = rootvnode;
+	int error;
+
+	nd->ni_vp = nd->ni_dvp = NULL;
+	error = path_copyin(path, seg, flags, nd);
+	if (error)
+		return error;
+	if (nd->ni_path[0] == '/')
 		vref(dvp);
-	} else if (error == 0)
+	else
 		error = start_vnode(p, dirfd, &dvp);
 	if (error == 0) {
 		if (nd->ni_path[0] == '\0')
@@ -220,10 +286,8 @@ namei(struct proc *p, int dirfd, const char *path, enum uio_seg seg,
 		else
 			error = walk(dvp, flags, nd);
 	}
-	if (error) {
-		kmem_free(nd->ni_path, MAXPATHLEN);
-		nd->ni_path = NULL;
-	}
+	if (error)
+		path_free(nd);
 	return error;
 }
 
@@ -234,7 +298,5 @@ namei_done(struct nameidata *nd)
 		vrele(nd->ni_vp);
 	if (nd->ni_dvp != NULL)
 		vrele(nd->ni_dvp);
-	if (nd->ni_path != NULL)
-		kmem_free(nd->ni_path, MAXPATHLEN);
-	memset(nd, 0, sizeof(*nd));
+	path_free(nd);
 }

@@ -26,13 +26,58 @@ creation_mode(struct proc *p, uint64_t mode, mode_t type)
 	return type | (mode & ALLPERMS & ~p->p_p->ps_umask);
 }
 
-/* => the file to open, referenced: found, or created if flags ask for it */
+/* => the flags that count, in *flagsp; EINVAL, EOPNOTSUPP */
 static int
-open_lookup(struct proc *p, const uint64_t a[6], struct vnode **vpp)
+open_flags(int *flagsp)
 {
-	int flags = (int)a[2], how = 0, error;
-	struct vattr va = { .va_mode = creation_mode(p, a[3], S_IFREG) };
+	int flags = *flagsp;
+
+	if (flags & O_PATH)
+		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	else if ((flags & O_ACCMODE) == O_ACCMODE)
+		return EINVAL;
+	else if (flags & (O_TMPFILE & ~O_DIRECTORY)) {
+		/* it needs O_DIRECTORY, so that old kernels refuse it too */
+		return (flags & O_DIRECTORY) && (flags & O_ACCMODE) != O_RDONLY
+		    ? EOPNOTSUPP
+		    : EINVAL;
+	} else if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
+		return EINVAL;
+	*flagsp = flags;
+	return 0;
+}
+
+/*
+ * Found, or not found and to be created?
+ * => vnode to open, referenced
+ */
+static int
+open_or_create(struct proc *p, int flags, mode_t mode, struct nameidata *nd,
+    struct vnode **vpp)
+{
+	const struct vattr va = { .va_mode = creation_mode(p, mode, S_IFREG) };
+
+	if ((flags & O_CREAT) && nd->ni_slash)
+		return EISDIR;
+	if (nd->ni_vp == NULL)
+		return name_is_dots(nd)
+		    ? ENOENT
+		    : nd->ni_dvp->v_op->vop_create(
+			  nd->ni_dvp, nd->ni_name, nd->ni_len, &va, NULL, vpp);
+	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return EEXIST;
+	if ((flags & O_CREAT) && nd->ni_vp->v_type == VDIR)
+		return EISDIR;
+	*vpp = nd->ni_vp;
+	vref(*vpp);
+	return 0;
+}
+
+static int
+open_lookup(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
+{
 	struct nameidata nd;
+	int how = 0, error;
 
 	if (!(flags & O_NOFOLLOW) &&
 	    (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
@@ -42,44 +87,45 @@ open_lookup(struct proc *p, const uint64_t a[6], struct vnode **vpp)
 	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, how, &nd);
 	if (error)
 		return error;
-	*vpp = nd.ni_vp;
-	if (nd.ni_vp != NULL) {
-		if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-			error = EEXIST;
-		else
-			vref(nd.ni_vp);
-	} else if (nd.ni_slash || name_is_dots(&nd))
-		error = EISDIR;
-	else
-		error = nd.ni_dvp->v_op->vop_create(nd.ni_dvp, nd.ni_name,
-		    nd.ni_len, &va, NULL, vpp);
+	error = open_or_create(p, flags, (mode_t)a[3], &nd, vpp);
 	namei_done(&nd);
+	return error;
+}
+
+static int
+open_file(struct proc *p, const uint64_t a[6], int flags, struct file **fpp)
+{
+	int error, tries = 0;
+	struct vnode *vp;
+
+	/* another process may create the file between our look and our own */
+	do
+		error = open_lookup(p, a, flags, &vp);
+	while (error == EEXIST && !(flags & O_EXCL) && ++tries < 10);
+	if (error)
+		return error;
+	error = vn_open(p, vp, flags, fpp);
+	if (error)
+		vrele(vp);
 	return error;
 }
 
 int
 sys_openat(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	int flags = (int)a[2], error, fd, tries = 0;
-	struct vnode *vp;
+	int flags = (int)a[2], error, fd;
 	struct file *fp;
 
-	if ((flags & O_ACCMODE) == O_ACCMODE)
-		return EINVAL;
-	/* another process may create the file between our look and our own */
-	do
-		error = open_lookup(p, a, &vp);
-	while (error == EEXIST && !(flags & O_EXCL) && ++tries < 10);
+	error = open_flags(&flags);
+	if (error == 0)
+		error = fd_reserve(p, 0, (flags & O_CLOEXEC) != 0, &fd);
 	if (error)
 		return error;
-	error = vn_open(p, vp, flags, &fp);
-	if (error) {
-		vrele(vp);
-		return error;
-	}
-	error = fd_install(p, fp, 0, (flags & O_CLOEXEC) != 0, &fd);
+	error = open_file(p, a, flags, &fp);
 	if (error)
-		file_rele(fp);
+		fd_unreserve(p, fd);
+	else
+		fd_fill(p, fd, fp);
 	*ret = fd;
 	return error;
 }
@@ -91,11 +137,11 @@ sys_openat(struct proc *p, const uint64_t a[6], int64_t *ret)
  * => 0: nd->ni_dvp and the name are set; EEXIST
  */
 static int
-new_name(struct proc *p, int dirfd, uint64_t path, bool dir,
-    struct nameidata *nd)
+new_name(
+    struct proc *p, int dirfd, uint64_t path, bool dir, struct nameidata *nd)
 {
-	int error = namei(p, dirfd, (void *)path, UIO_USERSPACE, NAMEI_PARENT,
-	    nd);
+	int error =
+	    namei(p, dirfd, (void *)path, UIO_USERSPACE, NAMEI_PARENT, nd);
 
 	if (error)
 		return error;
@@ -118,8 +164,8 @@ make_node(struct proc *p, int dirfd, uint64_t path, const struct vattr *va,
 
 	if (error)
 		return error;
-	error = nd.ni_dvp->v_op->vop_create(nd.ni_dvp, nd.ni_name, nd.ni_len,
-	    va, target, &vp);
+	error = nd.ni_dvp->v_op->vop_create(
+	    nd.ni_dvp, nd.ni_name, nd.ni_len, va, target, &vp);
 	if (error == 0)
 		vrele(vp);
 	namei_done(&nd);
@@ -129,7 +175,8 @@ make_node(struct proc *p, int dirfd, uint64_t path, const struct vattr *va,
 int
 sys_mkdirat(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	struct vattr va = { .va_mode = creation_mode(p, a[2], S_IFDIR) };
+	const mode_t mode = (mode_t)a[2] & 01777; /* no set-id bits */
+	struct vattr va = { .va_mode = creation_mode(p, mode, S_IFDIR) };
 
 	return make_node(p, (int)a[0], a[1], &va, NULL);
 }
@@ -142,8 +189,11 @@ sys_mknodat(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 	if (type == 0)
 		type = S_IFREG;
-	if (type == S_IFDIR || type == S_IFLNK)
+	if (type == S_IFDIR)
 		return EPERM;
+	if (type != S_IFREG && type != S_IFCHR && type != S_IFBLK &&
+	    type != S_IFIFO && type != S_IFSOCK)
+		return EINVAL;
 	va.va_mode = creation_mode(p, a[2], type);
 	return make_node(p, (int)a[0], a[1], &va, NULL);
 }
@@ -152,14 +202,14 @@ int
 sys_symlinkat(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	struct vattr va = { .va_mode = S_IFLNK | 0777 };
-	char *target = kmem_alloc(MAXPATHLEN, PR_WAITOK);
-	int error = copyinstr((void *)a[0], target, MAXPATHLEN, NULL);
+	char *target = kmem_alloc(PATH_MAX, PR_WAITOK);
+	int error = copyinstr((void *)a[0], target, PATH_MAX, NULL);
 
 	if (error == 0 && target[0] == '\0')
 		error = ENOENT;
 	if (error == 0)
 		error = make_node(p, (int)a[1], a[2], &va, target);
-	kmem_free(target, MAXPATHLEN);
+	kmem_free(target, PATH_MAX);
 	return error;
 }
 
@@ -176,15 +226,35 @@ sys_linkat(struct proc *p, const uint64_t a[6], int64_t *ret)
 	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, how, &from);
 	if (error)
 		return error;
-	if (from.ni_vp->v_type == VDIR)
-		error = EPERM;
-	else if ((error = new_name(p, (int)a[2], a[3], false, &to)) == 0) {
-		error = to.ni_dvp->v_op->vop_link(to.ni_dvp, to.ni_name,
-		    to.ni_len, from.ni_vp);
+	error = new_name(p, (int)a[2], a[3], false, &to);
+	if (error == 0) {
+		error = from.ni_vp->v_type == VDIR
+		    ? EPERM
+		    : to.ni_dvp->v_op->vop_link(
+			  to.ni_dvp, to.ni_name, to.ni_len, from.ni_vp);
 		namei_done(&to);
 	}
 	namei_done(&from);
 	return error;
+}
+
+/* => may the name be removed, as a directory or as something else? */
+static int
+unlink_check(const struct nameidata *nd, bool dir)
+{
+	bool dots = name_is_dots(nd);
+
+	if (dots && !dir)
+		return EISDIR;
+	if (nd->ni_vp == rootvnode)
+		return EBUSY;
+	if (dots)
+		return nd->ni_len == 1 ? EINVAL : ENOTEMPTY;
+	if (nd->ni_vp == NULL)
+		return ENOENT;
+	if (nd->ni_slash && !dir)
+		return nd->ni_vp->v_type == VDIR ? EISDIR : ENOTDIR;
+	return 0;
 }
 
 int
@@ -194,53 +264,65 @@ sys_unlinkat(struct proc *p, const uint64_t a[6], int64_t *ret)
 	struct nameidata nd;
 	int error;
 
-	if (a[2] & ~(uint64_t)AT_REMOVEDIR)
+	if ((u_int)a[2] & ~(u_int)AT_REMOVEDIR)
 		return EINVAL;
-	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, NAMEI_PARENT,
-	    &nd);
+	error =
+	    namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, NAMEI_PARENT, &nd);
 	if (error)
 		return error;
-	if (nd.ni_vp == NULL)
-		error = ENOENT;
-	else if (nd.ni_vp == rootvnode)
-		error = EBUSY;
-	else if (name_is_dots(&nd))
-		error = nd.ni_len == 1 ? EINVAL : ENOTEMPTY;
-	else if (nd.ni_slash && !dir)
-		error = nd.ni_vp->v_type == VDIR ? EISDIR : ENOTDIR;
-	else
-		error = nd.ni_dvp->v_op->vop_remove(nd.ni_dvp, nd.ni_name,
-		    nd.ni_len, dir);
+	error = unlink_check(&nd, dir);
+	if (error == 0)
+		error = nd.ni_dvp->v_op->vop_remove(
+		    nd.ni_dvp, nd.ni_name, nd.ni_len, dir);
 	namei_done(&nd);
 	return error;
+}
+
+static int
+rename_check(
+    const struct nameidata *from, const struct nameidata *to, u_int flags)
+{
+	if (name_is_dots(from) || name_is_dots(to))
+		return EBUSY;
+	if (from->ni_vp == NULL)
+		return ENOENT;
+	if ((flags & RENAME_NOREPLACE) && to->ni_vp != NULL)
+		return EEXIST;
+	if (from->ni_vp->v_type != VDIR &&
+	    (from->ni_slash || (to->ni_slash && !(flags & RENAME_EXCHANGE))))
+		return ENOTDIR;
+	if ((flags & RENAME_EXCHANGE) && to->ni_vp == NULL)
+		return ENOENT;
+	if ((flags & RENAME_EXCHANGE) && to->ni_slash &&
+	    to->ni_vp->v_type != VDIR)
+		return ENOTDIR;
+	return 0;
 }
 
 int
 sys_renameat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	struct nameidata from, to;
+	u_int flags = (u_int)a[4];
 	int error;
 
-	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, NAMEI_PARENT,
-	    &from);
+	if ((flags & ~(u_int)(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 ||
+	    flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return EINVAL;
+	error = namei(
+	    p, (int)a[0], (void *)a[1], UIO_USERSPACE, NAMEI_PARENT, &from);
 	if (error)
 		return error;
-	error = namei(p, (int)a[2], (void *)a[3], UIO_USERSPACE, NAMEI_PARENT,
-	    &to);
+	error =
+	    namei(p, (int)a[2], (void *)a[3], UIO_USERSPACE, NAMEI_PARENT, &to);
 	if (error) {
 		namei_done(&from);
 		return error;
 	}
-	if (from.ni_vp == NULL)
-		error = ENOENT;
-	else if (name_is_dots(&from) || name_is_dots(&to))
-		error = EBUSY;
-	else if (to.ni_slash && from.ni_vp->v_type != VDIR)
-		error = ENOTDIR;
-	else
-		error = from.ni_dvp->v_op->vop_rename(from.ni_dvp,
-		    from.ni_name, from.ni_len, to.ni_dvp, to.ni_name,
-		    to.ni_len, (int)a[4]);
+	error = rename_check(&from, &to, flags);
+	if (error == 0)
+		error = from.ni_dvp->v_op->vop_rename(from.ni_dvp, from.ni_name,
+		    from.ni_len, to.ni_dvp, to.ni_name, to.ni_len, (int)flags);
 	namei_done(&to);
 	namei_done(&from);
 	return error;
@@ -256,17 +338,18 @@ sys_readlinkat(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 	if ((int)a[3] <= 0)
 		return EINVAL;
-	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, NAMEI_EMPTY,
-	    &nd);
+	error =
+	    namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, NAMEI_EMPTY, &nd);
 	if (error)
 		return error;
-	buf = kmem_alloc(MAXPATHLEN, PR_WAITOK);
-	error = nd.ni_vp->v_op->vop_readlink(nd.ni_vp, buf, MAXPATHLEN, &len);
+	buf = kmem_alloc(PATH_MAX, PR_WAITOK);
+	error = nd.ni_vp->v_op->vop_readlink(nd.ni_vp, buf, PATH_MAX, &len);
 	if (error == 0) {
-		*ret = MIN(len, a[3]);
-		error = copyout(buf, (void *)a[2], *ret);
-	}
-	kmem_free(buf, MAXPATHLEN);
+		*ret = (int64_t)MIN(len, (size_t)(int)a[3]);
+		error = copyout(buf, (void *)a[2], (size_t)*ret);
+	} else if (nd.ni_path[0] == '\0')
+		error = ENOENT; /* the descriptor is no link's */
+	kmem_free(buf, PATH_MAX);
 	namei_done(&nd);
 	return error;
 }
@@ -276,7 +359,7 @@ sys_readlinkat(struct proc *p, const uint64_t a[6], int64_t *ret)
 static int
 stat_fd(struct proc *p, int fd, struct stat *st)
 {
-	struct file *fp = fd_getfile(p, fd);
+	struct file *fp = fd_getpath(p, fd);
 	int error;
 
 	if (fp == NULL)
@@ -288,8 +371,8 @@ stat_fd(struct proc *p, int fd, struct stat *st)
 
 /* => attributes of what (dirfd, path, flags) names, as fstatat has them */
 static int
-stat_at(struct proc *p, int dirfd, uint64_t path, uint64_t flags,
-    struct stat *st)
+stat_at(
+    struct proc *p, int dirfd, uint64_t path, uint64_t flags, struct stat *st)
 {
 	struct nameidata nd;
 	struct vattr va;
@@ -310,7 +393,7 @@ stat_at(struct proc *p, int dirfd, uint64_t path, uint64_t flags,
 		return error;
 	error = nd.ni_vp->v_op->vop_getattr(nd.ni_vp, &va);
 	if (error == 0)
-		vn_stat(nd.ni_vp, &va, st);
+		vn_stat(&va, st);
 	namei_done(&nd);
 	return error;
 }
@@ -319,8 +402,12 @@ int
 sys_newfstatat(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	struct stat st;
-	int error = stat_at(p, (int)a[0], a[1], a[3], &st);
+	int error;
 
+	if ((u_int)a[3] &
+	    ~(u_int)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+		return EINVAL;
+	error = stat_at(p, (int)a[0], a[1], a[3], &st);
 	return error ? error : copyout(&st, (void *)a[2], sizeof(st));
 }
 
@@ -339,13 +426,23 @@ statx_time(struct timespec ts)
 	return (struct statx_timestamp){ ts.tv_sec, (uint32_t)ts.tv_nsec, 0 };
 }
 
+#define STATX_SYNC (AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC)
+
 int
 sys_statx(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
+	u_int flags = (u_int)a[2];
 	struct statx sx;
 	struct stat st;
-	int error = stat_at(p, (int)a[0], a[1], a[2], &st);
+	int error;
 
+	if ((flags &
+		~(u_int)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
+		    STATX_SYNC)) != 0 ||
+	    (flags & STATX_SYNC) == STATX_SYNC ||
+	    ((uint32_t)a[3] & STATX__RESERVED) != 0)
+		return EINVAL;
+	error = stat_at(p, (int)a[0], a[1], flags, &st);
 	if (error)
 		return error;
 	memset(&sx, 0, sizeof(sx));
@@ -363,6 +460,7 @@ sys_statx(struct proc *p, const uint64_t a[6], int64_t *ret)
 	sx.stx_ctime = statx_time(st.st_ctim);
 	sx.stx_rdev_major = major(st.st_rdev);
 	sx.stx_rdev_minor = minor(st.st_rdev);
+	sx.stx_dev_major = major(st.st_dev);
 	sx.stx_dev_minor = minor(st.st_dev);
 	return copyout(&sx, (void *)a[4], sizeof(sx));
 }
@@ -374,10 +472,9 @@ access_at(struct proc *p, const uint64_t a[6], uint64_t flags)
 	struct stat st;
 	int error;
 
-	if (a[2] & ~(uint64_t)(R_OK | W_OK | X_OK))
+	if ((u_int)a[2] & ~(u_int)(R_OK | W_OK | X_OK))
 		return EINVAL;
-	error = stat_at(p, (int)a[0], a[1], flags & ~(uint64_t)AT_EACCESS,
-	    &st);
+	error = stat_at(p, (int)a[0], a[1], flags & ~(uint64_t)AT_EACCESS, &st);
 	if (error == 0 && (a[2] & X_OK) && !S_ISDIR(st.st_mode) &&
 	    !(st.st_mode & 0111))
 		error = EACCES;
@@ -393,6 +490,9 @@ sys_faccessat(struct proc *p, const uint64_t a[6], int64_t *ret)
 int
 sys_faccessat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
+	if ((u_int)a[3] &
+	    ~(u_int)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return EINVAL;
 	return access_at(p, a, a[3]);
 }
 
@@ -405,9 +505,7 @@ setattr_fd(struct proc *p, int fd, const struct vattr *va, int which)
 
 	if (fp == NULL)
 		return EBADF;
-	if (fp->f_flags & O_PATH)
-		error = EBADF;
-	else if ((which & VA_SIZE) && !FWRITABLE(fp))
+	if ((which & VA_SIZE) && !FWRITABLE(fp))
 		error = EINVAL;
 	else if (fp->f_vnode != NULL)
 		error = fp->f_vnode->v_op->vop_setattr(fp->f_vnode, va, which);
@@ -442,14 +540,36 @@ sys_ftruncate(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return setattr_fd(p, (int)a[0], &va, VA_SIZE);
 }
 
+static int
+truncate_vnode(struct vnode *vp, const struct vattr *va)
+{
+	int error;
+
+	if (vp->v_type != VREG)
+		return vp->v_type == VDIR ? EISDIR : EINVAL;
+	if (!vn_write_get(vp))
+		return ETXTBSY;
+	error = vp->v_op->vop_setattr(vp, va, VA_SIZE);
+	vn_write_put(vp);
+	return error;
+}
+
 int
 sys_truncate(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	struct vattr va = { .va_size = (off_t)a[1] };
+	struct nameidata nd;
+	int error;
 
 	if (va.va_size < 0)
 		return EINVAL;
-	return setattr_at(p, AT_FDCWD, a[0], 0, &va, VA_SIZE);
+	error =
+	    namei(p, AT_FDCWD, (void *)a[0], UIO_USERSPACE, NAMEI_FOLLOW, &nd);
+	if (error)
+		return error;
+	error = truncate_vnode(nd.ni_vp, &va);
+	namei_done(&nd);
+	return error;
 }
 
 int
@@ -474,7 +594,7 @@ chown_attr(uint64_t uid, uint64_t gid, struct vattr *va)
 	va->va_uid = (uid_t)uid;
 	va->va_gid = (gid_t)gid;
 	return ((uid_t)uid != (uid_t)-1 ? VA_UID : 0) |
-	    ((gid_t)gid != (gid_t)-1 ? VA_GID : 0);
+	    ((gid_t)gid != (gid_t)-1 ? VA_GID : 0) | VA_KILLSUID;
 }
 
 int
@@ -492,21 +612,26 @@ sys_fchownat(struct proc *p, const uint64_t a[6], int64_t *ret)
 	struct vattr va;
 	int which = chown_attr(a[2], a[3], &va);
 
+	if ((u_int)a[4] & ~(u_int)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return EINVAL;
 	return setattr_at(p, (int)a[0], a[1], a[4], &va, which);
 }
 
 /* => bits for one of the two times, its value in *ns; EINVAL as -1 */
 static int
-utime_one(const struct timespec *ts, int which, uint64_t *ns)
+utime_one(const struct timespec *ts, int which, int64_t *ns)
 {
+	const int64_t max = INT64_MAX / 1000000000 - 1;
+
 	if (ts->tv_nsec == UTIME_OMIT)
 		return 0;
 	if (ts->tv_nsec == UTIME_NOW)
-		*ns = nsecwall();
-	else if ((uint64_t)ts->tv_nsec >= 1000000000 || ts->tv_sec < 0)
+		*ns = (int64_t)nsecwall();
+	else if ((uint64_t)ts->tv_nsec >= 1000000000)
 		return -1;
 	else
-		*ns = ts->tv_sec * 1000000000UL + ts->tv_nsec;
+		*ns =
+		    MIN(MAX(ts->tv_sec, -max), max) * 1000000000L + ts->tv_nsec;
 	return which;
 }
 
@@ -514,6 +639,7 @@ int
 sys_utimensat(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	struct timespec ts[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
+	u_int flags = (u_int)a[3];
 	struct vattr va;
 	int error, at, mt;
 
@@ -523,9 +649,14 @@ sys_utimensat(struct proc *p, const uint64_t a[6], int64_t *ret)
 	mt = utime_one(&ts[1], VA_MTIME, &va.va_mtime);
 	if (at < 0 || mt < 0)
 		return EINVAL;
-	if (a[1] == 0)
-		return setattr_fd(p, (int)a[0], &va, at | mt);
-	return setattr_at(p, (int)a[0], a[1], a[3], &va, at | mt);
+	if ((at | mt) == 0)
+		return 0;
+	if (a[1] == 0 && (int)a[0] != AT_FDCWD)
+		return flags != 0 ? EINVAL
+				  : setattr_fd(p, (int)a[0], &va, at | mt);
+	if (flags & ~(u_int)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return EINVAL;
+	return setattr_at(p, (int)a[0], a[1], flags, &va, at | mt);
 }
 
 /* -- Directories ------------------------------------------------------------------------------- */
@@ -546,8 +677,8 @@ int
 sys_chdir(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	struct nameidata nd;
-	int error = namei(p, AT_FDCWD, (void *)a[0], UIO_USERSPACE,
-	    NAMEI_FOLLOW, &nd);
+	int error =
+	    namei(p, AT_FDCWD, (void *)a[0], UIO_USERSPACE, NAMEI_FOLLOW, &nd);
 
 	if (error)
 		return error;
@@ -564,7 +695,7 @@ sys_chdir(struct proc *p, const uint64_t a[6], int64_t *ret)
 int
 sys_fchdir(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	struct file *fp = fd_getfile(p, (int)a[0]);
+	struct file *fp = fd_getpath(p, (int)a[0]);
 	int error = 0;
 
 	if (fp == NULL)
@@ -582,11 +713,11 @@ sys_fchdir(struct proc *p, const uint64_t a[6], int64_t *ret)
 int
 sys_getcwd(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	char *buf = kmem_alloc(MAXPATHLEN, PR_WAITOK);
+	char *buf = kmem_alloc(PATH_MAX, PR_WAITOK);
 	struct vnode *vp = fd_cwd(p);
 	int error = 0;
 
-	vn_path(vp, buf, MAXPATHLEN);
+	vn_path(vp, buf, PATH_MAX);
 	vrele(vp);
 	if (buf[0] != '/')
 		error = ENOENT;
@@ -596,7 +727,7 @@ sys_getcwd(struct proc *p, const uint64_t a[6], int64_t *ret)
 		*ret = strlen(buf) + 1;
 		error = copyout(buf, (void *)a[0], *ret);
 	}
-	kmem_free(buf, MAXPATHLEN);
+	kmem_free(buf, PATH_MAX);
 	return error;
 }
 
@@ -604,21 +735,29 @@ struct dirent_buf {
 	char *db_buf;
 	size_t db_size, db_used;
 	off_t db_next; /* where the next call goes on */
+	bool db_full; /* an entry did not fit */
 };
 
 static bool
-emit_dirent(void *arg, const char *name, size_t len, ino_t ino,
-    enum vtype type, off_t next)
+emit_dirent(void *arg, const char *name, size_t len, ino_t ino, enum vtype type,
+    off_t next)
 {
-	static const uint8_t dtype[] = { [VREG] = 8, [VDIR] = 4, [VCHR] = 2,
-		[VBLK] = 6, [VLNK] = 10, [VFIFO] = 1, [VSOCK] = 12 };
+	static const uint8_t dtype[] = { [VREG] = 8,
+		[VDIR] = 4,
+		[VCHR] = 2,
+		[VBLK] = 6,
+		[VLNK] = 10,
+		[VFIFO] = 1,
+		[VSOCK] = 12 };
 	struct dirent_buf *db = arg;
-	size_t reclen = roundup2(offsetof(struct dirent64, d_name) + len + 1,
-	    8);
+	size_t reclen =
+	    roundup2(offsetof(struct dirent64, d_name) + len + 1, 8);
 	struct dirent64 *d = (void *)(db->db_buf + db->db_used);
 
-	if (db->db_used + reclen > db->db_size)
+	if (db->db_used + reclen > db->db_size) {
+		db->db_full = true;
 		return false;
+	}
 	memset(d, 0, reclen);
 	d->d_ino = ino;
 	d->d_off = next;
@@ -634,20 +773,20 @@ static int
 read_dirents(struct file *fp, void *ubuf, size_t size, int64_t *ret)
 {
 	struct dirent_buf db = { .db_size = MIN(size, PAGE_SIZE) };
-	size_t alloc = db.db_size;
+	size_t alloc = MAX(db.db_size, 1);
 	int error;
 
 	if (fp->f_vnode == NULL || fp->f_vnode->v_type != VDIR)
 		return ENOTDIR;
-	if (alloc < sizeof(struct dirent64) + 8)
-		return EINVAL;
 	db.db_buf = kmem_alloc(alloc, PR_WAITOK);
 	rw_enter_write(&fp->f_lock);
 	db.db_next = fp->f_offset;
-	error = fp->f_vnode->v_op->vop_readdir(fp->f_vnode, fp->f_offset,
-	    emit_dirent, &db);
+	error = fp->f_vnode->v_op->vop_readdir(
+	    fp->f_vnode, fp->f_offset, emit_dirent, &db);
 	if (error == 0 && db.db_used > 0)
 		error = copyout(db.db_buf, ubuf, db.db_used);
+	else if (error == 0 && db.db_full)
+		error = EINVAL;
 	if (error == 0) {
 		fp->f_offset = db.db_next;
 		*ret = db.db_used;
@@ -665,7 +804,7 @@ sys_getdents64(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 	if (fp == NULL)
 		return EBADF;
-	error = read_dirents(fp, (void *)a[1], a[2], ret);
+	error = read_dirents(fp, (void *)a[1], (u_int)a[2], ret);
 	file_rele(fp);
 	return error;
 }
@@ -686,7 +825,8 @@ sys_fsync(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 	if (fp == NULL)
 		return EBADF;
-	if (fp->f_vnode == NULL || fp->f_vnode->v_type == VCHR)
+	if (fp->f_vnode == NULL ||
+	    (fp->f_vnode->v_type != VREG && fp->f_vnode->v_type != VDIR))
 		error = EINVAL;
 	file_rele(fp);
 	return error;

@@ -8,6 +8,11 @@
 #include <sys/vnode.h>
 #include <uvm/uvm_extern.h>
 #include <uvm/uvm_object.h>
+#include <uvm/uvm_pager.h>
+
+/* -- Open files -------------------------------------------------------------------- */
+
+#define FIONREAD 0x541B
 
 static int
 vn_fo_read(struct file *fp, struct uio *uio, int flags)
@@ -25,17 +30,21 @@ vn_fo_read(struct file *fp, struct uio *uio, int flags)
 	return error;
 }
 
-/* RLIMIT_FSIZE: a write that starts below it is cut, one above refused. */
-static int
-check_fsize(struct file *fp, struct uio *uio)
+size_t
+vn_limit_write(struct proc *p, off_t off, size_t n)
 {
-	uint64_t limit = lim_cur(uio->uio_procp->p_p, RLIMIT_FSIZE);
+	uint64_t limit;
 
-	if (fp->f_vnode->v_type != VREG || limit == RLIM_INFINITY ||
-	    (uint64_t)uio->uio_offset + uio->uio_resid <= limit)
-		return 0;
-	ptsignal(uio->uio_procp, SIGXFSZ, NULL);
-	return EFBIG;
+	if (p == NULL)
+		return n;
+	limit = lim_cur(p->p_p, RLIMIT_FSIZE);
+	if (__predict_true(limit == RLIM_INFINITY))
+		return n;
+	if ((uint64_t)off < limit)
+		return MIN(n, limit - (uint64_t)off);
+	if (n > 0)
+		ptsignal(p, SIGXFSZ, NULL);
+	return 0;
 }
 
 static int
@@ -43,24 +52,35 @@ vn_fo_write(struct file *fp, struct uio *uio, int flags)
 {
 	bool append = (fp->f_flags & O_APPEND) != 0;
 	struct vnode *vp = fp->f_vnode;
+	size_t len = uio->uio_resid;
 	int error;
 
-	if (flags & FOF_OFFSET) {
-		error = check_fsize(fp, uio);
-		return error ? error : vp->v_op->vop_write(vp, uio, append);
-	}
+	if (flags & FOF_OFFSET)
+		return vp->v_op->vop_write(vp, uio, append);
 	rw_enter_write(&fp->f_lock);
 	uio->uio_offset = fp->f_offset;
-	error = check_fsize(fp, uio);
-	if (error == 0)
-		error = vp->v_op->vop_write(vp, uio, append);
-	fp->f_offset = uio->uio_offset;
+	error = vp->v_op->vop_write(vp, uio, append);
+	if (uio->uio_resid != len)
+		fp->f_offset = uio->uio_offset;
 	rw_exit(&fp->f_lock);
 	return error;
 }
 
+/* Nanoseconds since 1970, which may be before 1970. */
+static struct timespec
+vn_time(int64_t ns)
+{
+	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
+
+	if (ts.tv_nsec < 0) {
+		ts.tv_sec--;
+		ts.tv_nsec += 1000000000;
+	}
+	return ts;
+}
+
 void
-vn_stat(struct vnode *vp, const struct vattr *va, struct stat *st)
+vn_stat(const struct vattr *va, struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
 	st->st_dev = va->va_dev;
@@ -73,93 +93,213 @@ vn_stat(struct vnode *vp, const struct vattr *va, struct stat *st)
 	st->st_size = va->va_size;
 	st->st_blksize = PAGE_SIZE;
 	st->st_blocks = va->va_bytes / 512;
-	st->st_atim.tv_sec = va->va_atime / 1000000000;
-	st->st_atim.tv_nsec = va->va_atime % 1000000000;
-	st->st_mtim.tv_sec = va->va_mtime / 1000000000;
-	st->st_mtim.tv_nsec = va->va_mtime % 1000000000;
-	st->st_ctim.tv_sec = va->va_ctime / 1000000000;
-	st->st_ctim.tv_nsec = va->va_ctime % 1000000000;
+	st->st_atim = vn_time(va->va_atime);
+	st->st_mtim = vn_time(va->va_mtime);
+	st->st_ctim = vn_time(va->va_ctime);
 }
 
-static int
+int
 vn_fo_stat(struct file *fp, struct stat *st)
 {
 	struct vattr va;
 	int error = fp->f_vnode->v_op->vop_getattr(fp->f_vnode, &va);
 
 	if (error == 0)
-		vn_stat(fp->f_vnode, &va, st);
+		vn_stat(&va, st);
 	return error;
+}
+
+static int
+vn_fo_ioctl(struct file *fp, u_long cmd, uint64_t arg, struct proc *p)
+{
+	struct vattr va;
+	int error, n;
+
+	if (cmd != FIONREAD || fp->f_vnode->v_type != VREG)
+		return ENOTTY;
+	error = fp->f_vnode->v_op->vop_getattr(fp->f_vnode, &va);
+	if (error)
+		return error;
+	n = (int)(va.va_size - fp->f_offset);
+	return copyout(&n, (void *)arg, sizeof(n));
 }
 
 static void
 vn_fo_close(struct file *fp)
 {
-	if (FWRITABLE(fp) && !(fp->f_flags & O_PATH) &&
-	    fp->f_vnode->v_type == VREG)
-		atomic_add(&fp->f_vnode->v_writers, -1);
+	if (FWRITABLE(fp) && fp->f_vnode->v_type == VREG)
+		vn_write_put(fp->f_vnode);
 }
 
 static const struct fileops vn_fileops = {
 	.fo_read = vn_fo_read,
 	.fo_write = vn_fo_write,
-	.fo_ioctl = fo_ioctl_none,
+	.fo_ioctl = vn_fo_ioctl,
 	.fo_poll = fo_poll_always,
 	.fo_stat = vn_fo_stat,
 	.fo_close = vn_fo_close,
 };
+
+/* -- Opening ------------------------------------------------------------------------- */
 
 static int
 open_check(struct vnode *vp, int flags)
 {
 	bool writing = (flags & O_ACCMODE) != O_RDONLY;
 
-	if (vp->v_type == VLNK)
-		return ELOOP;
 	if (vp->v_type != VDIR && (flags & O_DIRECTORY))
 		return ENOTDIR;
+	if (flags & O_PATH)
+		return 0;
+	if (vp->v_type == VLNK)
+		return ELOOP;
 	if (vp->v_type == VDIR && (writing || (flags & O_TRUNC)))
 		return EISDIR;
-	if (vp->v_type == VFIFO || vp->v_type == VSOCK || vp->v_type == VBLK)
-		return ENXIO;
-	if (vp->v_type == VREG && writing && atomic_load(&vp->v_text) > 0)
+	return vp->v_type == VSOCK || vp->v_type == VBLK ? ENXIO : 0;
+}
+
+/* => a writer from now on if it was opened for that; ETXTBSY */
+static int
+open_regular(struct vnode *vp, int flags)
+{
+	const struct vattr zero = { .va_size = 0 };
+	bool writing = (flags & O_ACCMODE) != O_RDONLY;
+	int error = 0;
+
+	if ((writing || (flags & O_TRUNC)) && !vn_write_get(vp))
 		return ETXTBSY;
-	return 0;
+	if (flags & O_TRUNC)
+		error = vp->v_op->vop_setattr(vp, &zero, VA_SIZE);
+	if ((writing || (flags & O_TRUNC)) && (!writing || error != 0))
+		vn_write_put(vp);
+	return error;
+}
+
+static int
+open_device(struct proc *p, struct file *fp, int flags)
+{
+	int error =
+	    dev_open(p, fp->f_vnode->v_rdev, flags, &fp->f_ops, &fp->f_data);
+
+	if (error == 0 && fp->f_ops->fo_seek != NULL)
+		fp->f_mode |= FM_SEEK;
+	return error;
 }
 
 int
 vn_open(struct proc *p, struct vnode *vp, int flags, struct file **fpp)
 {
-	const struct vattr zero = { .va_size = 0 };
-	const struct fileops *ops = &vn_fileops;
-	void *data = NULL;
-	int error = 0;
+	struct file *fp;
+	int error = open_check(vp, flags);
 
-	if (flags & O_PATH)
-		flags &= O_PATH | O_DIRECTORY;
-	else
-		error = open_check(vp, flags);
-	if (error == 0 && vp->v_type == VCHR && !(flags & O_PATH))
-		error = dev_open(p, vp->v_rdev, flags, &ops, &data);
-	if (error == 0 && (flags & O_TRUNC) && vp->v_type == VREG)
-		error = vp->v_op->vop_setattr(vp, &zero, VA_SIZE);
 	if (error)
 		return error;
-	flags &= ~(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC);
-	*fpp = file_alloc(flags, ops, data, vp);
-	if (*fpp == NULL)
-		return ENFILE;
-	if (ops == &vn_fileops && FWRITABLE(*fpp) && !(flags & O_PATH) &&
-	    vp->v_type == VREG)
-		atomic_add(&vp->v_writers, 1);
+	fp = file_alloc(flags, &vn_fileops, NULL, vp);
+	if (fp == NULL)
+		return ENOMEM;
+	if (flags & O_PATH)
+		error = 0;
+	else if (vp->v_type == VREG)
+		error = open_regular(vp, flags);
+	else if (vp->v_type == VCHR)
+		error = open_device(p, fp, flags);
+	else if (vp->v_type == VFIFO)
+		error = fifo_open(fp);
+	if (error) {
+		file_free(fp);
+		return error;
+	}
+	if (fp->f_ops == &vn_fileops && (flags & O_PATH) == 0)
+		fp->f_mode |= FM_SEEK;
+	*fpp = fp;
 	return 0;
+}
+
+/* -- Writers and programs ---------------------------------------------------------------- */
+
+bool
+vn_write_get(struct vnode *vp)
+{
+	int n = atomic_load(&vp->v_writers);
+
+	do
+		if (n < 0)
+			return false;
+	while (!atomic_cas(&vp->v_writers, &n, n + 1));
+	return true;
+}
+
+void
+vn_write_put(struct vnode *vp)
+{
+	int n __unused = atomic_sub_acq_rel(&vp->v_writers, 1);
+
+	KASSERT(n > 0);
+}
+
+/*
+ * Does a mapping through which the file could be written outlive the
+ * descriptor?  Objects do not count such mappings apart from others, so once
+ * there was one, the answer is yes until there is none of any kind.
+ * => v_writers has been made negative: no new one can come
+ */
+static bool
+vn_mapped_writable(struct vnode *vp)
+{
+	struct uvm_object *uobj;
+	bool mapped;
+
+	if (!atomic_load_acq(&vp->v_mapped) || vn_uobj(vp, &uobj) != 0)
+		return false;
+	/* the file's own reference, and the one we have just got */
+	mapped = atomic_load(&uobj->uo_refs) > 2;
+	uobj->pgops->pgo_detach(uobj);
+	if (!mapped)
+		atomic_store(&vp->v_mapped, false);
+	return mapped;
+}
+
+/* => vp is held as text, unless it is open, or mapped, for writing: ETXTBSY */
+static int
+vn_text_get(struct vnode *vp)
+{
+	int n = atomic_load(&vp->v_writers);
+
+	do
+		if (n > 0)
+			return ETXTBSY;
+	while (!atomic_cas(&vp->v_writers, &n, n - 1));
+	/* a running program proves that nobody writes */
+	if (n == 0 && vn_mapped_writable(vp)) {
+		(void)atomic_add_acq_rel(&vp->v_writers, 1);
+		return ETXTBSY;
+	}
+	return 0;
+}
+
+void
+vn_text_ref(struct vnode *vp)
+{
+	int n __unused = atomic_sub_acq_rel(&vp->v_writers, 1);
+
+	KASSERT(n < 0);
+	vref(vp);
+}
+
+void
+vn_text_rele(struct vnode *vp)
+{
+	int n __unused = atomic_add_acq_rel(&vp->v_writers, 1);
+
+	KASSERT(n < 0);
+	vrele(vp);
 }
 
 /* -- exec and mmap ------------------------------------------------------------------ */
 
 int
-vn_lookup_exec(struct proc *p, const char *path, struct vnode **vpp,
-    off_t *sizep)
+vn_lookup_exec(
+    struct proc *p, const char *path, struct vnode **vpp, off_t *sizep)
 {
 	struct nameidata nd;
 	struct vattr va;
@@ -168,11 +308,10 @@ vn_lookup_exec(struct proc *p, const char *path, struct vnode **vpp,
 	if (error)
 		return error;
 	error = nd.ni_vp->v_op->vop_getattr(nd.ni_vp, &va);
-	if (error == 0 && (nd.ni_vp->v_type != VREG ||
-	    !(va.va_mode & 0111)))
+	if (error == 0 && (nd.ni_vp->v_type != VREG || !(va.va_mode & 0111)))
 		error = EACCES;
-	if (error == 0 && atomic_load(&nd.ni_vp->v_writers) > 0)
-		error = ETXTBSY;
+	if (error == 0)
+		error = vn_text_get(nd.ni_vp);
 	if (error == 0) {
 		*vpp = nd.ni_vp;
 		*sizep = va.va_size;
@@ -238,7 +377,7 @@ vn_path(struct vnode *vp, char *buf, size_t len)
 static int
 mmap_rights(struct file *fp, bool shared, vm_prot_t prot, vm_prot_t *maxprot)
 {
-	if (!FREADABLE(fp) || (fp->f_flags & O_PATH))
+	if (!FREADABLE(fp))
 		return EACCES;
 	*maxprot = PROT_READ | PROT_EXEC | PROT_WRITE;
 	if (shared && !FWRITABLE(fp))
@@ -246,9 +385,23 @@ mmap_rights(struct file *fp, bool shared, vm_prot_t prot, vm_prot_t *maxprot)
 	return (prot & ~*maxprot) ? EACCES : 0;
 }
 
+/*
+ * => writing: it can be written through the mapping, which must be known
+ *    before the file, open for writing, is closed
+ */
+static int
+mmap_vnode(struct vnode *vp, bool writing, struct uvm_object **uobjp)
+{
+	int error = vn_uobj(vp, uobjp);
+
+	if (error == 0 && writing)
+		atomic_store_rel(&vp->v_mapped, true);
+	return error;
+}
+
 int
-fd_mmap(struct proc *p, int fd, bool shared, vm_prot_t prot,
-    vm_prot_t *maxprot, struct uvm_object **uobjp)
+fd_mmap(struct proc *p, int fd, bool shared, vm_prot_t prot, vm_prot_t *maxprot,
+    struct uvm_object **uobjp)
 {
 	struct file *fp = fd_getfile(p, fd);
 	int error;
@@ -261,7 +414,8 @@ fd_mmap(struct proc *p, int fd, bool shared, vm_prot_t prot,
 		if (fp->f_vnode == NULL)
 			error = ENODEV;
 		else if (fp->f_vnode->v_type != VCHR)
-			error = vn_uobj(fp->f_vnode, uobjp);
+			error = mmap_vnode(
+			    fp->f_vnode, shared && FWRITABLE(fp), uobjp);
 		else if (!dev_is_zero(fp->f_vnode->v_rdev))
 			error = ENODEV;
 	}

@@ -75,6 +75,13 @@ int pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot,
 int pmap_enter_new(struct pmap *pm, vaddr_t va, struct vm_page *pg,
     vm_prot_t prot, int flags);
 /*
+ * Map a page of zeros, which everybody shares, for reading, if nothing is
+ * mapped at va.  It is no managed page: the caller sees to it that the mapping
+ * is replaced or removed when the memory gets contents.
+ * => user pmap; 0 or ENOMEM
+ */
+int pmap_enter_zero(struct pmap *pm, vaddr_t va);
+/*
  * Enter pgs[i], where it is not NULL, at sva + i pages, for n <= 32 pages at
  * which nothing is mapped, as by pmap_enter() for no access.
  * => how many were entered; a shortage leaves some out
@@ -134,6 +141,10 @@ boolean_t pmap_chgkprot(vaddr_t sva, vaddr_t eva, bool write);
 /* => page's contents changed by other than its mappings (exec, I/O, copy):
  *    instruction fetch through a new mapping must see them */
 void pmap_page_modified_text(struct vm_page *pg);
+/* FALSE: pmap_page_modified_text(pg) has nothing to do; a port may know */
+#ifndef PMAP_PAGE_FETCHABLE
+#define PMAP_PAGE_FETCHABLE(pg) true
+#endif
 
 /* -- Traps ------------------------------------------------------------------------- */
 /*

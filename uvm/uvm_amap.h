@@ -218,7 +218,8 @@ amap_store_lookup(struct amap_store *as, u_int slot)
 	return where == NULL ? NULL : *where;
 }
 
-/* => amap_store_set() of an empty slot where amap_store_slot() found it */
+/* => amap write-locked; amap_store_set() of an empty slot, where
+ *    amap_store_slot() found it */
 static inline void
 amap_store_fill(struct amap_store *as, u_int slot, struct vm_anon **where,
     struct vm_anon *anon)

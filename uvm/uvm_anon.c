@@ -8,8 +8,16 @@
 
 static struct pool anon_pool; /* set up once by uvm_anon_init */
 
-/* Anons that may still be allocated. */
+/*
+ * Anons that may still be allocated: most of them in anon_free, some set aside
+ * for each hart, so that harts do not fight for one counter.  A counter may
+ * be below 0 for the moment it takes to find out that it was 0.
+ */
+#define ANON_BATCH 64 /* a hart takes this many, and keeps up to twice */
 static volatile int anon_free; /* [a] */
+static struct anon_credit {
+	volatile int ac_n; /* [a] */
+} __aligned(CACHE_LINE) anon_credit[MAXCPUS];
 /* uvm_anwait() sleeps under it, so that no wakeup is lost. */
 static struct mutex anon_mtx = MUTEX_INITIALIZER(LR_MISC, "anonwait");
 static volatile int anon_waiters; /* [a] changed under anon_mtx */
@@ -20,6 +28,82 @@ static volatile int anon_waiters; /* [a] changed under anon_mtx */
  */
 #define ANWAIT_NS 100000000UL
 
+/* -- The limit ------------------------------------------------------------- */
+
+/* => from anon_free to c, less one; FALSE: it is used up */
+static bool
+anon_refill(struct anon_credit *c)
+{
+	int n = atomic_load(&anon_free), take;
+
+	while (n > 0) {
+		take = MIN(n, ANON_BATCH);
+		if (atomic_cas(&anon_free, &n, n - take)) {
+			atomic_add(&c->ac_n, take - 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* This hart has none left: those of all first, then those of other harts. */
+static __noinline bool
+anon_take_slow(struct anon_credit *c)
+{
+	u_int i;
+
+	atomic_add(&c->ac_n, 1);
+	if (anon_refill(c))
+		return true;
+	for (i = 0; i < MAXCPUS; i++)
+		atomic_add(
+		    &anon_free, atomic_swap_acq_rel(&anon_credit[i].ac_n, 0));
+	return anon_refill(c);
+}
+
+/* => TRUE: one anon may be allocated */
+static inline bool
+anon_take(void)
+{
+	struct anon_credit *c = &anon_credit[curcpu()->ci_index];
+
+	return __predict_true(atomic_add(&c->ac_n, -1) > 0) ||
+	    anon_take_slow(c);
+}
+
+/*
+ * count anons more may be allocated.  The waiter counts itself, then looks for
+ * some; we do it the other way round, so that one of us sees the other.
+ */
+static inline void
+anon_give(int count)
+{
+	struct anon_credit *c = &anon_credit[curcpu()->ci_index];
+	int n = atomic_add_acq_rel(&c->ac_n, count) + count;
+
+	if (__predict_false(n > 2 * ANON_BATCH)) {
+		atomic_add(&c->ac_n, ANON_BATCH - n);
+		atomic_add_acq_rel(&anon_free, n - ANON_BATCH);
+	}
+	if (__predict_false(atomic_load_acq(&anon_waiters) != 0)) {
+		mtx_enter(&anon_mtx);
+		mtx_leave(&anon_mtx);
+		wakeup((const void *)&anon_free);
+	}
+}
+
+/* => anons left to allocate; a moment's view */
+static int
+anon_left(void)
+{
+	int n = atomic_load(&anon_free);
+	u_int i;
+
+	for (i = 0; i < MAXCPUS; i++)
+		n += atomic_load(&anon_credit[i].ac_n);
+	return n;
+}
+
 void
 uvm_anon_init(void)
 {
@@ -29,28 +113,13 @@ uvm_anon_init(void)
 	uvm_anon_add(nfree - nfree / 16);
 }
 
-/*
- * The waiter counts itself, then looks at anon_free; we do it the other way
- * round, so that one of us sees the other.
- */
-static inline void
-anon_limit_raise(int count)
-{
-	atomic_add_acq_rel(&anon_free, count);
-	if (__predict_false(atomic_load_acq(&anon_waiters) != 0)) {
-		mtx_enter(&anon_mtx);
-		mtx_leave(&anon_mtx);
-		wakeup((const void *)&anon_free);
-	}
-}
-
 void
 uvm_anon_add(int count)
 {
 	UVMCNT_ADD(nanon, count);
 	UVMCNT_ADD(nanonneeded, count);
 	UVMCNT_ADD(nfreeanon, count);
-	anon_limit_raise(count);
+	anon_give(count);
 }
 
 /* The anons themselves stay, as nanon says; only fewer are needed. */
@@ -60,25 +129,26 @@ uvm_anon_remove(int count)
 	UVMCNT_ADD(nanonneeded, -count);
 }
 
+/* -- Anons ----------------------------------------------------------------- */
+
 struct vm_anon *
 uvm_analloc(void)
 {
 	struct vm_anon *anon;
 
-	if (__predict_false(atomic_add(&anon_free, -1) <= 0))
-		goto fail;
+	if (__predict_false(!anon_take()))
+		return NULL;
 	anon = pool_get(&anon_pool, PR_NOWAIT);
-	if (__predict_false(anon == NULL))
-		goto fail;
+	if (__predict_false(anon == NULL)) {
+		anon_give(1);
+		return NULL;
+	}
 	UVMCNT_DEC(nfreeanon);
 	anon->an_lock = NULL;
 	anon->an_page = NULL;
 	anon->an_ref = 1;
 	anon->an_swslot = 0;
 	return anon;
-fail:
-	atomic_add(&anon_free, 1);
-	return NULL;
 }
 
 /* n structures went back to the pool. */
@@ -86,7 +156,7 @@ static inline void
 anon_count_freed(int n)
 {
 	UVMCNT_ADD(nfreeanon, n);
-	anon_limit_raise(n);
+	anon_give(n);
 }
 
 void
@@ -182,7 +252,7 @@ uvm_anwait(void)
 {
 	mtx_enter(&anon_mtx);
 	atomic_add_acq_rel(&anon_waiters, 1);
-	if (atomic_load(&anon_free) <= 0)
+	if (anon_left() <= 0)
 		(void)msleep((const void *)&anon_free, &anon_mtx, PVM, "anwait",
 		    ANWAIT_NS);
 	atomic_add(&anon_waiters, -1);

@@ -39,6 +39,11 @@ uvmfault_pageable(const struct vm_map *map)
 }
 
 /*
+ * As uvm_fault() for no translation, but memory that was never written gets a
+ * page of its own even if it is only read.
+ */
+int uvm_fault_own(vm_map_t map, vaddr_t vaddr, vm_prot_t access_type);
+/*
  * Fault pages of [start, end) in and wire them.
  * => no lock held; 0 or errno, all undone; the entries are counted as wired
  *    already

@@ -261,6 +261,18 @@ fast_zero(struct fast *f)
 	return fast_enter_new(f, anon->an_page);
 }
 
+/*
+ * May a reader share the page of zeros instead of getting one of his own?
+ * Only this map can ever fill the slot: its fault will replace the mapping.
+ * When the amap becomes shared, such mappings are removed (uvm_map_unshare_zero).
+ */
+static __always_inline bool
+zero_may_be_shared(const struct fast *f)
+{
+	return f->access == PROT_READ && UVM_ET_ISCOPYONWRITE(f->entry) &&
+	    (f->amap->am_flags & AMAP_SHARED) == 0;
+}
+
 /* 1A, if nothing about the page changes. => amap locked */
 static __always_inline bool
 fast_map(const struct fast *f, struct vm_anon *anon)
@@ -378,7 +390,9 @@ fault_fast(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
 	if (entry->advice == MADV_NORMAL && !window_is_settled(&f))
 		uvm_fault_neighbours(map, entry, va, f.where, entry->protection,
 		    (access & PROT_WRITE) != 0);
-	if (anon == NULL)
+	if (anon == NULL && zero_may_be_shared(&f))
+		ok = pmap_enter_zero(vm_map_pmap(map), va) == 0;
+	else if (anon == NULL)
 		ok = fast_zero(&f);
 	else if (anon->an_ref == 1 || (access & PROT_WRITE) == 0)
 		ok = fast_map(&f, anon);
@@ -391,26 +405,52 @@ out:
 	return ok;
 }
 
+/*
+ * => the entry that holds vaddr, its map read-locked; NULL: none, unlocked
+ */
+static __always_inline struct vm_map_entry *
+fault_entry(struct vm_map *map, vaddr_t vaddr)
+{
+	struct vm_map_entry *entry;
+
+	KDASSERT(curcpu()->ci_mtxdepth == 0);
+	UVMCNT_INC(faults);
+	if (!uvmfault_pageable(map))
+		return NULL;
+	rw_enter_read(&map->vm_lock);
+	entry = atomic_load(&map->vm_hint);
+	if ((vaddr < entry->start || vaddr >= entry->end) &&
+	    !uvm_map_lookup_entry(map, vaddr, &entry)) {
+		rw_exit(&map->vm_lock);
+		return NULL;
+	}
+	return entry;
+}
+
 int
 uvm_fault(vm_map_t orig_map, vaddr_t vaddr, vm_fault_t fault_type,
     vm_prot_t access_type)
 {
 	struct vm_map_entry *entry;
 
-	KDASSERT(curcpu()->ci_mtxdepth == 0);
-	UVMCNT_INC(faults);
 	vaddr = trunc_page(vaddr);
-	if (!uvmfault_pageable(orig_map))
+	entry = fault_entry(orig_map, vaddr);
+	if (entry == NULL)
 		return EFAULT;
-	rw_enter_read(&orig_map->vm_lock);
-	entry = atomic_load(&orig_map->vm_hint);
-	if ((vaddr < entry->start || vaddr >= entry->end) &&
-	    !uvm_map_lookup_entry(orig_map, vaddr, &entry)) {
-		rw_exit(&orig_map->vm_lock);
-		return EFAULT;
-	}
 	if (fault_type != VM_FAULT_WIRE &&
 	    fault_fast(orig_map, entry, vaddr, access_type))
 		return 0;
 	return uvm_fault_loop(orig_map, entry, vaddr, fault_type, access_type);
+}
+
+int
+uvm_fault_own(vm_map_t map, vaddr_t vaddr, vm_prot_t access_type)
+{
+	struct vm_map_entry *entry;
+
+	vaddr = trunc_page(vaddr);
+	entry = fault_entry(map, vaddr);
+	if (entry == NULL)
+		return EFAULT;
+	return uvm_fault_loop(map, entry, vaddr, VM_FAULT_INVALID, access_type);
 }

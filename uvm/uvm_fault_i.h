@@ -1,4 +1,7 @@
-/* The fault handler's own: its context, results and stages. */
+/*
+ * The fault handler's own: its context, results and stages.  Only the
+ * uvm_fault*.c files include this.
+ */
 #ifndef _UVM_UVM_FAULT_I_H_
 #define _UVM_UVM_FAULT_I_H_
 
@@ -51,10 +54,8 @@ struct uvm_faultctx {
 	 * for writing, which keeps the exclusive part of a fault short.
 	 */
 	struct vm_anon *spare; /* [thread] or NULL */
-	struct vm_anon
-	    *spare_of; /* [thread] anon it is a copy of; NULL: zero */
-	struct vm_page
-	    *spare_src; /* [thread] and the page it was copied from */
+	struct vm_anon *spare_of; /* [thread] source of the copy, or NULL */
+	struct vm_page *spare_src; /* [thread] its page; NULL: zeros */
 
 	struct vm_amap *amap; /* [thread] or NULL */
 	struct uvm_object *uobj; /* [thread] or NULL */

@@ -241,7 +241,7 @@ spot_find(struct loan_spot *sp, struct vm_map *map, vaddr_t va)
 			return 0;
 		spot_unlock(sp);
 		/* The fault waits for a busy page too. */
-		error = uvm_fault(map, va, VM_FAULT_INVALID, PROT_READ);
+		error = uvm_fault_own(map, va, PROT_READ);
 		if (error != 0)
 			return error == EIO ? EACCES : error;
 	}

@@ -4,6 +4,7 @@
 
 #include <sys/atomic.h>
 #include <sys/lock.h>
+#include <pmap/pmap.h>
 #include <uvm/uvm_amap.h>
 
 struct proc;
@@ -285,6 +286,18 @@ uvm_map_populate(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access);
 /* => fills struct uvm_mapinfo[] at user address oldp; *oldlenp bytes there are,
  *    then bytes written; oldp NULL: bytes needed; 0, ESRCH, ENOMEM, EFAULT */
 int uvm_map_sysctl_info(pid_t pid, void *oldp, size_t *oldlenp);
+
+/*
+ * The entry's amap is about to be shared: what was read here as zero may be
+ * written elsewhere from now on, so it must fault again (uvm_fault_fast.c).
+ * => write-locked; wired pages are all their own and stay
+ */
+static inline void
+uvm_map_unshare_zero(struct vm_map *map, struct vm_map_entry *e)
+{
+	if (UVM_ET_ISCOPYONWRITE(e) && !VM_MAPENT_ISWIRED(e))
+		pmap_remove(map->pmap, e->start, e->end);
+}
 
 /* -- Address-space randomisation ----------------------------------------------- */
 

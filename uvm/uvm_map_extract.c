@@ -135,6 +135,7 @@ share_entry(struct passing *ps, struct vm_map_entry *e)
 	n->wired_count = 0;
 	n->me_flags &= ME_NODUMP;
 	if (e->aref.ar_amap != NULL) {
+		uvm_map_unshare_zero(ps->src, e);
 		n->aref.ar_pageoff += (uint32_t)atop(from - e->start);
 		amap_ref(n->aref.ar_amap, n->aref.ar_pageoff,
 		    (u_int)atop(to - from), AMAP_SHARED);

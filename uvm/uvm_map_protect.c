@@ -60,17 +60,36 @@ protect_check(vm_map_t map, struct vm_map_entry *first, vaddr_t start,
 	return nogap && at < end ? ENOMEM : 0;
 }
 
-/* Would a write fault on this anon only set the write right? */
-static bool
+/*
+ * Would a write fault on this anon only set the write right?  Asked for every
+ * page of an mprotect(): few branches.
+ */
+static inline bool
 write_is_free(const struct vm_anon *anon)
 {
 	const struct vm_page *pg;
 
-	if (anon == NULL || anon->an_ref != 1 || anon->an_swslot != 0)
+	if (anon == NULL || ((anon->an_ref ^ 1) | anon->an_swslot) != 0)
 		return false;
 	pg = anon->an_page;
-	return pg != NULL && pg->loan_count == 0 &&
-	    (pg->pg_flags & (PG_BUSY | PG_CLEAN | PG_RDONLY)) == 0;
+	return pg != NULL && ((pg->pg_flags &
+	    (PG_BUSY | PG_CLEAN | PG_RDONLY)) | pg->loan_count) == 0;
+}
+
+/*
+ * How many of the n anons, from the first on, may be written at once; their
+ * pages are told.
+ */
+static u_int
+count_free(struct vm_anon **run, u_int n)
+{
+	u_int i;
+
+	for (i = 0; i < n && write_is_free(run[i]); i++) {
+		if (__predict_false(PMAP_PAGE_FETCHABLE(run[i]->an_page)))
+			pmap_page_modified_text(run[i]->an_page);
+	}
+	return i;
 }
 
 /*
@@ -82,7 +101,7 @@ static void
 raise_entry(vm_map_t map, struct vm_map_entry *e)
 {
 	struct vm_amap *amap = e->aref.ar_amap;
-	u_int slot = e->aref.ar_pageoff, n, i;
+	u_int slot = e->aref.ar_pageoff, n, done;
 	vaddr_t va = e->start, from = va;
 	struct vm_anon **run;
 
@@ -90,16 +109,16 @@ raise_entry(vm_map_t map, struct vm_map_entry *e)
 	while (va < e->end) {
 		run = amap_store_run(&amap->am_store, slot, &n);
 		n = (u_int)MIN(n, atop(e->end - va));
-		slot += n;
-		for (i = 0; i < n; i++, va += PAGE_SIZE) {
-			if (run != NULL && write_is_free(run[i])) {
-				pmap_page_modified_text(run[i]->an_page);
-				continue;
-			}
-			if (from < va)
-				pmap_raise(map->pmap, from, va);
-			from = va + PAGE_SIZE;
+		done = run != NULL ? count_free(run, n) : 0;
+		if (done < n) {
+			/* One that is left out ends a stretch. */
+			if (from < va + ptoa(done))
+				pmap_raise(map->pmap, from, va + ptoa(done));
+			done = run != NULL ? done + 1 : n;
+			from = va + ptoa(done);
 		}
+		va += ptoa(done);
+		slot += done;
 	}
 	if (from < va)
 		pmap_raise(map->pmap, from, va);

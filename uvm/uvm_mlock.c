@@ -147,7 +147,7 @@ sys_munlockall(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 /* => map read-locked: is the page at va, which lies in e, in memory? */
 static bool
-page_resident(struct vm_map_entry *e, vaddr_t va)
+page_resident(vm_map_t map, struct vm_map_entry *e, vaddr_t va)
 {
 	struct vm_amap *amap = e->aref.ar_amap;
 	struct uvm_object *uobj;
@@ -162,8 +162,9 @@ page_resident(struct vm_map_entry *e, vaddr_t va)
 		if (anon != NULL)
 			return resident;
 	}
+	/* read, never written: the page of zeros is there */
 	if (!UVM_ET_ISOBJ(e) || e->object.uvm_obj == NULL)
-		return false;
+		return pmap_extract(map->pmap, va, NULL);
 	uobj = e->object.uvm_obj;
 	rw_enter_read(&uobj->uo_lock);
 	resident =
@@ -185,7 +186,7 @@ mincore_chunk(vm_map_t map, vaddr_t start, vaddr_t end, uint8_t *vec)
 	for (e = uvm_map_first(map, start); error == 0 && start < end;
 	     e = e->me_next)
 		for (; start < e->end && start < end; start += PAGE_SIZE)
-			*vec++ = page_resident(e, start);
+			*vec++ = page_resident(map, e, start);
 	vm_map_unlock_read(map);
 	return error;
 }

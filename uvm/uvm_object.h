@@ -49,5 +49,7 @@ int uao_shrink(struct uvm_object *uobj, vsize_t size);
 int uao_grow(struct uvm_object *uobj, vsize_t size);
 /* => resident pages */
 long uao_pages(struct uvm_object *uobj);
+/* => has the page at off been written to, so that there is one? */
+bool uao_has_page(struct uvm_object *uobj, voff_t off);
 
 #endif

@@ -188,9 +188,11 @@ fork_share(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 	    (e->aref.ar_amap == NULL && !UVM_ET_ISOBJ(e) && !UVM_ET_ISHOLE(e)))
 		(void)amap_copy(parent, e, true, false, 0, 0);
 	n = clone_entry(child, e);
-	if (n->aref.ar_amap != NULL)
+	if (n->aref.ar_amap != NULL) {
+		uvm_map_unshare_zero(parent, e);
 		amap_ref(n->aref.ar_amap, n->aref.ar_pageoff,
 		    (u_int)atop(n->end - n->start), AMAP_SHARED);
+	}
 	uvm_mapent_ref_object(n);
 	return n;
 }

@@ -136,7 +136,7 @@ add_pool(struct pool *pp, void *arg)
 }
 
 /*
- * Cached dead threads are memory the kernel keeps on purpose; they go first,
+ * Cached dead threads and idle pool memory are kept on purpose; they go first,
  * so that what is left must come back.
  */
 static void
@@ -144,6 +144,7 @@ fill_resources(struct uvm_resources *res)
 {
 	memset(res, 0, sizeof(*res));
 	thread_cache_drain();
+	pool_drain_wait();
 	uvmexp_collect();
 	res->pool_items = pool_inuse_all();
 	res->pv_entries = pmap_pv_count();

@@ -6,6 +6,7 @@
  * buffer: the buffer may be a mapping of this very page.
  */
 #include <uvm/uvm.h>
+#include <uvm/uvm_aobj.h>
 #include <sys/uio.h>
 
 /* => the page at off, busy, object unlocked; or errno */
@@ -29,8 +30,7 @@ get_page(struct uvm_object *uobj, voff_t off, struct vm_page **pgp)
 
 /* => the page at off, wired; object unlocked on entry and exit; or errno */
 static int
-pin_page(struct uvm_object *uobj, voff_t off, bool write,
-    struct vm_page **pgp)
+pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 {
 	struct vm_page *pg;
 	int error;
@@ -72,27 +72,60 @@ unpin_page(struct uvm_object *uobj, struct vm_page *pg)
 }
 
 /*
+ * => object unlocked
+ */
+bool
+uao_has_page(struct uvm_object *uobj, voff_t off)
+{
+	bool has;
+
+	rw_enter_read(&uobj->uo_lock);
+	has = uvm_pagelookup(uobj, trunc_page(off)) != NULL ||
+	    uao_find_swslot(uobj, (u_long)off >> PAGE_SHIFT) != 0;
+	rw_exit(&uobj->uo_lock);
+	return has;
+}
+
+/* Part of one page. => as uvm_obj_uiomove() */
+static int
+move_page(struct uvm_object *uobj, struct uio *uio, size_t pageoff, size_t n)
+{
+	bool write = uio->uio_rw == UIO_WRITE;
+	struct vm_page *pg;
+	int error;
+
+	/* a hole stays one when it is read */
+	if (!write && UVM_OBJ_IS_AOBJ(uobj) &&
+	    !uao_has_page(uobj, uio->uio_offset))
+		return uiozero(n, uio);
+	error = pin_page(
+	    uobj, (voff_t)trunc_page((size_t)uio->uio_offset), write, &pg);
+	if (error)
+		return error;
+	error = uiomove((char *)VM_PAGE_TO_DMAP(pg) + pageoff, n, uio);
+	unpin_page(uobj, pg);
+	return error;
+}
+
+/*
  * Move len bytes at uio_offset; the range lies within the object.
  * => the caller keeps the object from shrinking; no object lock held
- * => 0; EFAULT, EIO, ENOMEM with uio telling how far it came; may sleep
+ * => 0; EFAULT, EIO, ENOMEM with uio telling how far it came; EINTR: the
+ *    process has been killed; may sleep
  */
 int
 uvm_obj_uiomove(struct uvm_object *uobj, struct uio *uio, size_t len)
 {
-	bool write = uio->uio_rw == UIO_WRITE;
-	struct vm_page *pg;
 	size_t n, pageoff;
 	int error = 0;
 
 	while (len > 0 && error == 0) {
-		pageoff = uio->uio_offset & PAGE_MASK;
+		pageoff = (size_t)uio->uio_offset & PAGE_MASK;
 		n = MIN(PAGE_SIZE - pageoff, len);
-		error = pin_page(uobj, trunc_page(uio->uio_offset), write, &pg);
-		if (error)
-			break;
-		error = uiomove((char *)VM_PAGE_TO_DMAP(pg) + pageoff, n, uio);
-		unpin_page(uobj, pg);
+		error = move_page(uobj, uio, pageoff, n);
 		len -= n;
+		if (len > 0 && error == 0)
+			error = uio_breathe(uio);
 	}
 	return error;
 }

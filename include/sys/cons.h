@@ -17,10 +17,10 @@ struct consdev {
 	const char *cn_name; /* [I] */
 	void (*cn_putc)(int c); /* [I] polled; any context; console lock held */
 	int (*cn_getc)(void); /* [I] byte or -1; interrupt or polled */
-	/* [I] room: sends up to n bytes without waiting, returns how many; and
-	   calls cons_txready() by interrupt when there is room again; NULL if
-	   the device has no transmit interrupt */
-	size_t (*cn_write)(const char *buf, size_t n);
+	/* sends up to n bytes without waiting, returns how many; and calls
+	   cons_txready() by interrupt when there is room again; NULL if the
+	   device has no transmit interrupt */
+	size_t (*cn_write)(const char *buf, size_t n); /* [I] */
 };
 /* => boot; from now on output goes there */
 void cons_attach(const struct consdev *cd);

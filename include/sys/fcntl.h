@@ -7,66 +7,72 @@
 
 #define O_RDONLY    0x0
 #define O_WRONLY    0x1
-#define O_RDWR	    0x2
+#define O_RDWR      0x2
 #define O_ACCMODE   0x3
-#define O_CREAT	    0x40
-#define O_EXCL	    0x80
+#define O_CREAT     0x40
+#define O_EXCL      0x80
 #define O_NOCTTY    0x100
-#define O_TRUNC	    0x200
+#define O_TRUNC     0x200
 #define O_APPEND    0x400
 #define O_NONBLOCK  0x800
 #define O_DIRECTORY 0x10000
 #define O_NOFOLLOW  0x20000
 #define O_CLOEXEC   0x80000
-#define O_PATH	    0x200000
+#define O_PATH      0x200000
+#define O_TMPFILE   0x410000 /* with O_DIRECTORY */
 /* What F_SETFL may change. */
-#define O_SETFL	    (O_APPEND | O_NONBLOCK)
+#define O_SETFL             (O_APPEND | O_NONBLOCK)
 
-#define AT_FDCWD	    (-100)
+#define AT_FDCWD            (-100)
 #define AT_SYMLINK_NOFOLLOW 0x100
-#define AT_REMOVEDIR	    0x200
-#define AT_EACCESS	    0x200
+#define AT_REMOVEDIR        0x200
+#define AT_EACCESS          0x200
 #define AT_SYMLINK_FOLLOW   0x400
-#define AT_EMPTY_PATH	    0x1000
+#define AT_NO_AUTOMOUNT     0x800
+#define AT_EMPTY_PATH       0x1000
+#define AT_STATX_FORCE_SYNC 0x2000
+#define AT_STATX_DONT_SYNC  0x4000
 
 #define RENAME_NOREPLACE    1
-#define RENAME_EXCHANGE	    2
+#define RENAME_EXCHANGE     2
 
-#define F_DUPFD		0
-#define F_GETFD		1
-#define F_SETFD		2
-#define F_GETFL		3
-#define F_SETFL		4
-#define F_GETPIPE_SZ	1032
-#define F_SETPIPE_SZ	1031
-#define F_DUPFD_CLOEXEC 1030
-#define FD_CLOEXEC	1
+#define F_DUPFD             0
+#define F_GETFD             1
+#define F_SETFD             2
+#define F_GETFL             3
+#define F_SETFL             4
+#define F_GETPIPE_SZ        1032
+#define F_SETPIPE_SZ        1031
+#define F_DUPFD_CLOEXEC     1030
+#define FD_CLOEXEC          1
 
-#define SEEK_SET	0
-#define SEEK_CUR	1
-#define SEEK_END	2
+#define SEEK_SET            0
+#define SEEK_CUR            1
+#define SEEK_END            2
+#define SEEK_DATA           3
+#define SEEK_HOLE           4
 
-#define S_IFMT		0170000
-#define S_IFSOCK	0140000
-#define S_IFLNK		0120000
-#define S_IFREG		0100000
-#define S_IFBLK		0060000
-#define S_IFDIR		0040000
-#define S_IFCHR		0020000
-#define S_IFIFO		0010000
-#define S_ISREG(m)	(((m)&S_IFMT) == S_IFREG)
-#define S_ISDIR(m)	(((m)&S_IFMT) == S_IFDIR)
-#define S_ISLNK(m)	(((m)&S_IFMT) == S_IFLNK)
-#define S_ISCHR(m)	(((m)&S_IFMT) == S_IFCHR)
-#define ALLPERMS	07777
+#define S_IFMT              0170000
+#define S_IFSOCK            0140000
+#define S_IFLNK             0120000
+#define S_IFREG             0100000
+#define S_IFBLK             0060000
+#define S_IFDIR             0040000
+#define S_IFCHR             0020000
+#define S_IFIFO             0010000
+#define S_ISREG(m)          (((m)&S_IFMT) == S_IFREG)
+#define S_ISDIR(m)          (((m)&S_IFMT) == S_IFDIR)
+#define S_ISLNK(m)          (((m)&S_IFMT) == S_IFLNK)
+#define S_ISCHR(m)          (((m)&S_IFMT) == S_IFCHR)
+#define ALLPERMS            07777
 
-#define R_OK		4
-#define W_OK		2
-#define X_OK		1
+#define R_OK                4
+#define W_OK                2
+#define X_OK                1
 
-#define makedev(maj, min) (((dev_t)(maj) << 8) | (min))
-#define major(dev)	  ((u_int)((dev) >> 8))
-#define minor(dev)	  ((u_int)((dev)&0xff))
+#define makedev(maj, min)   (((dev_t)(maj) << 8) | (min))
+#define major(dev)          ((u_int)((dev) >> 8))
+#define minor(dev)          ((u_int)((dev)&0xff))
 
 /* 128 bytes: the generic layout. */
 struct stat {
@@ -99,6 +105,7 @@ struct statx {
 };
 CTASSERT(sizeof(struct statx) == 256);
 #define STATX_BASIC_STATS 0x7ff
+#define STATX__RESERVED   0x80000000U
 
 struct dirent64 {
 	uint64_t d_ino;
@@ -112,12 +119,12 @@ struct pollfd {
 	int fd;
 	short events, revents;
 };
-#define POLLIN	 0x001
-#define POLLPRI	 0x002
-#define POLLOUT	 0x004
-#define POLLERR	 0x008
-#define POLLHUP	 0x010
-#define POLLNVAL 0x020
+#define POLLIN     0x001
+#define POLLPRI    0x002
+#define POLLOUT    0x004
+#define POLLERR    0x008
+#define POLLHUP    0x010
+#define POLLNVAL   0x020
 #define POLLRDNORM 0x040
 #define POLLWRNORM 0x100
 

@@ -21,11 +21,13 @@ struct vnode;
 struct fileops {
 	int (*fo_read)(struct file *fp, struct uio *uio, int flags);
 	int (*fo_write)(struct file *fp, struct uio *uio, int flags);
-	int (*fo_ioctl)(struct file *fp, u_long cmd, uint64_t arg,
-	    struct proc *p);
+	int (*fo_ioctl)(
+	    struct file *fp, u_long cmd, uint64_t arg, struct proc *p);
 	int (*fo_poll)(struct file *fp, int events, struct pollwait *pw);
 	int (*fo_stat)(struct file *fp, struct stat *st);
 	void (*fo_close)(struct file *fp);
+	/* f_lock held; => new offset in *to; NULL: what a vnode's size says */
+	int (*fo_seek)(struct file *fp, off_t off, int whence, off_t *to);
 };
 #define FOF_OFFSET 1
 
@@ -38,24 +40,57 @@ struct fileops {
 struct file {
 	refcnt_t f_refs; /* [a] descriptors and calls in progress */
 	volatile int f_flags; /* [a] O_* of open, as F_SETFL left them */
+	int f_mode; /* [I] FM_* */
 	const struct fileops *f_ops; /* [I] */
 	void *f_data; /* [I] pipe, or driver's */
 	struct vnode *f_vnode; /* [I] referenced, or NULL */
 	struct rwlock f_lock; /* LR_FILE: serialises users of f_offset */
-	off_t f_offset; /* [f] */
+	off_t f_offset; /* [f] of a named pipe [I]: writers before us */
 };
-#define FREADABLE(fp)  (((fp)->f_flags & O_ACCMODE) != O_WRONLY)
-#define FWRITABLE(fp)  (((fp)->f_flags & O_ACCMODE) != O_RDONLY)
+
+/* f_mode: what may be done with it. */
+#define FM_READ       0x1
+#define FM_WRITE      0x2
+#define FM_PATH       0x4 /* O_PATH: it only stands for a place */
+#define FM_SEEK       0x8 /* it has an offset */
+#define FREADABLE(fp) (((fp)->f_mode & FM_READ) != 0)
+#define FWRITABLE(fp) (((fp)->f_mode & FM_WRITE) != 0)
 
 /* => new file, one reference, or NULL; vp's reference is taken over */
-struct file *file_alloc(int flags, const struct fileops *ops, void *data,
-    struct vnode *vp);
+struct file *
+file_alloc(int flags, const struct fileops *ops, void *data, struct vnode *vp);
+/* => undoes file_alloc(): fo_close is not called, vp is the caller's again */
+void file_free(struct file *fp);
 void file_rele(struct file *fp);
-/* => referenced file, or NULL (EBADF) */
+/* => changes bits of f_flags */
+void file_setflags(struct file *fp, int clear, int set);
+/* => referenced file, or NULL (EBADF); O_PATH files are not found */
 struct file *fd_getfile(struct proc *p, int fd);
-/* => lowest free descriptor >= from gets fp (reference taken over), or errno */
-int fd_install(struct proc *p, struct file *fp, int from, bool cloexec,
-    int *fdp);
+/* => the same, O_PATH files too */
+struct file *fd_getpath(struct proc *p, int fd);
+/*
+ * fd_getfile() for the time of a call by p = curproc that neither closes
+ * descriptors nor makes threads: without a reference of its own if nobody
+ * else can close the descriptor.
+ */
+struct file *fd_hold(struct proc *p, int fd, bool *counted);
+static inline void
+fd_drop(struct file *fp, bool counted)
+{
+	if (__predict_false(counted))
+		file_rele(fp);
+}
+/*
+ * A descriptor for a file that has yet to be opened.
+ * => lowest free one >= from is the caller's, and nobody's to look at, until
+ *    fd_fill() (takes fp's reference over) or fd_unreserve(); EMFILE, ENOMEM
+ */
+int fd_reserve(struct proc *p, int from, bool cloexec, int *fdp);
+void fd_fill(struct proc *p, int fd, struct file *fp);
+void fd_unreserve(struct proc *p, int fd);
+/* => both in one; fp stays the caller's on error */
+int
+fd_install(struct proc *p, struct file *fp, int from, bool cloexec, int *fdp);
 /* => takes a descriptor out; its file, or NULL */
 struct file *fd_remove(struct proc *p, int fd);
 /* => closes a descriptor, if no other thread has */
@@ -73,5 +108,13 @@ void file_init(void);
 void pipe_init(void);
 /* kern/sys_pipe.c: two files, ends of one pipe; 0 or ENOMEM */
 int pipe_create(struct file **rfp, struct file **wfp, int flags);
+/*
+ * Makes fp, open on a named pipe's vnode, an end of its pipe; waits for
+ * somebody at the other end.
+ * => 0; ENXIO, EINTR, ERESTART, ENOMEM
+ */
+int fifo_open(struct file *fp);
+/* => F_GETPIPE_SZ, F_SETPIPE_SZ; EBADF: no pipe */
+int pipe_fcntl(struct file *fp, int cmd, uint64_t arg, int64_t *ret);
 
 #endif

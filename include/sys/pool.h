@@ -45,7 +45,7 @@ struct pool_cache {
 } __aligned(CACHE_LINE);
 
 struct pool {
-	struct mutex pr_mtx;
+	struct mutex pr_mtx; /* LR_POOL, [I] but for taking it */
 	const char *pr_name; /* [I] */
 	uint32_t pr_size; /* [I] bytes per item, rounded to its alignment */
 	uint32_t pr_align; /* [I] */

@@ -193,7 +193,7 @@ struct process {
 	struct proc *ps_vforkparent; /* [T] waits until we exec or exit */
 	vaddr_t ps_sigcode; /* [P] address of the signal trampoline page */
 	char ps_comm[MAXCOMLEN]; /* [P] */
-	struct vnode *ps_textvp; /* [P] */
+	struct vnode *ps_textvp; /* [P] held as text (vn_text_ref) */
 	mode_t ps_umask; /* [P] */
 	int ps_nice; /* [P] */
 };

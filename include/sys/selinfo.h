@@ -2,6 +2,7 @@
 #ifndef _SYS_SELINFO_H_
 #define _SYS_SELINFO_H_
 
+#include <sys/atomic.h>
 #include <sys/lock.h>
 #include <sys/queue.h>
 
@@ -25,8 +26,18 @@ struct selinfo {
 
 /* => object not yet known */
 void selinfo_init(struct selinfo *si);
-/* => the object's state has changed; any context */
-void selwakeup(struct selinfo *si);
+void selwakeup_all(struct selinfo *si);
+/*
+ * The object's state has changed.
+ * => any context, with the lock held, or taken since, under which the object's
+ *    poll operation looks at the state
+ */
+static inline void
+selwakeup(struct selinfo *si)
+{
+	if (__predict_false(atomic_load(&TAILQ_FIRST(&si->si_waiters)) != NULL))
+		selwakeup_all(si);
+}
 /*
  * Called by an object's poll operation: the poller also waits for si.
  * => pw NULL: it only asks; ENOMEM is remembered in pw

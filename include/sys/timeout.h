@@ -55,13 +55,14 @@ uint64_t nsecuptime(void);
 uint64_t nsecwall(void);
 void set_wall(uint64_t nsecs);
 
+/* Values: they belong to whoever holds them. */
 struct timespec {
-	int64_t tv_sec;
-	int64_t tv_nsec;
+	int64_t tv_sec; /* [value] */
+	int64_t tv_nsec; /* [value] */
 };
 struct timeval {
-	int64_t tv_sec;
-	int64_t tv_usec;
+	int64_t tv_sec; /* [value] */
+	int64_t tv_usec; /* [value] */
 };
 /* => 0, EINVAL: negative or no valid fraction; too long becomes INFSLP - 1 */
 int timespec_to_ns(const struct timespec *ts, uint64_t *nsecs);

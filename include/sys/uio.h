@@ -24,7 +24,17 @@ struct uio {
 };
 #define UIO_MAXIOV 1024
 
-/* => moves n bytes between cp and the request; 0 or EFAULT; may fault pages */
+/*
+ * Move n bytes between cp and the request.
+ * => may fault pages; 0 or EFAULT, then uio_resid tells how far it came
+ */
 int uiomove(void *cp, size_t n, struct uio *uio);
+/* => the same with zeros for cp; UIO_READ */
+int uiozero(size_t n, struct uio *uio);
+/*
+ * Between the steps of a long transfer, not before the first: lets others run.
+ * => thread context, no mutex held; EINTR: the process has been killed
+ */
+int uio_breathe(struct uio *uio);
 
 #endif

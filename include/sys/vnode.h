@@ -20,7 +20,10 @@ struct fileops;
 struct proc;
 struct stat;
 struct uvm_object;
+struct pipe;
 struct vnode;
+
+#define PATH_MAX 4096 /* bytes of a path, with the NUL */
 
 enum vtype { VNON, VREG, VDIR, VCHR, VBLK, VLNK, VFIFO, VSOCK };
 
@@ -33,15 +36,16 @@ struct vattr {
 	ino_t va_ino;
 	off_t va_size;
 	uint64_t va_bytes; /* of memory or disk */
-	uint64_t va_atime, va_mtime, va_ctime; /* ns since 1970 */
+	int64_t va_atime, va_mtime, va_ctime; /* ns since 1970 */
 };
 /* vop_setattr: which of them */
-#define VA_MODE	 0x1
-#define VA_UID	 0x2
-#define VA_GID	 0x4
-#define VA_ATIME 0x8
-#define VA_MTIME 0x10
-#define VA_SIZE	 0x20
+#define VA_MODE     0x1
+#define VA_UID      0x2
+#define VA_GID      0x4
+#define VA_ATIME    0x8
+#define VA_MTIME    0x10
+#define VA_SIZE     0x20
+#define VA_KILLSUID 0x40 /* not a member: set-id bits go (chown) */
 
 /* One directory entry; returns false to stop. */
 typedef bool vn_emit_t(void *arg, const char *name, size_t len, ino_t ino,
@@ -58,25 +62,24 @@ struct vnodeops {
 	/* => EEXIST if it is there; target: of a symbolic link, else NULL */
 	int (*vop_create)(struct vnode *dvp, const char *name, size_t len,
 	    const struct vattr *va, const char *target, struct vnode **vpp);
-	int (*vop_link)(struct vnode *dvp, const char *name, size_t len,
-	    struct vnode *vp);
-	int (*vop_remove)(struct vnode *dvp, const char *name, size_t len,
-	    bool dir);
+	int (*vop_link)(
+	    struct vnode *dvp, const char *name, size_t len, struct vnode *vp);
+	int (*vop_remove)(
+	    struct vnode *dvp, const char *name, size_t len, bool dir);
 	int (*vop_rename)(struct vnode *fdvp, const char *fname, size_t flen,
 	    struct vnode *tdvp, const char *tname, size_t tlen, int flags);
-	int (*vop_readdir)(struct vnode *dvp, off_t from, vn_emit_t *emit,
-	    void *arg);
-	int (*vop_readlink)(struct vnode *vp, char *buf, size_t size,
-	    size_t *lenp);
+	int (*vop_readdir)(
+	    struct vnode *dvp, off_t from, vn_emit_t *emit, void *arg);
+	int (*vop_readlink)(
+	    struct vnode *vp, char *buf, size_t size, size_t *lenp);
 	int (*vop_getattr)(struct vnode *vp, struct vattr *va);
-	int (*vop_setattr)(struct vnode *vp, const struct vattr *va,
-	    int which);
+	int (*vop_setattr)(struct vnode *vp, const struct vattr *va, int which);
 	int (*vop_read)(struct vnode *vp, struct uio *uio);
 	/* => append: at the end, whatever uio_offset says (and set to it) */
 	int (*vop_write)(struct vnode *vp, struct uio *uio, bool append);
 	/* => name of vp in its parent, and the parent, referenced; ENOENT */
-	int (*vop_parent)(struct vnode *vp, char *name, size_t size,
-	    struct vnode **dvpp);
+	int (*vop_parent)(
+	    struct vnode *vp, char *name, size_t size, struct vnode **dvpp);
 	/* => object with the pages, referenced */
 	int (*vop_uobj)(struct vnode *vp, struct uvm_object **uobjp);
 	/* => last reference gone */
@@ -95,8 +98,10 @@ struct vnode {
 	enum vtype v_type; /* [I] */
 	const struct vnodeops *v_op; /* [I] */
 	dev_t v_rdev; /* [I] devices */
-	volatile int v_writers; /* [a] opens and shared mappings for writing */
-	volatile int v_text; /* [a] programs being executed from it */
+	volatile int v_writers; /* [a] opens for writing; < 0: programs that */
+	/* are being executed from it, negated */
+	volatile bool v_mapped; /* [a] mapped shared by a writer at some time */
+	struct pipe *v_fifo; /* [v] of a named pipe that is open, or NULL */
 };
 
 extern struct vnode *rootvnode; /* [I] set at boot */
@@ -107,24 +112,33 @@ enum vtype mode_to_vtype(mode_t mode);
 
 /* -- Names (kern/vfs_lookup.c) -------------------------------------------------- */
 
-#define NAMEI_FOLLOW	0x1 /* follow a symbolic link at the end */
-#define NAMEI_PARENT	0x2 /* the directory, and the last component */
-#define NAMEI_EMPTY	0x4 /* "" is the starting point itself */
+#define NAMEI_FOLLOW 0x1 /* follow a symbolic link at the end */
+#define NAMEI_PARENT 0x2 /* the directory, and the last component */
+#define NAMEI_EMPTY  0x4 /* "" is the starting point itself */
 
-/* All members belong to the thread that looks the name up. */
+#define NI_INLINE    96 /* most paths are shorter */
+
+/*
+ * All members belong to the thread that looks the name up.  Not to be copied:
+ * it points into itself.
+ */
 struct nameidata {
 	struct vnode *ni_vp; /* [thread] what was found, or NULL */
 	struct vnode *ni_dvp; /* [thread] NAMEI_PARENT: its directory */
 	const char *ni_name; /* [thread] last component, in ni_path */
 	size_t ni_len; /* [thread] */
 	bool ni_slash; /* [thread] name ended in '/': must be a directory */
-	char *ni_path; /* [thread] buffer, freed by namei_done */
+	char *ni_path; /* [thread] ni_inline, or PATH_MAX bytes */
+	char ni_inline[NI_INLINE]; /* [thread] */
 };
 /*
  * Resolve a path of user or kernel space.
- * => 0: with NAMEI_PARENT ni_dvp is set and ni_vp may be NULL (not there);
- *    else ni_vp is set; namei_done() releases everything
+ * => 0: with NAMEI_PARENT ni_dvp is set and ni_vp may be NULL (not there) or,
+ *    in spite of ni_slash, no directory; else ni_vp is set; namei_done()
+ *    releases everything
  * => errno: nothing to release
+ * => a symbolic link at the end is followed with NAMEI_FOLLOW, and, without
+ *    NAMEI_PARENT, if slashes come after it
  */
 int namei(struct proc *p, int dirfd, const char *path, enum uio_seg seg,
     int flags, struct nameidata *nd);
@@ -133,21 +147,38 @@ void namei_done(struct nameidata *nd);
 /* -- For exec and mmap (kern/vfs_vnops.c) ------------------------------------------ */
 
 /*
- * => referenced vnode of an executable regular file, size in *sizep; path in
- *    kernel space, relative to p's directory; or errno
+ * => vnode of an executable regular file, size in *sizep; path in kernel
+ *    space, relative to p's directory; or errno
+ * => referenced, and held as text: vn_text_rele() gives both up
  */
-int vn_lookup_exec(struct proc *p, const char *path, struct vnode **vpp,
-    off_t *sizep);
+int vn_lookup_exec(
+    struct proc *p, const char *path, struct vnode **vpp, off_t *sizep);
+/*
+ * A file is either open for writing or executed.
+ * => text_ref: vp is held as text already, a second time now
+ * => text_rele: gives up a hold and its reference
+ * => write_get: FALSE: it is being executed (ETXTBSY)
+ */
+void vn_text_ref(struct vnode *vp);
+void vn_text_rele(struct vnode *vp);
+bool vn_write_get(struct vnode *vp);
+void vn_write_put(struct vnode *vp);
+/*
+ * RLIMIT_FSIZE for n bytes at off by p (NULL: the kernel).
+ * => bytes that may be written; 0 of n > 0: none, SIGXFSZ was sent (EFBIG)
+ */
+size_t vn_limit_write(struct proc *p, off_t off, size_t n);
 /* => kernel-space read; *residp (may be NULL) bytes not read at the end */
-int vn_read(struct vnode *vp, void *buf, size_t len, off_t off,
-    size_t *residp);
+int vn_read(struct vnode *vp, void *buf, size_t len, off_t off, size_t *residp);
 /* => object with the file's pages, one reference for the caller; errno */
 int vn_uobj(struct vnode *vp, struct uvm_object **uobjp);
 /* => absolute path of the vnode if known, else "?"; NUL-ended */
 void vn_path(struct vnode *vp, char *buf, size_t len);
 /* => opens vp (reference taken over on success) as a file */
 int vn_open(struct proc *p, struct vnode *vp, int flags, struct file **fpp);
-void vn_stat(struct vnode *vp, const struct vattr *va, struct stat *st);
+void vn_stat(const struct vattr *va, struct stat *st);
+/* => fo_stat of every file that has a vnode */
+int vn_fo_stat(struct file *fp, struct stat *st);
 /*
  * mmap of descriptor fd: object (referenced) and rights the open mode allows.
  * => 0; EBADF, EACCES, ENODEV; *uobjp NULL: anonymous memory (/dev/zero)
@@ -158,8 +189,8 @@ int fd_mmap(struct proc *p, int fd, bool shared, vm_prot_t prot,
 /* -- Character devices (fs/devfs.c) ---------------------------------------------------- */
 
 /* => file operations and data for a device; ENXIO if there is none */
-int dev_open(struct proc *p, dev_t rdev, int flags,
-    const struct fileops **opsp, void **datap);
+int dev_open(struct proc *p, dev_t rdev, int flags, const struct fileops **opsp,
+    void **datap);
 /* => is it /dev/zero, whose mapping is anonymous memory? */
 bool dev_is_zero(dev_t rdev);
 

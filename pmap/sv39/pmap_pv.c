@@ -6,7 +6,10 @@
 #include <sys/pool.h>
 
 static struct pool pv_pool;
-static long pv_total; /* [a] managed mappings in the system */
+/* Managed mappings made less removed, by hart: [h], interrupts off. */
+static struct pv_count {
+	volatile long n;
+} __aligned(CACHE_LINE) pv_counts[MAXCPUS];
 
 void
 pv_init(void)
@@ -29,7 +32,11 @@ pv_free(struct pv_entry *pv)
 long
 pmap_pv_count(void)
 {
-	return atomic_load(&pv_total);
+	long n = 0;
+
+	for (unsigned i = 0; i < MAXCPUS; i++)
+		n += atomic_load(&pv_counts[i].n);
+	return n;
 }
 
 bool
@@ -48,7 +55,7 @@ pv_insert(struct vm_page *pg, struct pmap *pm, vaddr_t va,
 	}
 	pv->pv_pmap = pm;
 	pv->pv_va = va;
-	atomic_add(&pv_total, 1);
+	pv_counts[curcpu()->ci_index].n++;
 	return true;
 }
 
@@ -57,7 +64,7 @@ pv_remove(struct vm_page *pg, struct pmap *pm, vaddr_t va)
 {
 	struct pv_entry *first = &pg->mdpage.md_pv, *pv, **link;
 
-	atomic_add(&pv_total, -1);
+	pv_counts[curcpu()->ci_index].n--;
 	if (first->pv_pmap == pm && first->pv_va == va) {
 		pv = first->pv_next;
 		if (pv == NULL) {

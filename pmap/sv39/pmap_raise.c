@@ -4,26 +4,26 @@
  */
 #include <pmap/sv39/pmap_i.h>
 
+/*
+ * Bits are only set, by one atomic operation each: harts set A and D meanwhile.
+ * Nobody takes an entry away between the look and that, for which he would need
+ * pm_mtx or the owner's lock.
+ */
 static void
 raise_span(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n, void *arg)
 {
 	struct tlb_batch *batch = arg;
-	const pt_entry_t write = PTE_W | PTE_WANTW;
-	pt_entry_t pte, new;
+	const bool soft = pmap_soft_ad;
+	pt_entry_t pte;
 
 	for (; n > 0; n--, ptep++, va += PAGE_SIZE) {
 		pte = atomic_load(ptep);
-		do {
-			if (pte == 0 || (pte & write) != 0)
-				break;
-			new = pte | PTE_R;
-			if (pmap_soft_ad && (pte & PTE_D) == 0)
-				new |= PTE_WANTW;
-			else
-				new |= PTE_W;
-		} while (!atomic_cas(ptep, &pte, new));
-		if (pte == 0 || (pte & write) != 0)
+		if (pte == 0 || (pte & (PTE_W | PTE_WANTW)) != 0)
 			continue;
+		if (soft && (pte & PTE_D) == 0)
+			atomic_or(ptep, PTE_R | PTE_WANTW);
+		else
+			atomic_or(ptep, PTE_R | PTE_W);
 		if (pte & PTE_X)
 			pmap_page_modified_text(PHYS_TO_VM_PAGE(pte_pa(pte)));
 		tlb_batch_add(batch, va);

@@ -51,6 +51,10 @@ vm_page_md_ismapped(const struct vm_page_md *md)
 #define PVA_ICLEAN  0x4 /* every hart fetches what memory holds */
 #define PVA_LOCK    0x8 /* pv lock */
 
+/* Could an instruction fetch see old contents of pg? (pmap.h) */
+#define PMAP_PAGE_FETCHABLE(pg) \
+	((atomic_load(&(pg)->mdpage.md_attr) & PVA_ICLEAN) != 0)
+
 /*
  * Is va's the first mapping of the page?  A hint that costs two loads: FALSE
  * says nothing if the page has several mappings.

@@ -25,7 +25,10 @@ KTEST(uvm_fault_1_zero)
 	uvmspace_free(vm);
 }
 
-/* A read of fresh memory gets a page of its own too (0.7, 3). */
+/*
+ * Readers of fresh memory share the page of zeros: no anon, no page, until the
+ * first write (docs/decisions/0006).
+ */
 KTEST(uvm_fault_2_readzero)
 {
 	struct vmspace *vm = ktf_space();
@@ -34,10 +37,54 @@ KTEST(uvm_fault_2_readzero)
 	ktf_map_anon(vm, 8, MADV_RANDOM);
 	KT_SNAP(&s);
 	KT_EQ(ktf_fault(vm, 3, PROT_READ), 0);
-	KTF_EXPECT(&s, .faults = 1, .fltamcopy = 1, .flt_przero = 1);
+	KTF_EXPECT(&s, .faults = 1, .fltamcopy = 1);
+	KT_EQ(KT_DELTA(&s, anonpages), 0);
+	KT_EQ(ktf_prot(vm, 3), PROT_READ);
+	KT_EQ(ktf_read(vm, 3), 0);
 	KT_SNAP(&s);
 	ktf_write(vm, 3, 1);
-	KTF_EXPECT(&s, .faults = 0);
+	KTF_EXPECT(&s, .faults = 1, .flt_przero = 1);
+	KT_EQ(ktf_read(vm, 3), 1);
+	KT_EQ(ktf_fault(vm, 4, PROT_READ), 0);
+	KT_EQ(ktf_read(vm, 4), 0);
+	uvmspace_free(vm);
+}
+
+/* Memory read as zero here and then shared: what is written there is seen. */
+KTEST(uvm_fault_2_readzero_shared)
+{
+	struct vmspace *vm = ktf_space(), *child;
+	vaddr_t start = KTF_BASE;
+
+	ktf_map_anon(vm, 8, MADV_RANDOM);
+	KT_EQ(ktf_read(vm, 2), 0);
+	KT_EQ(uvm_map_inherit(&vm->vm_map, start, start + ptoa(8),
+	    MAP_INHERIT_SHARE), 0);
+	child = uvmspace_fork_vm(vm);
+	ktf_write(child, 2, 7);
+	KT_EQ(ktf_read(vm, 2), 7);
+	/* and afterwards nobody maps the page of zeros again */
+	KT_EQ(ktf_read(vm, 5), 0);
+	ktf_write(child, 5, 9);
+	KT_EQ(ktf_read(vm, 5), 9);
+	uvmspace_free(child);
+	uvmspace_free(vm);
+}
+
+/* The same when the other side is the kernel (uvm_io, process_vm_writev). */
+KTEST(uvm_fault_2_readzero_extract)
+{
+	struct vmspace *vm = ktf_space();
+	vaddr_t start = KTF_BASE;
+	vaddr_t kva = vm_map_min(kernel_map);
+
+	ktf_map_anon(vm, 8, MADV_RANDOM);
+	KT_EQ(ktf_read(vm, 2), 0);
+	KT_EQ(uvm_map_extract(&vm->vm_map, start, ptoa(8), kernel_map, &kva,
+	    UVM_EXTRACT_CONTIG), 0);
+	*(volatile uint8_t *)(kva + ptoa(2)) = 5;
+	KT_EQ(ktf_read(vm, 2) & 0xff, 5);
+	uvm_unmap(kernel_map, kva, kva + ptoa(8));
 	uvmspace_free(vm);
 }
 

@@ -78,13 +78,17 @@ static volatile uint64_t *
 access_page(struct vmspace *vm, int i, vm_prot_t access)
 {
 	int prot, error;
+	paddr_t pa;
 
 	while ((prot = ktf_prot(vm, i)) == -1 || (prot & access) != access) {
 		error = ktf_fault(vm, i, access);
 		if (error != 0)
 			panic("fault at page %d: %d", i, error);
 	}
-	return (volatile uint64_t *)VM_PAGE_TO_DMAP(ktf_page(vm, KTF_VA(i)));
+	/* by address: the page of zeros has no struct vm_page */
+	if (!pmap_extract(vm->vm_map.pmap, KTF_VA(i), &pa))
+		panic("page %d is not mapped after its fault", i);
+	return (volatile uint64_t *)PHYS_TO_DMAP(pa);
 }
 
 uint64_t

@@ -164,6 +164,29 @@ KTEST(loan_anon)
 	KT_EQ(KT_DELTA(&s, nfreeanon), 4);
 }
 
+/* Memory that was never touched, or only read, is lent like any other. */
+KTEST(loan_untouched)
+{
+	struct vmspace *vm = ktf_space();
+	struct vm_page *pgs[3];
+	struct uvmexp s;
+
+	ktf_map_anon(vm, 3, MADV_RANDOM);
+	KT_EQ(ktf_read(vm, 1), 0);
+	KT_EQ(uvm_map_protect(&vm->vm_map, KTF_VA(2), KTF_VA(3), PROT_READ,
+		  FALSE),
+	    0);
+	KT_SNAP(&s);
+	KT_REQUIRE(loan_pages(vm, 3, pgs) == 0);
+	KT_EQ(KT_DELTA(&s, wired), 3);
+	KT_EQ(WORD(pgs[1]), 0);
+	ktf_write(vm, 1, 5);
+	KT_EQ(WORD(pgs[1]), 0);
+	KT_EQ(ktf_read(vm, 2), 0);
+	uvm_unloan(pgs, 3, UVM_LOAN_TOPAGE);
+	uvmspace_free(vm);
+}
+
 KTEST(loan_errors)
 {
 	struct vmspace *vm = loan_space();

@@ -13,7 +13,7 @@ test-views: $(B)/views.elf $(B)/views.refused
 $(B)/views.elf: $(VIEW_OBJ) $(B)/kernel.elf
 	@echo "  LD      $@"
 	$(Q)$(LD) -nostdlib --no-relax -z max-page-size=4096 \
-	    -T arch/riscv/kernel.ld -o $@ $(KOBJ) $(B)/obj/ksyms1.o $(VIEW_OBJ)
+	    -T arch/riscv/kernel.ld -o $@ $(KOBJ) $(B)/obj/kernel-syms1.o $(VIEW_OBJ)
 
 $(B)/views.refused: tests/views/both.c $(B)/obj/flags
 	@echo "  CC      $< (must fail)"
