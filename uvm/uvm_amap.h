@@ -34,18 +34,19 @@ struct amap_lock {
 /*
  * Storage of slots: four of them inline, beyond that a radix tree of nodes
  * with 64 slots, as high as the largest slot in use needs.
- * Locks used to protect members: the owner's lock
  */
 #define AMAP_INLINE     4
 #define AMAP_NODE_SHIFT 6
 #define AMAP_NODE_SLOTS (1 << AMAP_NODE_SHIFT)
 
+/* Members [l]: the amap's lock. */
 struct amap_node {
 	uint32_t nd_count; /* slots in use */
 	uint32_t nd_unused;
 	void *nd_slot[AMAP_NODE_SLOTS]; /* anons in a leaf, else nodes */
 };
 
+/* Members [l]: the amap's lock. */
 struct amap_store {
 	uint32_t as_height; /* levels of nodes; 0: inline */
 	uint32_t as_count; /* anons present */
@@ -59,7 +60,7 @@ struct amap_store {
  * Map entries per slot, as a step function: step i holds from its slot to the
  * next step's, the last one for ever.  What it says of slots that no entry
  * refers to is meaningless.
- * Locks used to protect members: the owner's lock
+ * Members [l]: the amap's lock.
  */
 struct amap_step {
 	uint32_t st_slot; /* first slot; 0 in the first step */
@@ -69,6 +70,7 @@ struct amap_step {
 #define AMAP_STEPS 4 /* inline */
 #define AMAP_END   UINT32_MAX /* beyond every slot */
 
+/* Members [l]: the amap's lock. */
 struct amap_cover {
 	struct amap_step *ac_step; /* ascending; ac_inline or allocated */
 	uint32_t ac_n; /* steps, at least 1 */
@@ -86,7 +88,7 @@ struct vm_amap {
 	int am_ref; /* [l] map entries that refer to it */
 	int am_flags; /* [l] AMAP_SHARED */
 	uint32_t am_nslot; /* [l] size in pages; entries end here or before */
-	uint32_t am_unused;
+	uint32_t am_unused; /* [I] padding */
 	struct amap_store am_store; /* [l] anon by slot */
 	struct amap_cover am_cover; /* [l] entries by slot */
 };
@@ -94,7 +96,7 @@ struct vm_amap {
 /* An entry's reference: which amap and where in it the entry begins. */
 struct vm_aref {
 	uint32_t ar_pageoff; /* [map lock] first slot */
-	uint32_t ar_unused;
+	uint32_t ar_unused; /* [map lock] padding */
 	struct vm_amap *ar_amap; /* [map lock] or NULL */
 };
 

@@ -3,6 +3,7 @@
 #define _UVM_UVM_MMAN_H_
 
 #include <sys/param.h>
+#include <uvm/uvm_extern.h>
 
 struct proc;
 

@@ -38,6 +38,7 @@
  * A reference count whose owner needs no lock to add or drop one.
  * refcnt_drop() is TRUE for the caller that dropped the last reference; what
  * every other holder did before is visible to it.
+ * Fields [a]: atomic operations.
  */
 typedef struct refcnt {
 	unsigned int r_refs;

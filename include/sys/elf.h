@@ -22,7 +22,7 @@
 #define PF_W	    2
 #define PF_R	    4
 
-/* Members as in the file; no locks. */
+/* Members as in the file; no locks. Fields [c]: of whoever made the copy. */
 struct elf64_ehdr {
 	uint8_t e_ident[16]; /* magic, class, data, version */
 	uint16_t e_type;
@@ -41,6 +41,7 @@ struct elf64_ehdr {
 };
 CTASSERT(sizeof(struct elf64_ehdr) == 64);
 
+/* Fields [c]: of whoever made the copy. */
 struct elf64_phdr {
 	uint32_t p_type;
 	uint32_t p_flags;

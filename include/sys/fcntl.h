@@ -74,7 +74,7 @@
 #define major(dev)          ((u_int)((dev) >> 8))
 #define minor(dev)          ((u_int)((dev)&0xff))
 
-/* 128 bytes: the generic layout. */
+/* 128 bytes: the generic layout. Fields [c]: of whoever made the copy. */
 struct stat {
 	uint64_t st_dev, st_ino;
 	uint32_t st_mode, st_nlink, st_uid, st_gid;
@@ -87,12 +87,14 @@ struct stat {
 };
 CTASSERT(sizeof(struct stat) == 128);
 
+/* Fields [c]: of whoever made the copy. */
 struct statx_timestamp {
 	int64_t tv_sec;
 	uint32_t tv_nsec;
 	int32_t pad;
 };
 
+/* Fields [c]: of whoever made the copy. */
 struct statx {
 	uint32_t stx_mask, stx_blksize;
 	uint64_t stx_attributes;
@@ -107,6 +109,7 @@ CTASSERT(sizeof(struct statx) == 256);
 #define STATX_BASIC_STATS 0x7ff
 #define STATX__RESERVED   0x80000000U
 
+/* Fields [c]: of whoever made the copy. */
 struct dirent64 {
 	uint64_t d_ino;
 	int64_t d_off;
@@ -115,6 +118,7 @@ struct dirent64 {
 	char d_name[];
 };
 
+/* Fields [c]: of whoever made the copy. */
 struct pollfd {
 	int fd;
 	short events, revents;

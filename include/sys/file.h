@@ -17,6 +17,7 @@ struct vnode;
  * => thread context, no lock held but those named; 0 or errno
  * fo_read, fo_write: uio_offset is where; with FOF_OFFSET the file's own
  *    offset is neither used nor moved; uio_resid tells what was not moved
+ * Immutable.
  */
 struct fileops {
 	int (*fo_read)(struct file *fp, struct uio *uio, int flags);

@@ -24,6 +24,7 @@
 #define RLIM_NLIMITS      16
 #define RLIM_INFINITY     UINT64_MAX
 
+/* Fields [c]: of whoever made the copy. */
 struct rlimit {
 	uint64_t rlim_cur;
 	uint64_t rlim_max;
@@ -34,6 +35,7 @@ struct plimit {
 	struct rlimit pl_rlimit[RLIM_NLIMITS]; /* [ps_lock] */
 };
 
+/* Fields [c]: of whoever made the copy. */
 struct rusage {
 	struct timeval ru_utime;
 	struct timeval ru_stime;
@@ -43,7 +45,7 @@ struct rusage {
 	long ru_nsignals, ru_nvcsw, ru_nivcsw;
 };
 
-/* The kernel's own sums, times in ns. */
+/* The kernel's own sums, times in ns. Fields [c]: of whoever made the copy. */
 struct rusage_ext {
 	uint64_t re_utime, re_stime;
 	long re_minflt, re_majflt, re_nvcsw, re_nivcsw, re_maxrss;

@@ -83,7 +83,10 @@ typedef uint64_t sigset_t;
 	(sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | \
 	    sigmask(SIGTTOU))
 
-/* 128 bytes, laid out as the C library expects. */
+/*
+ * 128 bytes, laid out as the C library expects.
+ * Fields [c]: of whoever made the copy.
+ */
 typedef struct siginfo {
 	int si_signo;
 	int si_errno;
@@ -114,6 +117,7 @@ typedef struct siginfo {
 } siginfo_t;
 CTASSERT(sizeof(siginfo_t) == 128);
 
+/* Fields [c]: of whoever made the copy. */
 typedef struct sigaltstack {
 	uint64_t ss_sp;
 	int ss_flags;
@@ -125,7 +129,10 @@ typedef struct sigaltstack {
 #define SS_AUTODISARM 0x80000000U
 #define MINSIGSTKSZ 2048
 
-/* What rt_sigaction exchanges with a program. */
+/*
+ * What rt_sigaction exchanges with a program.
+ * Fields [c]: of whoever made the copy.
+ */
 struct sigaction {
 	uint64_t sa_handler;
 	uint64_t sa_flags;

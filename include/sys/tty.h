@@ -7,7 +7,10 @@
 struct fileops;
 struct proc;
 
-/* The riscv64 Linux layout of TCGETS and TCSETS. */
+/*
+ * The riscv64 Linux layout of TCGETS and TCSETS.
+ * Fields [c]: of whoever made the copy.
+ */
 struct termios {
 	uint32_t c_iflag, c_oflag, c_cflag, c_lflag;
 	uint8_t c_line;
@@ -15,6 +18,7 @@ struct termios {
 };
 CTASSERT(sizeof(struct termios) == 36);
 
+/* Fields [c]: of whoever made the copy. */
 struct winsize {
 	uint16_t ws_row, ws_col, ws_xpixel, ws_ypixel;
 };

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+/* Fields [c]: of whoever made the copy. */
 struct iovec {
 	void *iov_base;
 	size_t iov_len;

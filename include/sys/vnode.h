@@ -27,6 +27,7 @@ struct vnode;
 
 enum vtype { VNON, VREG, VDIR, VCHR, VBLK, VLNK, VFIFO, VSOCK };
 
+/* Fields [c]: of whoever made the copy. */
 struct vattr {
 	mode_t va_mode; /* type and permissions */
 	uint32_t va_nlink;
@@ -54,6 +55,7 @@ typedef bool vn_emit_t(void *arg, const char *name, size_t len, ino_t ino,
 /*
  * => thread context, vnode referenced and unlocked; 0 or errno
  * names: len bytes without '/', not "." or ".." unless said
+ * Immutable.
  */
 struct vnodeops {
 	/* => referenced *vpp; ".." allowed */
