@@ -41,8 +41,7 @@ print_entry(const struct uvm_mapinfo *m)
 	    (unsigned long long)m->resident * 4);
 	print_prot(m->prot);
 	print_prot(m->maxprot);
-	printf(" %-5s %-4s %4u %c%c%c %s%s%.*s\n",
-	    inherit[m->inherit >> 4 & 3],
+	printf(" %-5s %-4s %4u %c%c%c %s%s%.*s\n", inherit[m->inherit >> 4 & 3],
 	    m->advice < 3 ? advice[m->advice] : "?", m->wired,
 	    m->flags & UVM_MI_F_COPYONW ? 'c' : '-',
 	    m->flags & UVM_MI_F_NEEDSCOPY ? 'n' : '-',

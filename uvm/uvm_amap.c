@@ -174,7 +174,7 @@ amap_release(void *arg, u_int start, u_int end)
 }
 
 /*
- * An entry gives up slots, but not the last reference.
+ * An entry gives up slots and a reference, but not the last one.
  * => amap write-locked
  */
 static void
@@ -187,6 +187,8 @@ amap_drop_part(struct vm_amap *amap, u_int offset, u_int len, int flags)
 		end = AMAP_END;
 	}
 	amap_cover_unref(&amap->am_cover, offset, end, amap_release, amap);
+	/* Only now may whoever is left look at slots without the lock. */
+	atomic_store_rel(&amap->am_ref, amap->am_ref - 1);
 	if (amap->am_ref == 1) {
 		amap->am_flags &= ~AMAP_SHARED;
 		amap_cover_fini(&amap->am_cover);
@@ -199,7 +201,8 @@ amap_unref(struct vm_amap *amap, u_int offset, u_int len, int flags)
 {
 	amap_lock_write(amap);
 	KASSERT(amap->am_ref > 0);
-	if (--amap->am_ref == 0) {
+	if (amap->am_ref == 1) {
+		amap->am_ref = 0;
 		amap_wipeout(amap);
 		return;
 	}
@@ -304,7 +307,6 @@ amap_copy_slots(struct vm_amap *dst, struct vm_amap *src, u_int off, u_int len)
 		return ENOMEM;
 	if ((src->am_flags & AMAP_SHARED) != 0)
 		amap_protect_range(src, off, off + len, PROT_READ | PROT_EXEC);
-	src->am_ref--;
 	amap_drop_part(src, off, len, 0);
 	return 0;
 }

@@ -34,27 +34,34 @@ struct amap_lock {
 /*
  * Storage of slots: four of them inline, beyond that a radix tree of nodes
  * with 64 slots, as high as the largest slot in use needs.
+ *
+ * The owner's lock protects it, with one exception: as long as nobody can
+ * clear slots, a thread may look for a slot without the lock.  Therefore a
+ * node is complete before it is linked, and root and height are one word.
+ * Locks used to protect members: l owner's lock
  */
 #define AMAP_INLINE     4
 #define AMAP_NODE_SHIFT 6
 #define AMAP_NODE_SLOTS (1 << AMAP_NODE_SHIFT)
 
-/* Members [l]: the amap's lock. */
 struct amap_node {
-	uint32_t nd_count; /* slots in use */
+	uint32_t nd_count; /* [l] slots in use */
 	uint32_t nd_unused;
-	void *nd_slot[AMAP_NODE_SLOTS]; /* anons in a leaf, else nodes */
+	void *nd_slot[AMAP_NODE_SLOTS]; /* [l] anons in a leaf, else nodes */
 };
 
-/* Members [l]: the amap's lock. */
 struct amap_store {
-	uint32_t as_height; /* levels of nodes; 0: inline */
-	uint32_t as_count; /* anons present */
-	union {
-		struct vm_anon *as_inline[AMAP_INLINE];
-		struct amap_node *as_root;
-	};
+	uintptr_t as_top; /* [l] root and height of the tree; 0: inline */
+	uint32_t as_count; /* [l] anons present */
+	uint32_t as_unused;
+	struct vm_anon *as_inline[AMAP_INLINE]; /* [l] if as_top is 0 */
 };
+
+#define AMAP_MAXHEIGHT        6UL /* levels of nodes: 32 bits of slot */
+#define AMAP_TOP(root, h)     ((uintptr_t)(root) | (h))
+#define AMAP_TOP_HEIGHT(t)    ((u_int)((t)&7))
+#define AMAP_TOP_ROOT(t)      ((struct amap_node *)((t) & ~(uintptr_t)7))
+#define amap_store_height(as) AMAP_TOP_HEIGHT((as)->as_top)
 
 /*
  * Map entries per slot, as a step function: step i holds from its slot to the
@@ -85,7 +92,8 @@ struct amap_cover {
  */
 struct vm_amap {
 	struct amap_lock *am_lock; /* [I] */
-	int am_ref; /* [l] map entries that refer to it */
+	int am_ref; /* [l] map entries that refer to it; falls to 1 only after
+		       the slots nobody refers to were emptied */
 	int am_flags; /* [l] AMAP_SHARED */
 	uint32_t am_nslot; /* [l] size in pages; entries end here or before */
 	uint32_t am_unused; /* [I] padding */
@@ -176,11 +184,11 @@ int amap_add(
     struct vm_aref *aref, vaddr_t offset, struct vm_anon *anon, bool replace);
 /* => the same as amap_add() with replace, by slot; there is an anon */
 void amap_replace(struct vm_amap *amap, u_int slot, struct vm_anon *anon);
-/* => amap write-locked; the caller takes over the slot's reference */
+/* => amap and map write-locked; the caller takes over the slot's reference */
 void amap_unadd(struct vm_aref *aref, vaddr_t offset);
 /*
  * Drop the anons of a range that is discarded (madvise), leave slots empty.
- * => amap write-locked, mappings already removed, entry not needs-copy
+ * => amap and map write-locked, mappings already removed, entry not needs-copy
  */
 void amap_discard(struct vm_aref *aref, vaddr_t offset, u_int npages);
 /* => next anon at slot >= *slot (which becomes its slot) below end, or NULL;
@@ -190,22 +198,26 @@ struct vm_anon *amap_next(struct vm_amap *amap, u_int *slot, u_int end);
 /* -- Storage (uvm_amap_slots.c, pure) -------------------------------------- */
 
 /*
- * => where the slot is kept, or NULL: its leaf does not exist, it is empty;
- *    amap locked (either way), the result good as long as it is
+ * => where the slot is kept, or NULL: its leaf does not exist, it is empty
+ * => amap locked (either way), the result good as long as it is; or not
+ *    locked, but am_ref 1 and the only map that refers to it locked (either
+ *    way): the result is good as long as that lock, what it points to a hint
  */
 static inline struct vm_anon **
 amap_store_slot(struct amap_store *as, u_int slot)
 {
-	u_int level = as->as_height;
-	struct amap_node *nd = as->as_root;
+	uintptr_t top = atomic_load(&as->as_top);
+	u_int level = AMAP_TOP_HEIGHT(top);
+	struct amap_node *nd = AMAP_TOP_ROOT(top);
 
 	if (level == 0)
 		return slot < AMAP_INLINE ? &as->as_inline[slot] : NULL;
-	if (level < 6 && slot >> (AMAP_NODE_SHIFT * level) != 0)
+	if ((uint64_t)slot >> (AMAP_NODE_SHIFT * level) != 0)
 		return NULL;
 	while (--level > 0) {
-		nd = nd->nd_slot[(slot >> (AMAP_NODE_SHIFT * level)) &
-		    (AMAP_NODE_SLOTS - 1)];
+		nd = atomic_load(
+		    &nd->nd_slot[(slot >> (AMAP_NODE_SHIFT * level)) &
+			(AMAP_NODE_SLOTS - 1)]);
 		if (nd == NULL)
 			return NULL;
 	}
@@ -226,12 +238,12 @@ static inline void
 amap_store_fill(struct amap_store *as, u_int slot, struct vm_anon **where,
     struct vm_anon *anon)
 {
-	if (as->as_height != 0)
+	if (as->as_top != 0)
 		container_of((void *)(where - (slot & (AMAP_NODE_SLOTS - 1))),
 		    struct amap_node, nd_slot)
 		    ->nd_count++;
 	as->as_count++;
-	*where = anon;
+	atomic_store(where, anon);
 }
 
 /* => a run of slots: *n of them from slot on; NULL: they are all empty */

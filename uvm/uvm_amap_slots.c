@@ -11,12 +11,17 @@
 #include <uvm/uvm_amap.h>
 
 #define AMAP_NODE_MASK (AMAP_NODE_SLOTS - 1)
-#define AMAP_MAXHEIGHT 6 /* 32 bits of slot number */
 
 /* Slots that a node of this level covers below each of its own. */
 #define NODE_SPAN(level) ((uint64_t)1 << (AMAP_NODE_SHIFT * ((level)-1)))
 /* Slots that a tree of this height covers. */
 #define TREE_SPAN(height) NODE_SPAN((height) + 1)
+
+static inline struct amap_node *
+store_root(const struct amap_store *as)
+{
+	return AMAP_TOP_ROOT(as->as_top);
+}
 
 static inline u_int
 node_index(u_int slot, u_int level)
@@ -32,8 +37,8 @@ node_index(u_int slot, u_int level)
 static inline struct amap_node *
 store_leaf(const struct amap_store *as, u_int slot, u_int *level)
 {
-	struct amap_node *nd = as->as_root;
-	u_int l = as->as_height;
+	struct amap_node *nd = store_root(as);
+	u_int l = amap_store_height(as);
 
 	if (slot >= TREE_SPAN(l)) {
 		*level = AMAP_MAXHEIGHT + 1;
@@ -55,7 +60,7 @@ amap_store_run(struct amap_store *as, u_int slot, u_int *n)
 	uint64_t span;
 	u_int level;
 
-	if (as->as_height == 0) {
+	if (as->as_top == 0) {
 		*n = slot < AMAP_INLINE ? AMAP_INLINE - slot : AMAP_END - slot;
 		return slot < AMAP_INLINE ? as->as_inline + slot : NULL;
 	}
@@ -97,56 +102,6 @@ amap_store_next(struct amap_store *as, u_int *slot, u_int end)
 	return NULL;
 }
 
-/* => a tree where the inline slots were; 0 or ENOMEM */
-static int
-store_leave_inline(struct amap_store *as)
-{
-	struct amap_node *nd;
-	u_int i;
-
-	nd = amap_node_get();
-	if (nd == NULL)
-		return ENOMEM;
-	for (i = 0; i < AMAP_INLINE; i++)
-		nd->nd_slot[i] = as->as_inline[i];
-	nd->nd_count = as->as_count;
-	as->as_root = nd;
-	as->as_height = 1;
-	return 0;
-}
-
-/*
- * => the tree reaches slot; 0 or ENOMEM
- * => an empty root is only ever seen inside amap_store_set()
- */
-static int
-store_grow(struct amap_store *as, u_int slot)
-{
-	struct amap_node *nd;
-	int error;
-
-	if (as->as_height == 0) {
-		error = store_leave_inline(as);
-		if (error != 0)
-			return error;
-	}
-	while (slot >= TREE_SPAN(as->as_height)) {
-		if (as->as_root->nd_count == 0) {
-			/* Nothing to hang below: just call it higher. */
-			as->as_height++;
-			continue;
-		}
-		nd = amap_node_get();
-		if (nd == NULL)
-			return ENOMEM;
-		nd->nd_slot[0] = as->as_root;
-		nd->nd_count = 1;
-		as->as_root = nd;
-		as->as_height++;
-	}
-	return 0;
-}
-
 /*
  * Free the empty nodes on the way to a slot, from the bottom.
  * => a tree without slots becomes inline storage
@@ -155,9 +110,9 @@ static void
 store_prune(struct amap_store *as, u_int slot)
 {
 	struct amap_node *path[AMAP_MAXHEIGHT + 1], *nd;
-	u_int i, level = as->as_height;
+	u_int i, height = amap_store_height(as), level = height;
 
-	path[level] = as->as_root;
+	path[level] = store_root(as);
 	while (level > 1) {
 		nd = path[level]->nd_slot[node_index(slot, level)];
 		if (nd == NULL)
@@ -166,10 +121,10 @@ store_prune(struct amap_store *as, u_int slot)
 	}
 	for (; path[level]->nd_count == 0; level++) {
 		amap_node_put(path[level]);
-		if (level == as->as_height) {
-			as->as_height = 0;
+		if (level == height) {
 			for (i = 0; i < AMAP_INLINE; i++)
 				as->as_inline[i] = NULL;
+			as->as_top = 0;
 			return;
 		}
 		path[level + 1]->nd_slot[node_index(slot, level + 1)] = NULL;
@@ -177,44 +132,161 @@ store_prune(struct amap_store *as, u_int slot)
 	}
 }
 
+/* Nodes for one insertion: taken before anything is changed. */
+struct node_stock {
+	struct amap_node *ns_node[2 * AMAP_MAXHEIGHT]; /* [thread] */
+	u_int ns_n; /* [thread] how many */
+};
+
+/* => n nodes, or FALSE and none */
+static bool
+stock_fill(struct node_stock *ns, u_int n)
+{
+	for (ns->ns_n = 0; ns->ns_n < n; ns->ns_n++) {
+		ns->ns_node[ns->ns_n] = amap_node_get();
+		if (ns->ns_node[ns->ns_n] == NULL) {
+			while (ns->ns_n > 0)
+				amap_node_put(ns->ns_node[--ns->ns_n]);
+			return false;
+		}
+	}
+	return true;
+}
+
+static inline struct amap_node *
+stock_take(struct node_stock *ns)
+{
+	return ns->ns_node[--ns->ns_n];
+}
+
+/* Height of a tree that reaches the slot. */
+static u_int
+height_for(u_int slot)
+{
+	u_int height = 1;
+
+	while (slot >= TREE_SPAN(height))
+		height++;
+	return height;
+}
+
+/* How many nodes the way to a slot lacks, with a tree of that height. */
+static u_int
+nodes_missing(const struct amap_store *as, u_int slot, u_int height)
+{
+	u_int have = amap_store_height(as), level, n;
+
+	if (as->as_count == 0)
+		return height; /* inline, and nothing to keep */
+	n = height - have;
+	if (have == 0)
+		have = 1; /* the leaf of the inline slots, counted above */
+	if (slot >= TREE_SPAN(have))
+		return n + height - 1;
+	if (as->as_top == 0 || store_leaf(as, slot, &level) != NULL)
+		return n;
+	return n + level;
+}
+
+/*
+ * Make the tree reach as high as `height'.
+ * => the old tree, or a leaf with the inline slots, becomes the first child
+ */
+static void
+store_grow(struct amap_store *as, struct node_stock *ns, u_int height)
+{
+	struct amap_node *nd, *root = store_root(as);
+	u_int i, level = amap_store_height(as);
+
+	if (level == 0) {
+		root = stock_take(ns);
+		for (i = 0; i < AMAP_INLINE; i++)
+			root->nd_slot[i] = as->as_inline[i];
+		root->nd_count = as->as_count;
+		level = 1;
+	}
+	for (; level < height; level++) {
+		nd = stock_take(ns);
+		nd->nd_slot[0] = root;
+		nd->nd_count = 1;
+		root = nd;
+	}
+	atomic_store_rel(&as->as_top, AMAP_TOP(root, height));
+}
+
+/*
+ * A branch of new nodes that ends at the slot.
+ * => its top, of this level, not linked yet
+ */
+static struct amap_node *
+branch_make(
+    struct node_stock *ns, u_int slot, u_int level, struct vm_anon *anon)
+{
+	struct amap_node *nd = stock_take(ns), *up;
+	u_int l;
+
+	nd->nd_slot[slot & AMAP_NODE_MASK] = anon;
+	nd->nd_count = 1;
+	for (l = 2; l <= level; l++) {
+		up = stock_take(ns);
+		up->nd_slot[node_index(slot, l)] = nd;
+		up->nd_count = 1;
+		nd = up;
+	}
+	return nd;
+}
+
+/* The slot is empty and its way complete but for what is in the stock. */
+static void
+store_insert(struct amap_store *as, struct node_stock *ns, u_int slot,
+    struct vm_anon *anon)
+{
+	struct amap_node *nd = store_root(as);
+	u_int i, level;
+
+	for (level = amap_store_height(as); level > 1; level--) {
+		i = node_index(slot, level);
+		if (nd->nd_slot[i] == NULL) {
+			nd->nd_count++;
+			atomic_store_rel(&nd->nd_slot[i],
+			    (void *)branch_make(ns, slot, level - 1, anon));
+			return;
+		}
+		nd = nd->nd_slot[i];
+	}
+	nd->nd_count++;
+	atomic_store(&nd->nd_slot[slot & AMAP_NODE_MASK], (void *)anon);
+}
+
 int
 amap_store_set(struct amap_store *as, u_int slot, struct vm_anon *anon)
 {
-	struct amap_node *nd, *child;
-	u_int i, level;
+	struct vm_anon **where = amap_store_slot(as, slot);
+	struct node_stock ns;
+	u_int height;
 
-	if (as->as_height == 0 && slot < AMAP_INLINE) {
-		as->as_count += as->as_inline[slot] == NULL;
-		as->as_inline[slot] = anon;
+	if (where != NULL) {
+		if (*where == NULL)
+			amap_store_fill(as, slot, where, anon);
+		else
+			atomic_store(where, anon);
 		return 0;
 	}
-	if ((as->as_height == 0 || slot >= TREE_SPAN(as->as_height)) &&
-	    store_grow(as, slot) != 0)
-		goto nomem;
-	nd = as->as_root;
-	for (level = as->as_height; level > 1; level--) {
-		i = node_index(slot, level);
-		child = nd->nd_slot[i];
-		if (child == NULL) {
-			child = amap_node_get();
-			if (child == NULL)
-				goto nomem;
-			nd->nd_slot[i] = child;
-			nd->nd_count++;
-		}
-		nd = child;
+	height = height_for(slot);
+	if (height < amap_store_height(as))
+		height = amap_store_height(as);
+	if (!stock_fill(&ns, nodes_missing(as, slot, height)))
+		return ENOMEM;
+	if (as->as_count == 0)
+		atomic_store_rel(&as->as_top,
+		    AMAP_TOP(branch_make(&ns, slot, height, anon), height));
+	else {
+		if (height > amap_store_height(as))
+			store_grow(as, &ns, height);
+		store_insert(as, &ns, slot, anon);
 	}
-	i = slot & AMAP_NODE_MASK;
-	if (nd->nd_slot[i] == NULL) {
-		nd->nd_count++;
-		as->as_count++;
-	}
-	nd->nd_slot[i] = anon;
+	as->as_count++;
 	return 0;
-nomem:
-	if (as->as_height != 0)
-		store_prune(as, slot < TREE_SPAN(as->as_height) ? slot : 0);
-	return ENOMEM;
 }
 
 struct vm_anon *
@@ -224,7 +296,7 @@ amap_store_clear(struct amap_store *as, u_int slot)
 	struct vm_anon *anon;
 	u_int level;
 
-	if (as->as_height == 0) {
+	if (as->as_top == 0) {
 		if (slot >= AMAP_INLINE || as->as_inline[slot] == NULL)
 			return NULL;
 		anon = as->as_inline[slot];
@@ -276,7 +348,7 @@ amap_store_wipe(struct amap_store *as, u_int start, u_int end, u_int max,
 		fn(arg, run, n);
 		count = run_empty(run, n);
 		as->as_count -= count;
-		if (as->as_height == 0)
+		if (as->as_top == 0)
 			continue;
 		nd = container_of((void *)(run - (s & AMAP_NODE_MASK)),
 		    struct amap_node, nd_slot);
@@ -317,7 +389,7 @@ run_copy(struct amap_store *dst, u_int slot, struct vm_anon **run, u_int n)
 		if (amap_store_set(dst, slot + i, run[i]) != 0)
 			return ENOMEM;
 		run[i]->an_ref++;
-		if (dst->as_height == 0)
+		if (dst->as_top == 0)
 			continue;
 		to = amap_store_run(dst, slot + i, &room);
 		nd = container_of((void *)(to - ((slot + i) & AMAP_NODE_MASK)),

@@ -150,7 +150,7 @@ extern struct vm_map *kernel_map; /* set once by uvm_init */
  */
 #include <uvm/uvm_map.h>
 struct vmspace {
-	struct vm_map vm_map;
+	struct vm_map vm_map; /* [v] */
 	int vm_refcnt; /* [a] */
 	vsize_t vm_tsize, vm_dsize; /* [v] text, data; pages */
 	vsize_t vm_ssize; /* [v] stack in use, pages (uvm_grow) */

@@ -77,7 +77,7 @@ window_is_run(const struct amap_store *as, struct vm_anon **where, u_int slot,
 {
 	u_int at = slot % AMAP_NODE_SLOTS, room = AMAP_NODE_SLOTS;
 
-	if (as->as_height == 0) {
+	if (as->as_top == 0) {
 		at = slot;
 		room = AMAP_INLINE;
 	}
@@ -129,7 +129,8 @@ struct fast {
 	vaddr_t va; /* [thread] */
 	u_int slot; /* [thread] */
 	vm_prot_t access; /* [thread] */
-	bool alone; /* [thread] the amap is write-locked */
+	bool write; /* [thread] the amap is write-locked */
+	struct vm_anon *spare; /* [thread] with a page of zeros, or NULL */
 };
 
 /* Is there nothing to map at the slot of va? */
@@ -232,24 +233,27 @@ fast_anon(struct vm_page *src)
 
 /*
  * A page of zeros.
- * => amap locked, write-locked if alone, on entry and exit
+ * => amap locked, for writing if f->write, on entry and exit
  */
 static __always_inline bool
 fast_zero(struct fast *f)
 {
 	struct amap_store *as = &f->amap->am_store;
-	struct vm_anon *anon;
+	struct vm_anon *anon = f->spare;
 
-	if (!f->alone)
-		amap_unlock(f->amap);
-	anon = fast_anon(NULL);
-	if (!f->alone) {
-		amap_lock_write(f->amap);
-		/* Somebody may have been faster. */
-		f->where = amap_store_slot(as, f->slot);
+	f->spare = NULL;
+	if (anon == NULL) {
+		if (!f->write)
+			amap_unlock(f->amap);
+		anon = fast_anon(NULL);
+		if (!f->write) {
+			amap_lock_write(f->amap);
+			/* Somebody may have been faster. */
+			f->where = amap_store_slot(as, f->slot);
+		}
+		if (__predict_false(anon == NULL))
+			return false;
 	}
-	if (__predict_false(anon == NULL))
-		return false;
 	if (__predict_true(f->where != NULL && *f->where == NULL))
 		amap_store_fill(as, f->slot, f->where, anon);
 	else if (f->where != NULL || amap_store_set(as, f->slot, anon) != 0) {
@@ -259,6 +263,32 @@ fast_zero(struct fast *f)
 	anon->an_lock = f->amap->am_lock;
 	UVMCNT_INC(flt_przero);
 	return fast_enter_new(f, anon->an_page);
+}
+
+/*
+ * Lock the amap.  If the slot looks empty the page is made before, so that the
+ * lock is taken once, for writing, and held for short; but if nobody else
+ * wants the lock it does not matter.
+ */
+static __always_inline void
+fast_lock(struct fast *f)
+{
+	struct vm_anon **where;
+
+	f->write = uvm_fault_alone(f->map, f->amap);
+	f->spare = NULL;
+	if (!f->write && (f->access & PROT_WRITE) != 0 &&
+	    !UVM_ET_ISOBJ(f->entry) && atomic_load_acq(&f->amap->am_ref) == 1) {
+		where = amap_store_slot(&f->amap->am_store, f->slot);
+		if (where == NULL || atomic_load(where) == NULL) {
+			f->spare = fast_anon(NULL);
+			f->write = f->spare != NULL;
+		}
+	}
+	if (f->write)
+		amap_lock_write(f->amap);
+	else
+		amap_lock_read(f->amap);
 }
 
 /*
@@ -311,7 +341,7 @@ fast_cow(const struct fast *f, struct vm_anon *old)
 	anon = fast_anon(pg);
 	if (anon == NULL)
 		return false;
-	if (!f->alone && !rw_upgrade_try(&f->amap->am_lock->aml_lock)) {
+	if (!f->write && !rw_upgrade_try(&f->amap->am_lock->aml_lock)) {
 		uvm_anon_discard(anon);
 		return false;
 	}
@@ -378,11 +408,7 @@ fault_fast(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
 	if (f.amap == NULL)
 		return false;
 	f.slot = entry->aref.ar_pageoff + atop(va - entry->start);
-	f.alone = uvm_fault_alone(map, f.amap);
-	if (f.alone)
-		amap_lock_write(f.amap);
-	else
-		amap_lock_read(f.amap);
+	fast_lock(&f);
 	f.where = amap_store_slot(&f.amap->am_store, f.slot);
 	anon = f.where != NULL ? *f.where : NULL;
 	if (anon == NULL && UVM_ET_ISOBJ(entry))
@@ -402,6 +428,8 @@ out:
 	amap_unlock(f.amap);
 	if (ok)
 		rw_exit(&map->vm_lock);
+	if (__predict_false(f.spare != NULL))
+		uvm_anon_discard(f.spare); /* somebody was faster */
 	return ok;
 }
 

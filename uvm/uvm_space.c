@@ -14,6 +14,15 @@ uvm_space_init(void)
 	pool_init(&vmspace_pool, sizeof(struct vmspace), 0, "vmspace");
 }
 
+/* Costs time by the size of the map: only where that is long anyway. */
+static inline void
+audit(vm_map_t map)
+{
+#ifdef DEBUG
+	uvm_map_audit(map);
+#endif
+}
+
 /* -- Life ----------------------------------------------------------------------- */
 
 /*
@@ -57,6 +66,7 @@ uvmspace_free(struct vmspace *vm)
 		return;
 	if (old != 1)
 		panic("uvmspace_free: %p has no reference", (void *)vm);
+	audit(map);
 	vm_map_lock(map);
 	uvm_unmap_all(map, &dead);
 	vm_map_unlock(map);
@@ -322,6 +332,8 @@ uvmspace_fork_vm(struct vmspace *vm1)
 	vm2->vm_brk = vm1->vm_brk;
 	vm2->vm_sigcode = vm1->vm_sigcode;
 	vm_map_unlock(parent);
+	audit(parent);
+	audit(child);
 	pmap_fork(parent->pmap, child->pmap);
 	return vm2;
 }

@@ -96,11 +96,12 @@ store_check(struct amap_store *as, const char *what)
 {
 	unsigned i, count = 0, found = 0;
 
-	if (as->as_height == 0) {
+	if (as->as_top == 0) {
 		for (i = 0; i < AMAP_INLINE; i++)
 			found += as->as_inline[i] != NULL;
 	} else
-		(void)tree_check(as->as_root, as->as_height, &found);
+		(void)tree_check(
+		    AMAP_TOP_ROOT(as->as_top), amap_store_height(as), &found);
 	CHECK_EQ(found, as->as_count);
 	for (i = 0; i < NSLOT; i++) {
 		count += model[i] != NULL;
@@ -188,7 +189,7 @@ copy_check(unsigned from, unsigned to)
 		&dst, &store, from * stride, (to - from) * stride) != 0) {
 		CHECK(fail_percent != 0);
 		CHECK_EQ(dst.as_count, 0);
-		CHECK_EQ(dst.as_height, 0);
+		CHECK_EQ(dst.as_top, 0);
 		for (i = 0; i < NANON; i++)
 			CHECK_EQ(anons[i].an_ref, before[i]);
 		return;
@@ -204,13 +205,18 @@ copy_check(unsigned from, unsigned to)
 	}
 	for (i = 0; i < NANON; i++)
 		CHECK_EQ(anons[i].an_ref, before[i]);
-	CHECK_EQ(dst.as_height, 0);
+	CHECK_EQ(dst.as_top, 0);
 }
 
 static void
 set_check(unsigned i, struct vm_anon *anon)
 {
-	if (amap_store_set(&store, i * stride, anon) == 0)
+	struct vm_anon **where = amap_store_slot(&store, i * stride);
+
+	if (where != NULL && *where == NULL && test_below(2)) {
+		amap_store_fill(&store, i * stride, where, anon);
+		model[i] = anon;
+	} else if (amap_store_set(&store, i * stride, anon) == 0)
 		model[i] = anon;
 	else
 		CHECK(fail_percent != 0 && model[i] == NULL);
@@ -259,7 +265,7 @@ storage_run(unsigned rounds, unsigned the_stride, unsigned percent)
 			store_check(&store, "random");
 	}
 	model_wipe(0, NSLOT);
-	CHECK_EQ(store.as_height, 0);
+	CHECK_EQ(store.as_top, 0);
 	CHECK_EQ(nodes, 0);
 }
 

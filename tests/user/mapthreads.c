@@ -131,15 +131,32 @@ do_wire(struct worker *w, size_t at, size_t n, int wire)
 		(void)munlock(page_at(w, at), n * PAGE);
 }
 
+/* Writable, read-only, writable again: no right too many comes of it. */
+static void
+cycle_protection(struct worker *w)
+{
+	for (size_t i = 0; i < NPAGES; i++) {
+		if (w->page[i].state == UNMAPPED || w->page[i].prot != RW)
+			continue;
+		CHECK(mprotect(page_at(w, i), PAGE, PROT_READ) == 0);
+		check_page(w, i);
+		CHECK(mprotect(page_at(w, i), PAGE, RW) == 0);
+	}
+}
+
 /* The child sees what the parent has now, whatever the parent does next. */
 static void
 do_fork(struct worker *w)
 {
-	int status;
-	pid_t pid = fork();
+	int status, go[2];
+	char byte = 0;
+	pid_t pid;
 
+	CHECK(pipe(go) == 0);
+	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
+		CHECK(read(go[0], &byte, 1) == 1);
 		for (size_t i = 0; i < NPAGES; i++)
 			check_page(w, i);
 		for (size_t i = 0; i < NPAGES; i += 3)
@@ -148,10 +165,16 @@ do_fork(struct worker *w)
 			check_page(w, i);
 		_exit(0);
 	}
+	for (size_t i = 0; i < NPAGES; i += 8)
+		write_page(w, i);
+	cycle_protection(w);
 	for (size_t i = 0; i < NPAGES; i += 2)
 		write_page(w, i);
+	CHECK(write(go[1], &byte, 1) == 1);
 	CHECK(waitpid(pid, &status, 0) == pid);
 	CHECK_EQ(status, 0);
+	close(go[0]);
+	close(go[1]);
 }
 
 static void
