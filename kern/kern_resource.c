@@ -17,7 +17,8 @@
 
 #define NOFILE_DEFAULT	1024
 #define NOFILE_MAX	4096
-#define NPROC_DEFAULT	16384
+#define NPROC_MAX	16384
+#define NPROC_PAGES	16 /* pages of memory per thread allowed */
 #define MEMLOCK_DEFAULT (8UL << 20)
 #define MSGQUEUE_DEFAULT 819200
 
@@ -45,13 +46,15 @@ lim_preset(struct process *pr, int which, uint64_t cur, uint64_t max)
 void
 lim_init(struct process *pr)
 {
+	uint64_t nproc = MIN((uint64_t)uvmexp.npages / NPROC_PAGES, NPROC_MAX);
+
 	for (int i = 0; i < RLIM_NLIMITS; i++)
 		lim_preset(pr, i, RLIM_INFINITY, RLIM_INFINITY);
 	lim_preset(pr, RLIMIT_CORE, 0, RLIM_INFINITY);
-	lim_preset(pr, RLIMIT_NPROC, NPROC_DEFAULT, NPROC_DEFAULT);
+	lim_preset(pr, RLIMIT_NPROC, nproc, nproc);
 	lim_preset(pr, RLIMIT_NOFILE, NOFILE_DEFAULT, NOFILE_MAX);
 	lim_preset(pr, RLIMIT_MEMLOCK, MEMLOCK_DEFAULT, MEMLOCK_DEFAULT);
-	lim_preset(pr, RLIMIT_SIGPENDING, NPROC_DEFAULT, NPROC_DEFAULT);
+	lim_preset(pr, RLIMIT_SIGPENDING, nproc, nproc);
 	lim_preset(pr, RLIMIT_MSGQUEUE, MSGQUEUE_DEFAULT, MSGQUEUE_DEFAULT);
 	lim_preset(pr, RLIMIT_NICE, 0, 0);
 	lim_preset(pr, RLIMIT_RTPRIO, 0, 0);

@@ -141,6 +141,7 @@ void
 sigpending_init(struct sigpending *sp)
 {
 	sp->sp_set = 0;
+	sp->sp_count = 0;
 	TAILQ_INIT(&sp->sp_queue);
 }
 
@@ -154,6 +155,7 @@ sigpending_flush(struct sigpending *sp)
 		pool_put(&sigq_pool, sq);
 	}
 	sp->sp_set = 0;
+	sp->sp_count = 0;
 }
 
 /* => ps_sigmtx held; forgets the signals of the set */
@@ -168,6 +170,7 @@ sigpending_drop(struct sigpending *sp, sigset_t set)
 	TAILQ_FOREACH_SAFE(sq, &sp->sp_queue, sq_link, next) {
 		if (sigmask(sq->sq_info.si_signo) & set) {
 			TAILQ_REMOVE(&sp->sp_queue, sq, sq_link);
+			sp->sp_count--;
 			pool_put(&sigq_pool, sq);
 		}
 	}
@@ -186,20 +189,24 @@ sig_drop_all(struct process *pr, sigset_t set)
 
 /*
  * Standard signals are sent at most once until taken, others queue up.  When
- * there is no memory the signal counts, its information is lost.
+ * there is no memory, or too many wait, the signal counts, its information is
+ * lost.
  * => ps_sigmtx held; FALSE: a queueing signal's information was lost
  */
 static bool
-sigpending_add(struct sigpending *sp, int sig, const siginfo_t *info)
+sigpending_add(struct process *pr, struct sigpending *sp, int sig,
+    const siginfo_t *info)
 {
-	struct sigq *sq;
+	struct sigq *sq = NULL;
 
 	if (sig < SIGRTMIN && (sp->sp_set & sigmask(sig)))
 		return true;
 	sp->sp_set |= sigmask(sig);
-	sq = pool_get(&sigq_pool, PR_NOWAIT);
+	if (sig < SIGRTMIN || sp->sp_count < lim_cur(pr, RLIMIT_SIGPENDING))
+		sq = pool_get(&sigq_pool, PR_NOWAIT);
 	if (sq == NULL)
 		return sig < SIGRTMIN;
+	sp->sp_count++;
 	if (info != NULL)
 		sq->sq_info = *info;
 	else {
@@ -233,6 +240,7 @@ sigpending_remove(struct sigpending *sp, int sig, siginfo_t *info)
 	}
 	*info = found->sq_info;
 	TAILQ_REMOVE(&sp->sp_queue, found, sq_link);
+	sp->sp_count--;
 	pool_put(&sigq_pool, found);
 }
 
@@ -375,7 +383,7 @@ sig_post(struct process *pr, struct proc *p, int sig, const siginfo_t *info)
 	    (target->p_sigmask & sigmask(sig) & ~SIGMASK_CANT) == 0 &&
 	    sig_ignored_locked(pr, sig))
 		return true;
-	queued = sigpending_add(p != NULL ? &p->p_sigpend : &pr->ps_sigpend,
+	queued = sigpending_add(pr, p != NULL ? &p->p_sigpend : &pr->ps_sigpend,
 	    sig, info);
 	if (sig == SIGKILL)
 		sig_wake_all(pr);
@@ -455,7 +463,7 @@ trapsignal(struct proc *p, int sig, int code, vaddr_t addr)
 		act->sa_handler = SIG_DFL;
 	mtx_leave(&sa->sa_mtx);
 	p->p_sigmask &= ~sigmask(sig);
-	sigpending_add(&p->p_sigpend, sig, &info);
+	sigpending_add(pr, &p->p_sigpend, sig, &info);
 	mtx_leave(&pr->ps_sigmtx);
 	atomic_or(&p->p_flag, P_NEEDAST);
 }

@@ -267,7 +267,7 @@ u_int amap_store_wipe(struct amap_store *as, u_int start, u_int end, u_int max,
  */
 int amap_store_copy(
     struct amap_store *dst, struct amap_store *src, u_int off, u_int len);
-/* Memory of nodes: zero-filled or NULL; never sleep (uvm_amap.c, host tests). */
+/* Memory of nodes: zero-filled or NULL; never sleep. */
 struct amap_node *amap_node_get(void);
 void amap_node_put(struct amap_node *nd);
 

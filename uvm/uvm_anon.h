@@ -38,8 +38,8 @@ void uvm_anfree(struct vm_anon *anon);
  */
 void uvm_anon_drop(struct vm_anon **anons, unsigned int n);
 /*
- * As uvm_anfree() for an anon whose page was found PG_RELEASED after the I/O for
- * which we kept it busy.
+ * As uvm_anfree() for an anon whose page was found PG_RELEASED after the I/O
+ * for which we kept it busy.
  * => an_lock held for writing on entry, released on exit
  */
 void uvm_anon_release(struct vm_anon *anon);

@@ -173,7 +173,7 @@ fault_check(struct uvm_faultctx *ctx)
 	ctx->prot = prot;
 	ctx->wire = ctx->type == VM_FAULT_WIRE;
 	ctx->wired = ctx->wire || VM_MAPENT_ISWIRED(entry);
-	/* Of a wired page no fault shall come later: all that is allowed, now. */
+	/* No fault shall come later to a wired page: all that is allowed. */
 	ctx->access = ctx->wired ? prot : ctx->asked;
 	ctx->cow = UVM_ET_ISCOPYONWRITE(entry);
 	if (UVM_ET_ISNEEDSCOPY(entry)) {

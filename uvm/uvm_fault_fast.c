@@ -294,7 +294,7 @@ fast_lock(struct fast *f)
 /*
  * May a reader share the page of zeros instead of getting one of his own?
  * Only this map can ever fill the slot: its fault will replace the mapping.
- * When the amap becomes shared, such mappings are removed (uvm_map_unshare_zero).
+ * When the amap becomes shared, such mappings go (uvm_map_unshare_zero).
  */
 static __always_inline bool
 zero_may_be_shared(const struct fast *f)

@@ -72,8 +72,9 @@ write_is_free(const struct vm_anon *anon)
 	if (anon == NULL || ((anon->an_ref ^ 1) | anon->an_swslot) != 0)
 		return false;
 	pg = anon->an_page;
-	return pg != NULL && ((pg->pg_flags &
-	    (PG_BUSY | PG_CLEAN | PG_RDONLY)) | pg->loan_count) == 0;
+	return pg != NULL &&
+	    ((pg->pg_flags & (PG_BUSY | PG_CLEAN | PG_RDONLY)) |
+		pg->loan_count) == 0;
 }
 
 /*

@@ -160,6 +160,7 @@ struct sigq;
  */
 struct sigpending {
 	sigset_t sp_set; /* [S] */
+	u_int sp_count; /* [S] entries in sp_queue */
 	TAILQ_HEAD(, sigq) sp_queue; /* [S] information, oldest first */
 };
 

@@ -404,7 +404,7 @@ cover_run(unsigned rounds, unsigned percent)
 			e[j].end = e[i].end;
 			e[i].end = k;
 			break;
-		default: /* unmap the head, the tail or all, but never the last */
+		default: /* unmap the head, the tail or all, but not the last */
 			len = test_below(2) ? e[i].end - k : k - e[i].start;
 			if (e[i].end - e[i].start == len && r % 4 != 0)
 				break;

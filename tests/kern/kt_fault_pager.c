@@ -383,7 +383,7 @@ KTEST(uvm_fault_busy_changed)
 	uvmspace_free(b.vm);
 }
 
-/* The page is unmapped while busy: its owner ends it, the waiter gets EFAULT. */
+/* The page is unmapped while busy: its owner ends it, the waiter fails. */
 KTEST(uvm_fault_busy_released)
 {
 	struct vm_anon *anon;

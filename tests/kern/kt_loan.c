@@ -103,7 +103,7 @@ borrow(struct vmspace *vm, int i, struct vm_anon *anon)
 	amap_unlock(entry->aref.ar_amap);
 }
 
-/* T-loan-4: an object's pages in another map; writes of either side part them */
+/* T-loan-4: an object's pages in another map; a write parts them. */
 KTEST(loan_4)
 {
 	struct uvm_object *uobj = uao_create(ptoa(4), 0);
@@ -173,8 +173,8 @@ KTEST(loan_untouched)
 
 	ktf_map_anon(vm, 3, MADV_RANDOM);
 	KT_EQ(ktf_read(vm, 1), 0);
-	KT_EQ(uvm_map_protect(&vm->vm_map, KTF_VA(2), KTF_VA(3), PROT_READ,
-		  FALSE),
+	KT_EQ(uvm_map_protect(
+		  &vm->vm_map, KTF_VA(2), KTF_VA(3), PROT_READ, FALSE),
 	    0);
 	KT_SNAP(&s);
 	KT_REQUIRE(loan_pages(vm, 3, pgs) == 0);

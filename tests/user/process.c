@@ -663,6 +663,56 @@ test_clone_forms(void)
 	    syscall(SYS_clone, CLONE_THREAD | CLONE_VM, 0, 0, 0, 0), EINVAL);
 }
 
+/* A parent that waits in vfork() can be killed. */
+static void
+vfork_and_wait(void)
+{
+	if (vfork() == 0) {
+		ms_sleep(2000);
+		_exit(0);
+	}
+}
+
+static void
+test_vfork_kill(void)
+{
+	uint64_t t = now_ms();
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		vfork_and_wait();
+		_exit(0);
+	}
+	ms_sleep(100);
+	CHECK_EQ(kill(pid, SIGTERM), 0);
+	ms_sleep(50);
+	CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0);
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	CHECK_EQ(WTERMSIG(wait_status(pid, 0)), SIGKILL);
+	CHECK(now_ms() - t < 1500);
+}
+
+/* Queued signals are limited; standard ones are not. */
+static void
+test_queue_limit(void)
+{
+	const union sigval v = { .sival_int = 1 };
+	struct rlimit rl = { 5, 5 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	CHECK_EQ(setrlimit(RLIMIT_SIGPENDING, &rl), 0);
+	for (int i = 0; i < 5; i++)
+		CHECK_EQ(sigqueue(getpid(), SIGRTMIN, v), 0);
+	CHECK_ERRNO(sigqueue(getpid(), SIGRTMIN, v), EAGAIN);
+	CHECK_EQ(kill(getpid(), SIGUSR1), 0);
+	CHECK_EQ(sigtimedwait(&set, NULL, &(struct timespec) { 0, 0 }),
+	    SIGUSR1);
+}
+
 /* -- Shared futexes ------------------------------------------------------------ */
 
 static long
@@ -812,6 +862,8 @@ main(void)
 	CHECK_EQ(in_child(threads_in_kernel), 5 << 8);
 	CHECK_EQ(in_child(exec_from_thread), 0);
 	test_clone_forms();
+	test_vfork_kill();
+	CHECK_EQ(in_child(test_queue_limit), 0);
 	test_shared_futex();
 	test_scripts();
 	test_system();
