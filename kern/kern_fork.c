@@ -293,15 +293,15 @@ vfork_release_locked(struct process *pr)
 }
 
 /*
- * Wait until the child has its own address space.  Only death of our own
- * process ends it early: exit wakes this channel.
+ * Wait until the child has its own address space.  Only the death of our own
+ * process ends it early: whoever sends a signal wakes this channel.
  */
 static void
 vfork_wait(struct proc *p)
 {
 	rw_enter_write(&proctree_lock);
 	while (p->p_vforkchild != NULL && !thread_must_exit(p) &&
-	    !sig_killed(p))
+	    !sig_fatal(p))
 		rwsleep(&p->p_vforkchild, &proctree_lock, PWAIT, "vfork",
 		    INFSLP);
 	if (p->p_vforkchild != NULL) {

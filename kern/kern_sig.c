@@ -284,19 +284,14 @@ thread_ast(struct proc *p)
 		cpu_ipi(p->p_cpu, IPI_RESCHED);
 }
 
+/* A parent in vfork() sleeps uninterruptibly, but not to death. */
 static void
 sig_wake(struct proc *p)
 {
 	thread_ast(p);
 	sched_unsleep(p);
-}
-
-/* A parent in vfork() sleeps uninterruptibly, but not to death. */
-static void
-sig_wake_kill(struct proc *p)
-{
-	sig_wake(p);
-	wakeup(&p->p_vforkchild);
+	if (p->p_vforkchild != NULL)
+		wakeup(&p->p_vforkchild);
 }
 
 /* => ps_sigmtx held; every thread looks at the state of the process */
@@ -306,7 +301,7 @@ sig_wake_all(struct process *pr)
 	struct proc *p;
 
 	TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link)
-		sig_wake_kill(p);
+		sig_wake(p);
 }
 
 static bool
@@ -487,11 +482,22 @@ sig_pending(struct proc *p)
 }
 
 bool
-sig_killed(struct proc *p)
+sig_fatal(struct proc *p)
 {
-	return ((atomic_load(&p->p_sigpend.sp_set) |
-		    atomic_load(&p->p_p->ps_sigpend.sp_set)) &
-		   sigmask(SIGKILL)) != 0;
+	struct process *pr = p->p_p;
+	sigset_t pend;
+	bool fatal = false;
+	int sig;
+
+	mtx_enter(&pr->ps_sigmtx);
+	pend = (p->p_sigpend.sp_set | pr->ps_sigpend.sp_set) & ~p->p_sigmask &
+	    ~(SIGMASK_IGN | SIGMASK_STOP);
+	for (; pend != 0 && !fatal; pend &= pend - 1) {
+		sig = __builtin_ctzl(pend) + 1;
+		fatal = sig_handler(pr, sig) == SIG_DFL;
+	}
+	mtx_leave(&pr->ps_sigmtx);
+	return fatal;
 }
 
 int

@@ -191,28 +191,35 @@ pool_grow(struct pool *pp)
 }
 
 /*
- * => pr_mtx held, the slab has a free item
+ * Take up to n items from a slab that has some.
+ * => pr_mtx held; how many are in item[] now
  */
-static void *
-slab_get(struct pool *pp, struct pool_page *ph)
+static uint32_t
+slab_get(struct pool *pp, struct pool_page *ph, void **item, uint32_t n)
 {
-	void *item = ph->ph_free;
+	void *next = ph->ph_free;
+	uint32_t i;
 
+	n = MIN(n, ph->ph_nfree);
 	if (ph->ph_nfree == pp->pr_perpage)
 		pp->pr_nempty--;
-	if (item != NULL) {
-		ph->ph_free = *(void **)item;
-		poison_relink(item);
-	} else {
-		item = slab_item(pp, ph, ph->ph_fresh++);
-		poison_set(pp, item);
+	for (i = 0; i < n && next != NULL; i++) {
+		item[i] = next;
+		next = *(void **)next;
+		poison_relink(item[i]);
 	}
-	pp->pr_nfree--;
-	if (--ph->ph_nfree == 0) {
+	ph->ph_free = next;
+	for (; i < n; i++) {
+		item[i] = slab_item(pp, ph, ph->ph_fresh++);
+		poison_set(pp, item[i]);
+	}
+	pp->pr_nfree -= n;
+	ph->ph_nfree -= n;
+	if (ph->ph_nfree == 0) {
 		LIST_REMOVE(ph, ph_link);
 		LIST_INSERT_HEAD(&pp->pr_full, ph, ph_link);
 	}
-	return item;
+	return n;
 }
 
 /* => pr_mtx held */
@@ -243,13 +250,14 @@ slab_put(struct pool *pp, void *item)
 static void
 stock_fill(struct pool *pp, struct pool_cache *pc)
 {
-	uint64_t want = (pp->pr_stock + 1) / 2;
+	uint32_t want = (pp->pr_stock + 1) / 2;
 	struct pool_page *ph;
 
 	mtx_enter(&pp->pr_mtx);
 	while (
 	    pc->pc_count < want && (ph = LIST_FIRST(&pp->pr_partial)) != NULL)
-		pc->pc_item[pc->pc_count++] = slab_get(pp, ph);
+		pc->pc_count += slab_get(pp, ph, &pc->pc_item[pc->pc_count],
+		    want - pc->pc_count);
 	mtx_leave(&pp->pr_mtx);
 }
 

@@ -14,24 +14,15 @@ access_permitted(pt_entry_t pte, vm_prot_t access, bool user)
 	return pte != 0 && (pte_prot(pte, user) & access) == access;
 }
 
-boolean_t
-pmap_fault(struct pmap *pm, vaddr_t va, vm_prot_t access)
+/* Something is mapped at va: does it, looked at under the lock, permit? */
+static __noinline boolean_t
+resolve_mapped(struct pmap *pm, vaddr_t va, vm_prot_t access)
 {
 	bool user = pmap_is_user(pm), write = (access & PROT_WRITE) != 0;
 	pt_entry_t *ptep, old, new;
 	boolean_t resolved = FALSE;
 	int level;
 
-	if (!sv39_canonical(va))
-		return FALSE;
-	/*
-	 * Usually nothing is mapped.  Looking without the lock may read a table
-	 * that is just being freed: what seems mapped is looked at again, and
-	 * the fault handler finds out about what seems not to be.
-	 */
-	ptep = pmap_leaf(pm, va);
-	if (user && (ptep == NULL || atomic_load(ptep) == 0))
-		return FALSE;
 	mtx_enter(&pm->pm_mtx);
 	ptep = pmap_walk(pm, va, &level);
 	if (ptep != NULL) {
@@ -48,4 +39,24 @@ pmap_fault(struct pmap *pm, vaddr_t va, vm_prot_t access)
 	if (resolved)
 		pmap_hw_fence_va(va, user ? pm->pm_asid : HW_ALL_ASIDS);
 	return resolved;
+}
+
+/*
+ * Usually nothing is mapped.  Looking without the lock may read a table that
+ * is just being freed: what seems mapped is looked at again, and the fault
+ * handler finds out about what seems not to be.
+ */
+boolean_t
+pmap_fault(struct pmap *pm, vaddr_t va, vm_prot_t access)
+{
+	pt_entry_t *ptep;
+
+	if (!sv39_canonical(va))
+		return FALSE;
+	if (pmap_is_user(pm)) {
+		ptep = pmap_leaf(pm, va);
+		if (ptep == NULL || atomic_load(ptep) == 0)
+			return FALSE;
+	}
+	return resolve_mapped(pm, va, access);
 }
