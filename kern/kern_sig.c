@@ -482,6 +482,14 @@ sig_pending(struct proc *p)
 }
 
 bool
+sig_killed(struct proc *p)
+{
+	return ((atomic_load(&p->p_sigpend.sp_set) |
+		    atomic_load(&p->p_p->ps_sigpend.sp_set)) &
+		   sigmask(SIGKILL)) != 0;
+}
+
+bool
 sig_fatal(struct proc *p)
 {
 	struct process *pr = p->p_p;

@@ -197,6 +197,8 @@ struct sigacts *sigacts_copy(struct sigacts *sa); /* => may sleep */
 /* => sa known to nobody else: handlers to default, ignored ones stay */
 void sigacts_default(struct sigacts *sa);
 void sigacts_free(struct sigacts *sa); /* => drops a reference */
+/* => was p's process sent SIGKILL? no lock needed */
+bool sig_killed(struct proc *p);
 /* => does a signal that kills wait for p? ps_sigmtx not held */
 bool sig_fatal(struct proc *p);
 /* => exec: handlers to default, ignored ones stay; p is single */
