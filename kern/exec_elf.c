@@ -14,14 +14,14 @@
 #include <sys/vnode.h>
 #include <uvm/uvm.h>
 
-#define PIE_BASE      0x2aaaaaa000UL /* two thirds up the address space */
-#define PIE_SPREAD    (1UL << 20) /* pages it is moved by at most */
-#define STACK_SPREAD  (1UL << 12) /* pages */
-#define BRK_SPREAD    (1UL << 13) /* pages, for PIE */
-#define STACK_MIN     (EXEC_ARG_MAX + (128UL << 10)) /* region, bytes */
-#define ISA_BIT(c)    (1UL << ((c) - 'A'))
-#define HWCAP                                                               \
-	(ISA_BIT('I') | ISA_BIT('M') | ISA_BIT('A') | ISA_BIT('F') |        \
+#define PIE_BASE     0x2aaaaaa000UL /* two thirds up the address space */
+#define PIE_SPREAD   (1UL << 20) /* pages it is moved by at most */
+#define STACK_SPREAD (1UL << 12) /* pages */
+#define BRK_SPREAD   (1UL << 13) /* pages, for PIE */
+#define STACK_MIN    (EXEC_ARG_MAX + (128UL << 10)) /* region, bytes */
+#define ISA_BIT(c)   (1UL << ((c) - 'A'))
+#define HWCAP                                                        \
+	(ISA_BIT('I') | ISA_BIT('M') | ISA_BIT('A') | ISA_BIT('F') | \
 	    ISA_BIT('D') | ISA_BIT('C'))
 
 /* -- Checking ----------------------------------------------------------------- */
@@ -77,8 +77,8 @@ elf_prot(uint32_t flags)
  *    before, a page boundary
  */
 static const char *
-elf_seg_fault(const struct exec_image *ei, const struct elf64_phdr *ph,
-    uint64_t prev_end)
+elf_seg_fault(
+    const struct exec_image *ei, const struct elf64_phdr *ph, uint64_t prev_end)
 {
 	if (ph->p_memsz < ph->p_filesz)
 		return "segment larger in the file than in memory";
@@ -101,8 +101,8 @@ elf_seg_fault(const struct exec_image *ei, const struct elf64_phdr *ph,
 }
 
 static int
-elf_add_seg(struct exec_image *ei, const struct elf64_phdr *ph,
-    const char *name)
+elf_add_seg(
+    struct exec_image *ei, const struct elf64_phdr *ph, const char *name)
 {
 	struct exec_seg *es = &ei->ei_seg[ei->ei_nsegs];
 	const struct exec_seg *prev = es - 1;
@@ -158,8 +158,8 @@ elf_entry_ok(const struct exec_image *ei)
 }
 
 int
-elf_check(struct exec_image *ei, const void *hdr, size_t hdrlen,
-    const char *name)
+elf_check(
+    struct exec_image *ei, const void *hdr, size_t hdrlen, const char *name)
 {
 	const struct elf64_ehdr *eh = hdr;
 	const struct elf64_phdr *ph;
@@ -181,8 +181,8 @@ elf_check(struct exec_image *ei, const void *hdr, size_t hdrlen,
 	ei->ei_dynamic = eh->e_type == ET_DYN;
 	ei->ei_entry = eh->e_entry;
 	ei->ei_phnum = eh->e_phnum;
-	ei->ei_phdr = elf_address_of(ei, eh->e_phoff,
-	    (uint64_t)eh->e_phnum * sizeof(*ph));
+	ei->ei_phdr = elf_address_of(
+	    ei, eh->e_phoff, (uint64_t)eh->e_phnum * sizeof(*ph));
 	if (!elf_entry_ok(ei))
 		return elf_refuse(name, "entry point not in the program text");
 	if (!ei->ei_dynamic && ei->ei_seg[0].es_vaddr < VM_MIN_ADDRESS)
@@ -253,8 +253,8 @@ elf_map_zero(struct vm_map *map, struct exec_image *ei,
 	static const char zeros[PAGE_SIZE];
 	vaddr_t start = ei->ei_bias + es->es_vaddr + es->es_filesz;
 	vaddr_t end = ei->ei_bias + es->es_vaddr + es->es_memsz;
-	vaddr_t page = es->es_filesz != 0 ? round_page(start) :
-					    trunc_page(start);
+	vaddr_t page =
+	    es->es_filesz != 0 ? round_page(start) : trunc_page(start);
 	int error;
 
 	if (es->es_filesz != 0 && page > start) {
@@ -271,8 +271,8 @@ elf_map_zero(struct vm_map *map, struct exec_image *ei,
 }
 
 static int
-elf_map_seg(struct vm_map *map, struct exec_image *ei,
-    const struct exec_seg *es)
+elf_map_seg(
+    struct vm_map *map, struct exec_image *ei, const struct exec_seg *es)
 {
 	bool zero = es->es_memsz > es->es_filesz;
 	vm_prot_t prot = es->es_prot;
@@ -315,8 +315,8 @@ elf_note_layout(struct vmspace *vm, struct exec_image *ei)
 	es = &ei->ei_seg[ei->ei_nsegs - 1];
 	end = round_page(ei->ei_bias + es->es_vaddr + es->es_memsz);
 	if (ei->ei_dynamic)
-		end += ptoa(aslr_value(vm->vm_map.vm_seed, ASLR_BRK,
-		    BRK_SPREAD));
+		end +=
+		    ptoa(aslr_value(vm->vm_map.vm_seed, ASLR_BRK, BRK_SPREAD));
 	vm->vm_brkbase = vm->vm_brk = end;
 }
 
@@ -349,12 +349,11 @@ exec_map_stack(struct proc *p)
 	int error;
 
 	size = MAX(trunc_page(size), STACK_MIN);
-	top = USRSTACK - ptoa(aslr_value(vm->vm_map.vm_seed, ASLR_STACK,
-			     STACK_SPREAD));
+	top = USRSTACK -
+	    ptoa(aslr_value(vm->vm_map.vm_seed, ASLR_STACK, STACK_SPREAD));
 	start = top - size;
 	error = uvm_map(&vm->vm_map, &start, size, NULL, UVM_UNKNOWN_OFFSET, 0,
-	    UVM_MAPFLAG(UVM_PROT_RW, UVM_PROT_RW, MAP_INHERIT_COPY,
-		MADV_NORMAL,
+	    UVM_MAPFLAG(UVM_PROT_RW, UVM_PROT_RW, MAP_INHERIT_COPY, MADV_NORMAL,
 		UVM_FLAG_FIXED | UVM_FLAG_COPYONW | UVM_FLAG_STACK));
 	if (error != 0)
 		return error;
@@ -367,8 +366,8 @@ exec_map_stack(struct proc *p)
 #define AUX_PAIRS 18
 
 static int
-exec_auxv(struct proc *p, struct exec_image *ei, vaddr_t execfn,
-    vaddr_t random, uint64_t *aux)
+exec_auxv(struct proc *p, struct exec_image *ei, vaddr_t execfn, vaddr_t random,
+    uint64_t *aux)
 {
 	struct uvm_ucred *cr = p->p_p->ps_cred;
 	const uint64_t values[][2] = {
@@ -419,8 +418,8 @@ exec_pointers(uint64_t *vec, int n, const char *text, vaddr_t uaddr)
  * envp, NULL, auxiliary vector.
  */
 int
-exec_stack(struct proc *p, struct exec_image *ei, struct execargs *ea,
-    vaddr_t *spp)
+exec_stack(
+    struct proc *p, struct exec_image *ei, struct execargs *ea, vaddr_t *spp)
 {
 	size_t pathlen = strlen(ea->ea_path) + 1, nwords, veclen, off;
 	vaddr_t execfn, text, random, sp;
@@ -441,13 +440,13 @@ exec_stack(struct proc *p, struct exec_image *ei, struct execargs *ea,
 	vec = kmem_alloc(veclen, PR_WAITOK);
 	vec[0] = (uint64_t)ea->ea_argc;
 	off = exec_pointers(vec + 1, ea->ea_argc, ea->ea_text, text);
-	exec_pointers(vec + 1 + ea->ea_argc + 1, ea->ea_envc,
-	    ea->ea_text + off, text + off);
+	exec_pointers(vec + 1 + ea->ea_argc + 1, ea->ea_envc, ea->ea_text + off,
+	    text + off);
 	end = vec + nwords;
 	end += 2 * exec_auxv(p, ei, execfn, random, end);
 	sp = rounddown2(random - (size_t)(end - vec) * sizeof(*vec), 16);
-	p->p_vmspace->vm_ssize = atop(p->p_vmspace->vm_minsaddr -
-	    trunc_page(sp));
+	p->p_vmspace->vm_ssize =
+	    atop(p->p_vmspace->vm_minsaddr - trunc_page(sp));
 
 	arc4random_buf(seed, sizeof(seed));
 	error = copyout(vec, (void *)sp, (size_t)(end - vec) * sizeof(*vec));

@@ -71,9 +71,9 @@ execargs_add_user(struct execargs *ea, uint64_t uaddr)
 	for (;;) {
 		error = ENAMETOOLONG;
 		if (ea->ea_size > ea->ea_len)
-			error = copyinstr((void *)uaddr,
-			    ea->ea_text + ea->ea_len,
-			    ea->ea_size - ea->ea_len, &len);
+			error =
+			    copyinstr((void *)uaddr, ea->ea_text + ea->ea_len,
+				ea->ea_size - ea->ea_len, &len);
 		if (error == 0)
 			ea->ea_len += len;
 		if (error != ENAMETOOLONG)
@@ -203,8 +203,8 @@ script_parse(char *hdr, size_t len, char **interp, char **arg)
  * argv[0] becomes: interpreter, its argument, the script's path.
  */
 static int
-script_args(struct execargs *ea, const char *path, const char *interp,
-    const char *arg)
+script_args(
+    struct execargs *ea, const char *path, const char *interp, const char *arg)
 {
 	int error;
 
@@ -243,8 +243,7 @@ exec_open(struct proc *p, const char *path, struct exec_image *ei, char *hdr,
  * => 0: checked, referenced; hdr: EXEC_HDR_MAX bytes of scratch
  */
 static int
-exec_find(struct proc *p, struct execargs *ea, struct exec_image *ei,
-    char *hdr)
+exec_find(struct proc *p, struct execargs *ea, struct exec_image *ei, char *hdr)
 {
 	char *path = kmem_alloc(MAXPATHLEN, PR_WAITOK), *interp, *arg;
 	size_t hdrlen;
@@ -259,8 +258,9 @@ exec_find(struct proc *p, struct execargs *ea, struct exec_image *ei,
 			error = elf_check(ei, hdr, hdrlen, path);
 			break;
 		}
-		error = depth < EXEC_SCRIPTS_MAX ?
-		    script_parse(hdr, hdrlen, &interp, &arg) : ELOOP;
+		error = depth < EXEC_SCRIPTS_MAX
+		    ? script_parse(hdr, hdrlen, &interp, &arg)
+		    : ELOOP;
 		if (error == 0)
 			error = script_args(ea, path, interp, arg);
 		if (error != 0)
@@ -316,8 +316,7 @@ exec_take_identity(struct proc *p)
  * => p is the only thread and in its new, empty address space
  */
 static void
-exec_reset_process(struct proc *p, struct exec_image *ei,
-    struct execargs *ea)
+exec_reset_process(struct proc *p, struct exec_image *ei, struct execargs *ea)
 {
 	struct process *pr = p->p_p;
 	struct vnode *oldvp;
@@ -423,8 +422,7 @@ execve_gather(struct execargs *ea, const uint64_t a[6])
 {
 	int error;
 
-	error = copyinstr((void *)a[0], ea->ea_path, sizeof(ea->ea_path),
-	    NULL);
+	error = copyinstr((void *)a[0], ea->ea_path, sizeof(ea->ea_path), NULL);
 	if (error == 0)
 		error = execargs_gather(ea, a[1], &ea->ea_argc);
 	if (error == 0)
@@ -529,8 +527,8 @@ start_init(void)
 	aslr_seed = boot_option_u64("aslr", 0);
 	pr->ps_fd = fd_create();
 	pr->ps_sigacts = sigacts_alloc();
-	pr->ps_vmspace = uvmspace_alloc(VM_MIN_ADDRESS, VM_MAXUSER_ADDRESS,
-	    TRUE, TRUE);
+	pr->ps_vmspace =
+	    uvmspace_alloc(VM_MIN_ADDRESS, VM_MAXUSER_ADDRESS, TRUE, TRUE);
 	p->p_vmspace = pr->ps_vmspace;
 	p->p_sigstk.ss_flags = SS_DISABLE;
 	p->p_cpumask = ~0UL;

@@ -18,23 +18,23 @@
 #include <sys/vnode.h>
 #include <uvm/uvm.h>
 
-#define WNOHANG	   0x00000001
-#define WUNTRACED  0x00000002 /* waitid: WSTOPPED */
-#define WEXITED	   0x00000004
-#define WCONTINUED 0x00000008
-#define WNOWAIT	   0x01000000
-#define WNOTHREAD  0x20000000 /* children belong to the process: no effect */
-#define WALL	   0x40000000
-#define WCLONE	   0x80000000
+#define WNOHANG                  0x00000001
+#define WUNTRACED                0x00000002 /* waitid: WSTOPPED */
+#define WEXITED                  0x00000004
+#define WCONTINUED               0x00000008
+#define WNOWAIT                  0x01000000
+#define WNOTHREAD                0x20000000 /* children belong to the process: no effect */
+#define WALL                     0x40000000
+#define WCLONE                   0x80000000
 
-#define P_ALL	   0
-#define P_PID	   1
-#define P_PGID	   2
+#define P_ALL                    0
+#define P_PID                    1
+#define P_PGID                   2
 
 #define WAIT_STATUS_STOPPED(sig) ((sig) << 8 | 0x7f)
-#define WAIT_STATUS_CONTINUED	 0xffff
-#define WAIT_STATUS_SIGNAL(st)	 ((st)&0x7f)
-#define WAIT_STATUS_CODE(st)	 (((st) >> 8) & 0xff)
+#define WAIT_STATUS_CONTINUED    0xffff
+#define WAIT_STATUS_SIGNAL(st)   ((st)&0x7f)
+#define WAIT_STATUS_CODE(st)     (((st) >> 8) & 0xff)
 
 /* -- Threads ------------------------------------------------------------------ */
 
@@ -133,8 +133,8 @@ thread_single(struct proc *p)
 	}
 	mtx_leave(&pr->ps_sigmtx);
 	while (error == 0 && pr->ps_nthreads > 1) {
-		rwsleep(&pr->ps_nthreads, &proctree_lock, PWAIT, "single",
-		    INFSLP);
+		rwsleep(
+		    &pr->ps_nthreads, &proctree_lock, PWAIT, "single", INFSLP);
 		if (pr->ps_flags & PS_EXITING)
 			error = EINTR;
 	}
@@ -219,8 +219,8 @@ wait_code(int status)
 static int
 wait_value(int status)
 {
-	return WAIT_STATUS_SIGNAL(status) != 0 ? WAIT_STATUS_SIGNAL(status) :
-						 WAIT_STATUS_CODE(status);
+	return WAIT_STATUS_SIGNAL(status) != 0 ? WAIT_STATUS_SIGNAL(status)
+					       : WAIT_STATUS_CODE(status);
 }
 
 /* => proctree write-locked */
@@ -443,8 +443,8 @@ wait_jobcontrol(struct waitreq *wr, struct process *child)
 	stopsig = child->ps_stopsig;
 	if ((wr->wr_options & WUNTRACED) && (flags & PS_STOPPED) &&
 	    (flags & PS_WAITED) == 0) {
-		wait_report(wr, child, CLD_STOPPED,
-		    WAIT_STATUS_STOPPED(stopsig));
+		wait_report(
+		    wr, child, CLD_STOPPED, WAIT_STATUS_STOPPED(stopsig));
 		if ((wr->wr_options & WNOWAIT) == 0)
 			atomic_or(&child->ps_flags, PS_WAITED);
 	} else if ((wr->wr_options & WCONTINUED) && (flags & PS_CONTINUED)) {
@@ -469,7 +469,7 @@ wait_scan(struct process *pr, struct waitreq *wr)
 	struct process *child;
 	bool found = false;
 
-	LIST_FOREACH(child, &pr->ps_children, ps_sibling) {
+	LIST_FOREACH (child, &pr->ps_children, ps_sibling) {
 		if (!wait_matches(wr, child))
 			continue;
 		found = true;
@@ -495,11 +495,10 @@ wait_common(struct proc *p, struct waitreq *wr)
 	rw_enter_write(&proctree_lock);
 	for (;;) {
 		error = wait_scan(pr, wr);
-		if (error != 0 || wr->wr_pid != 0 ||
-		    (wr->wr_options & WNOHANG))
+		if (error != 0 || wr->wr_pid != 0 || (wr->wr_options & WNOHANG))
 			break;
-		error = rwsleep(pr, &proctree_lock, PWAIT | PCATCH, "wait",
-		    INFSLP);
+		error =
+		    rwsleep(pr, &proctree_lock, PWAIT | PCATCH, "wait", INFSLP);
 		if (error != 0)
 			break;
 	}
@@ -525,8 +524,8 @@ sys_wait4(struct proc *p, const uint64_t a[6], int64_t *ret)
 	pid_t pid = (pid_t)a[0];
 	int error;
 
-	if ((uint32_t)a[2] & ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD |
-			    WALL | WCLONE))
+	if ((uint32_t)a[2] &
+	    ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE))
 		return EINVAL;
 	if (pid == INT32_MIN)
 		return ESRCH;
@@ -551,8 +550,9 @@ waitid_check(const uint64_t a[6], struct waitreq *wr)
 {
 	uint32_t options = (uint32_t)a[3];
 
-	if (options & ~(WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT |
-			  WNOTHREAD | WALL | WCLONE))
+	if (options &
+	    ~(WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT | WNOTHREAD |
+		WALL | WCLONE))
 		return EINVAL;
 	if ((options & (WUNTRACED | WEXITED | WCONTINUED)) == 0)
 		return EINVAL;
@@ -595,10 +595,10 @@ sys_waitid(struct proc *p, const uint64_t a[6], int64_t *ret)
 		info.si_code = wr.wr_code;
 		info.si_u.chld.pid = wr.wr_pid;
 		info.si_u.chld.uid = wr.wr_uid;
-		info.si_u.chld.status = wr.wr_code == CLD_STOPPED ?
-		    WAIT_STATUS_CODE(wr.wr_status) :
-		    wr.wr_code == CLD_CONTINUED ? SIGCONT :
-						  wait_value(wr.wr_status);
+		info.si_u.chld.status = wr.wr_code == CLD_STOPPED
+		    ? WAIT_STATUS_CODE(wr.wr_status)
+		    : wr.wr_code == CLD_CONTINUED ? SIGCONT
+						  : wait_value(wr.wr_status);
 		error = wait_copyout_rusage(&wr, a[4]);
 	}
 	/* A program sees si_pid 0 when WNOHANG found nothing. */

@@ -17,27 +17,27 @@
 #include <sys/vnode.h>
 #include <uvm/uvm.h>
 
-#define CLONE_CSIGNAL	     0x000000ffUL
-#define CLONE_VM	     0x00000100UL
-#define CLONE_FS	     0x00000200UL
-#define CLONE_FILES	     0x00000400UL
-#define CLONE_SIGHAND	     0x00000800UL
-#define CLONE_PTRACE	     0x00002000UL
-#define CLONE_VFORK	     0x00004000UL
-#define CLONE_PARENT	     0x00008000UL
-#define CLONE_THREAD	     0x00010000UL
-#define CLONE_SYSVSEM	     0x00040000UL
-#define CLONE_SETTLS	     0x00080000UL
+#define CLONE_CSIGNAL        0x000000ffUL
+#define CLONE_VM             0x00000100UL
+#define CLONE_FS             0x00000200UL
+#define CLONE_FILES          0x00000400UL
+#define CLONE_SIGHAND        0x00000800UL
+#define CLONE_PTRACE         0x00002000UL
+#define CLONE_VFORK          0x00004000UL
+#define CLONE_PARENT         0x00008000UL
+#define CLONE_THREAD         0x00010000UL
+#define CLONE_SYSVSEM        0x00040000UL
+#define CLONE_SETTLS         0x00080000UL
 #define CLONE_PARENT_SETTID  0x00100000UL
 #define CLONE_CHILD_CLEARTID 0x00200000UL
-#define CLONE_DETACHED	     0x00400000UL
-#define CLONE_UNTRACED	     0x00800000UL
+#define CLONE_DETACHED       0x00400000UL
+#define CLONE_UNTRACED       0x00800000UL
 #define CLONE_CHILD_SETTID   0x01000000UL
-#define CLONE_IO	     0x80000000UL
+#define CLONE_IO             0x80000000UL
 #define CLONE_CLEAR_SIGHAND  0x100000000UL
 
 /* Those without effect here are those that only add sharing of nothing. */
-#define CLONE_KNOWN                                                        \
+#define CLONE_KNOWN                                                         \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PTRACE | \
 	    CLONE_VFORK | CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM |     \
 	    CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |     \
@@ -84,8 +84,7 @@ fork_return(void *arg)
  * => p2 fresh from thread_alloc(), p_vmspace set
  */
 static void
-fork_thread_setup(struct proc *p1, struct proc *p2,
-    const struct clone_args *ca)
+fork_thread_setup(struct proc *p1, struct proc *p2, const struct clone_args *ca)
 {
 	vaddr_t stack = ca->ca_stack + ca->ca_stack_size;
 
@@ -193,8 +192,8 @@ fork_thread(struct proc *p1, const struct clone_args *ca, pid_t *tidp)
  * => 0, or ENOMEM with nothing acquired
  */
 static int
-fork_resources(struct process *parent, struct process *pr,
-    const struct clone_args *ca)
+fork_resources(
+    struct process *parent, struct process *pr, const struct clone_args *ca)
 {
 	if (ca->ca_flags & CLONE_FILES)
 		pr->ps_fd = fd_share(parent->ps_fd);
@@ -300,10 +299,9 @@ static void
 vfork_wait(struct proc *p)
 {
 	rw_enter_write(&proctree_lock);
-	while (p->p_vforkchild != NULL && !thread_must_exit(p) &&
-	    !sig_fatal(p))
-		rwsleep(&p->p_vforkchild, &proctree_lock, PWAIT, "vfork",
-		    INFSLP);
+	while (p->p_vforkchild != NULL && !thread_must_exit(p) && !sig_fatal(p))
+		rwsleep(
+		    &p->p_vforkchild, &proctree_lock, PWAIT, "vfork", INFSLP);
 	if (p->p_vforkchild != NULL) {
 		p->p_vforkchild->ps_vforkparent = NULL;
 		p->p_vforkchild = NULL;

@@ -15,24 +15,24 @@
 #include <sys/timeout.h>
 #include <uvm/uvm.h>
 
-#define FUTEX_WAIT	     0
-#define FUTEX_WAKE	     1
-#define FUTEX_REQUEUE	     3
+#define FUTEX_WAIT           0
+#define FUTEX_WAKE           1
+#define FUTEX_REQUEUE        3
 #define FUTEX_CMP_REQUEUE    4
-#define FUTEX_WAKE_OP	     5
+#define FUTEX_WAKE_OP        5
 #define FUTEX_WAIT_BITSET    9
 #define FUTEX_WAKE_BITSET    10
-#define FUTEX_PRIVATE	     128
+#define FUTEX_PRIVATE        128
 #define FUTEX_CLOCK_REALTIME 256
-#define FUTEX_CMD(op)	     ((op) & ~(FUTEX_PRIVATE | FUTEX_CLOCK_REALTIME))
+#define FUTEX_CMD(op)        ((op) & ~(FUTEX_PRIVATE | FUTEX_CLOCK_REALTIME))
 
-#define FUTEX_TID_MASK	     0x3fffffffU
+#define FUTEX_TID_MASK       0x3fffffffU
 #define FUTEX_OWNER_DIED     0x40000000U
-#define FUTEX_WAITERS	     0x80000000U
-#define ROBUST_LIST_MAX	     2048 /* entries a program may make us walk */
+#define FUTEX_WAITERS        0x80000000U
+#define ROBUST_LIST_MAX      2048 /* entries a program may make us walk */
 
-#define FUTEX_BUCKETS	     128 /* power of two */
-#define FUTEX_SPREAD	     0x9e3779b97f4a7c15UL
+#define FUTEX_BUCKETS        128 /* power of two */
+#define FUTEX_SPREAD         0x9e3779b97f4a7c15UL
 
 /*
  * A word of memory by what backs it, so that it is the same in every address
@@ -183,8 +183,8 @@ futex_block(struct futex_bucket *b, struct futex_waiter *w, uint64_t nsecs)
 	w->fw_woken = false;
 	TAILQ_INSERT_TAIL(&b->fb_waiters, w, fw_link);
 	do {
-		error = rwsleep(w, &b->fb_lock, PWAIT | PCATCH | PNORELOCK,
-		    "futex", nsecs);
+		error = rwsleep(
+		    w, &b->fb_lock, PWAIT | PCATCH | PNORELOCK, "futex", nsecs);
 		b = futex_lock_waiter(w);
 	} while (error == 0 && !w->fw_woken);
 	if (!w->fw_woken)
@@ -199,8 +199,8 @@ futex_block(struct futex_bucket *b, struct futex_waiter *w, uint64_t nsecs)
  * => end: uptime at which to give up, INFSLP: never
  */
 static int
-futex_wait(struct proc *p, vaddr_t va, uint32_t val, bool shared,
-    uint64_t end, uint32_t bitset)
+futex_wait(struct proc *p, vaddr_t va, uint32_t val, bool shared, uint64_t end,
+    uint32_t bitset)
 {
 	struct futex_waiter w = { .fw_bitset = bitset };
 	struct futex_bucket *b;
@@ -283,13 +283,13 @@ futex_wake_waiter(struct futex_bucket *b, struct futex_waiter *w)
 
 /* => bucket locked; number of waiters woken */
 static int
-futex_wake_locked(struct futex_bucket *b, const struct futex_key *key, int n,
-    uint32_t bitset)
+futex_wake_locked(
+    struct futex_bucket *b, const struct futex_key *key, int n, uint32_t bitset)
 {
 	struct futex_waiter *w, *next;
 	int woken = 0;
 
-	TAILQ_FOREACH_SAFE(w, &b->fb_waiters, fw_link, next) {
+	TAILQ_FOREACH_SAFE (w, &b->fb_waiters, fw_link, next) {
 		if (woken >= n)
 			break;
 		if (!futex_same(&w->fw_key, key) ||
@@ -352,7 +352,7 @@ futex_move(struct futex_bucket *from, struct futex_bucket *to,
 
 	if (futex_same(key, newkey))
 		return 0;
-	TAILQ_FOREACH_SAFE(w, &from->fb_waiters, fw_link, next) {
+	TAILQ_FOREACH_SAFE (w, &from->fb_waiters, fw_link, next) {
 		if (moved >= n)
 			break;
 		if (!futex_same(&w->fw_key, key))
@@ -504,8 +504,8 @@ futex_wake_op(struct proc *p, const uint64_t a[6], bool shared, int64_t *ret)
 	if (error == 0) {
 		*ret = futex_wake_locked(b1, &key1, (int)a[2], UINT32_MAX);
 		if (second)
-			*ret += futex_wake_locked(b2, &key2, (int)a[3],
-			    UINT32_MAX);
+			*ret +=
+			    futex_wake_locked(b2, &key2, (int)a[3], UINT32_MAX);
 	}
 	futex_unlock_two(b1, b2);
 	return error;
@@ -608,21 +608,21 @@ robust_walk(struct proc *p)
 	for (int i = 0; i < ROBUST_LIST_MAX; i++) {
 		if (ROBUST_ENTRY(entry) == p->p_robust)
 			break;
-		if (copyin((void *)ROBUST_ENTRY(entry), &next,
-			sizeof(next)) != 0)
+		if (copyin((void *)ROBUST_ENTRY(entry), &next, sizeof(next)) !=
+		    0)
 			return;
 		if (ROBUST_ENTRY(entry) != ROBUST_ENTRY(head.rh_pending) &&
-		    robust_release(p, ROBUST_ENTRY(entry) +
-			    (uint64_t)head.rh_offset) != 0)
+		    robust_release(
+			p, ROBUST_ENTRY(entry) + (uint64_t)head.rh_offset) != 0)
 			return;
 		entry = next;
 	}
 	/* Last of all: a failure here leaves nothing undone. */
 	if (head.rh_pending != 0 &&
-	    robust_release(p, ROBUST_ENTRY(head.rh_pending) +
-		    (uint64_t)head.rh_offset) != 0)
-		TRACE("robust list: bad pending lock", p->p_tid,
-		    head.rh_pending);
+	    robust_release(p,
+		ROBUST_ENTRY(head.rh_pending) + (uint64_t)head.rh_offset) != 0)
+		TRACE(
+		    "robust list: bad pending lock", p->p_tid, head.rh_pending);
 }
 
 void
@@ -634,7 +634,8 @@ futex_thread_exit(struct proc *p)
 		robust_walk(p);
 	p->p_robust = 0;
 	/* Nobody is left to care if this was the last user of the memory. */
-	if (p->p_clear_tid == 0 || (atomic_load(&p->p_p->ps_nthreads) == 1 &&
+	if (p->p_clear_tid == 0 ||
+	    (atomic_load(&p->p_p->ps_nthreads) == 1 &&
 		atomic_load(&p->p_vmspace->vm_refcnt) == 1))
 		return;
 	if (copyout32(0, (uint32_t *)p->p_clear_tid) == 0 &&

@@ -20,20 +20,20 @@
 #include <sys/time.h>
 #include <sys/timeout.h>
 
-#define ITIMER_REAL	 0
-#define ITIMER_VIRTUAL	 1
-#define ITIMER_PROF	 2
-#define NITIMERS	 3
+#define ITIMER_REAL     0
+#define ITIMER_VIRTUAL  1
+#define ITIMER_PROF     2
+#define NITIMERS        3
 
-#define SIGEV_SIGNAL	 0
-#define SIGEV_NONE	 1
-#define SIGEV_THREAD	 2
-#define SIGEV_THREAD_ID	 4
-#define TIMER_ABSTIME	 1
-#define DELAYTIMER_MAX	 INT32_MAX
+#define SIGEV_SIGNAL    0
+#define SIGEV_NONE      1
+#define SIGEV_THREAD    2
+#define SIGEV_THREAD_ID 4
+#define TIMER_ABSTIME   1
+#define DELAYTIMER_MAX  INT32_MAX
 
-#define NSEC_PER_SEC	 1000000000UL
-#define CPU_LOOK_MIN	 1000000UL /* ns between two looks at CPU timers */
+#define NSEC_PER_SEC    1000000000UL
+#define CPU_LOOK_MIN    1000000UL /* ns between two looks at CPU timers */
 
 /* What a program passes; members belong to the calling thread. */
 struct itimerval {
@@ -109,7 +109,7 @@ thread_cpu_locked(struct process *pr, pid_t tid)
 	uint64_t utime, stime;
 	struct proc *p;
 
-	TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link) {
+	TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link) {
 		if (p->p_tid == tid) {
 			calc_thread_times(p, &utime, &stime);
 			return utime + stime;
@@ -134,8 +134,8 @@ ptimer_now(struct ptimer *pt)
 		return thread_cpu_locked(pr, pt->pt_clocktid);
 	default:
 		calc_rusage_locked(pr, &re);
-		return pt->pt_base == BASE_USER ? re.re_utime :
-						  re.re_utime + re.re_stime;
+		return pt->pt_base == BASE_USER ? re.re_utime
+						: re.re_utime + re.re_stime;
 	}
 }
 
@@ -147,7 +147,7 @@ ptimer_thread(struct process *pr, pid_t tid)
 {
 	struct proc *p;
 
-	TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link) {
+	TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link) {
 		if (p->p_tid == tid)
 			return p;
 	}
@@ -177,8 +177,7 @@ ptimer_signal(struct ptimer *pt, uint64_t missed)
 	queued = sig_queued_timer(pr, p, pt->pt_signo, pt->pt_id);
 	if (queued != NULL) {
 		missed += (uint64_t)queued->si_u.timer.overrun + 1;
-		queued->si_u.timer.overrun =
-		    (int)MIN(missed, DELAYTIMER_MAX);
+		queued->si_u.timer.overrun = (int)MIN(missed, DELAYTIMER_MAX);
 		return;
 	}
 	memset(&info, 0, sizeof(info));
@@ -197,7 +196,7 @@ itimer_delivered(struct process *pr, const struct siginfo *info)
 	MUTEX_ASSERT_LOCKED(&pr->ps_sigmtx);
 	if (pr->ps_itimers == NULL)
 		return;
-	LIST_FOREACH(pt, &pr->ps_itimers->its_timers, pt_link) {
+	LIST_FOREACH (pt, &pr->ps_itimers->its_timers, pt_link) {
 		if (pt->pt_id == info->si_u.timer.tid)
 			pt->pt_overrun = info->si_u.timer.overrun;
 	}
@@ -227,8 +226,8 @@ static void
 ptimer_schedule(struct ptimer *pt, uint64_t now)
 {
 	if (pt->pt_due != 0)
-		timeout_add_nsec(&pt->pt_timeout,
-		    pt->pt_due > now ? pt->pt_due - now : 0);
+		timeout_add_nsec(
+		    &pt->pt_timeout, pt->pt_due > now ? pt->pt_due - now : 0);
 }
 
 static void
@@ -295,11 +294,11 @@ itimers_cpu_check(struct itimers *its)
 	next = cpu_limit_check(its, re.re_utime + re.re_stime);
 	ptimer_cpu_check(&its->its_itimer[ITIMER_VIRTUAL], &next);
 	ptimer_cpu_check(&its->its_itimer[ITIMER_PROF], &next);
-	LIST_FOREACH(pt, &its->its_timers, pt_link)
+	LIST_FOREACH (pt, &its->its_timers, pt_link)
 		ptimer_cpu_check(pt, &next);
 	if (next != INFSLP)
-		timeout_add_nsec(&its->its_cputimeout,
-		    MAX(next / ncpus, CPU_LOOK_MIN));
+		timeout_add_nsec(
+		    &its->its_cputimeout, MAX(next / ncpus, CPU_LOOK_MIN));
 }
 
 static void
@@ -327,8 +326,8 @@ static struct itimers *
 itimers_create(struct process *pr)
 {
 	static const int signo[NITIMERS] = { SIGALRM, SIGVTALRM, SIGPROF };
-	static const enum timer_base base[NITIMERS] = { BASE_UPTIME,
-		BASE_USER, BASE_PROF };
+	static const enum timer_base base[NITIMERS] = { BASE_UPTIME, BASE_USER,
+		BASE_PROF };
 	struct itimers *its = kmem_zalloc(sizeof(*its), PR_WAITOK);
 
 	its->its_process = pr;
@@ -465,8 +464,7 @@ ptimer_read(struct ptimer *pt, uint64_t *left, uint64_t *interval)
  * => ps_sigmtx held; value 0 disarms
  */
 static void
-ptimer_set(struct ptimer *pt, uint64_t value, uint64_t interval,
-    bool absolute)
+ptimer_set(struct ptimer *pt, uint64_t value, uint64_t interval, bool absolute)
 {
 	uint64_t now = ptimer_now(pt);
 
@@ -478,8 +476,8 @@ ptimer_set(struct ptimer *pt, uint64_t value, uint64_t interval,
 	else if (absolute)
 		pt->pt_due = value;
 	else
-		pt->pt_due = value > INFSLP - 1 - now ? INFSLP - 1 :
-							now + value;
+		pt->pt_due =
+		    value > INFSLP - 1 - now ? INFSLP - 1 : now + value;
 	if (pt->pt_due == 0)
 		return;
 	if (base_is_cpu(pt->pt_base))
@@ -608,7 +606,7 @@ ptimer_newid(struct itimers *its)
 	for (;;) {
 		id = its->its_nextid;
 		its->its_nextid = id == INT32_MAX ? 0 : id + 1;
-		LIST_FOREACH(pt, &its->its_timers, pt_link) {
+		LIST_FOREACH (pt, &its->its_timers, pt_link) {
 			if (pt->pt_id == id)
 				break;
 		}
@@ -649,7 +647,7 @@ ptimer_lookup(struct process *pr, int id, struct ptimer **ptp)
 	if (pr->ps_itimers == NULL)
 		return false;
 	mtx_enter(&pr->ps_sigmtx);
-	LIST_FOREACH(pt, &pr->ps_itimers->its_timers, pt_link) {
+	LIST_FOREACH (pt, &pr->ps_itimers->its_timers, pt_link) {
 		if (pt->pt_id == id) {
 			*ptp = pt;
 			return true;

@@ -73,16 +73,16 @@ sys_sysinfo(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return copyout(&si, (void *)a[0], sizeof(si));
 }
 
-#define REBOOT_MAGIC1	   0xfee1deadU
-#define REBOOT_MAGIC2	   672274793U
-#define REBOOT_MAGIC2A	   85072278U
-#define REBOOT_MAGIC2B	   369367448U
-#define REBOOT_MAGIC2C	   537993216U
-#define REBOOT_RESTART	   0x01234567U
-#define REBOOT_HALT	   0xcdef0123U
-#define REBOOT_POWER_OFF   0x4321fedcU
-#define REBOOT_CAD_ON	   0x89abcdefU
-#define REBOOT_CAD_OFF	   0x00000000U
+#define REBOOT_MAGIC1    0xfee1deadU
+#define REBOOT_MAGIC2    672274793U
+#define REBOOT_MAGIC2A   85072278U
+#define REBOOT_MAGIC2B   369367448U
+#define REBOOT_MAGIC2C   537993216U
+#define REBOOT_RESTART   0x01234567U
+#define REBOOT_HALT      0xcdef0123U
+#define REBOOT_POWER_OFF 0x4321fedcU
+#define REBOOT_CAD_ON    0x89abcdefU
+#define REBOOT_CAD_OFF   0x00000000U
 
 int
 sys_reboot(struct proc *p, const uint64_t a[6], int64_t *ret)
@@ -146,20 +146,20 @@ sys_getrandom(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 /* -- The log ---------------------------------------------------------------------- */
 
-#define SYSLOG_CLOSE	     0
-#define SYSLOG_OPEN	     1
-#define SYSLOG_READ	     2
-#define SYSLOG_READ_ALL	     3
+#define SYSLOG_CLOSE         0
+#define SYSLOG_OPEN          1
+#define SYSLOG_READ          2
+#define SYSLOG_READ_ALL      3
 #define SYSLOG_READ_CLEAR    4
-#define SYSLOG_CLEAR	     5
+#define SYSLOG_CLEAR         5
 #define SYSLOG_CONSOLE_OFF   6
 #define SYSLOG_CONSOLE_ON    7
 #define SYSLOG_CONSOLE_LEVEL 8
 #define SYSLOG_SIZE_UNREAD   9
 #define SYSLOG_SIZE_BUFFER   10
 
-#define SYSLOG_CHUNK	     512
-#define SYSLOG_POLL	     100000000UL /* ns; nothing wakes a reader */
+#define SYSLOG_CHUNK         512
+#define SYSLOG_POLL          100000000UL /* ns; nothing wakes a reader */
 
 /* Positions in the log's history, changed by anyone who asks; atomic. */
 static uint64_t syslog_read_at; /* first byte SYSLOG_READ has not given */
@@ -203,8 +203,8 @@ syslog_read(uint64_t uaddr, size_t len, int64_t *ret)
 			return error;
 		if (*ret != 0)
 			break;
-		error = tsleep(&syslog_read_at, PWAIT | PCATCH, "syslog",
-		    SYSLOG_POLL);
+		error = tsleep(
+		    &syslog_read_at, PWAIT | PCATCH, "syslog", SYSLOG_POLL);
 		if (error != 0 && error != EWOULDBLOCK)
 			return error;
 	}
@@ -236,8 +236,8 @@ syslog_query(int type, uint64_t len, int64_t *ret)
 		atomic_store(&syslog_clear_at, next);
 		return 0;
 	case SYSLOG_SIZE_UNREAD:
-		*ret = (int64_t)(next -
-		    MAX(oldest, atomic_load(&syslog_read_at)));
+		*ret =
+		    (int64_t)(next - MAX(oldest, atomic_load(&syslog_read_at)));
 		return 0;
 	case SYSLOG_SIZE_BUFFER:
 		*ret = (int64_t)(next - oldest);
@@ -363,15 +363,15 @@ sys_sched_setaffinity(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return error;
 }
 
-#define MEMBARRIER_QUERY	    0
-#define MEMBARRIER_GLOBAL	    0x01
-#define MEMBARRIER_GLOBAL_EXP	    0x02
-#define MEMBARRIER_REG_GLOBAL_EXP   0x04
-#define MEMBARRIER_PRIVATE_EXP	    0x08
-#define MEMBARRIER_REG_PRIVATE_EXP  0x10
-#define MEMBARRIER_SYNC_CORE	    0x20
-#define MEMBARRIER_REG_SYNC_CORE    0x40
-#define MEMBARRIER_ALL		    0x7f
+#define MEMBARRIER_QUERY           0
+#define MEMBARRIER_GLOBAL          0x01
+#define MEMBARRIER_GLOBAL_EXP      0x02
+#define MEMBARRIER_REG_GLOBAL_EXP  0x04
+#define MEMBARRIER_PRIVATE_EXP     0x08
+#define MEMBARRIER_REG_PRIVATE_EXP 0x10
+#define MEMBARRIER_SYNC_CORE       0x20
+#define MEMBARRIER_REG_SYNC_CORE   0x40
+#define MEMBARRIER_ALL             0x7f
 
 /*
  * All barriers are the same here: a fence here and, by the interrupt that
@@ -418,8 +418,8 @@ sys_riscv_flush_icache(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 #define PR_GET_DUMPABLE 3
 #define PR_SET_DUMPABLE 4
-#define PR_SET_NAME	15
-#define PR_GET_NAME	16
+#define PR_SET_NAME     15
+#define PR_GET_NAME     16
 
 static int
 prctl_set_name(struct proc *p, uint64_t uaddr)

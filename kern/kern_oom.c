@@ -50,7 +50,7 @@ vmspace_swapped(struct vmspace *vm)
 
 	if (uvmexp.nswapdev == 0 || !vm_map_lock_try(map))
 		return 0;
-	VM_MAP_FOREACH(e, map) {
+	VM_MAP_FOREACH (e, map) {
 		if (e->aref.ar_amap != NULL)
 			n += amap_swapped(e);
 	}
@@ -72,8 +72,8 @@ oom_measure(struct process *pr, struct oom_size *os)
 		return false;
 	vm = pr->ps_vmspace;
 	if (vm != NULL) {
-		os->os_resident = (uint64_t)pmap_resident_count(
-		    vm->vm_map.pmap);
+		os->os_resident =
+		    (uint64_t)pmap_resident_count(vm->vm_map.pmap);
 		os->os_swapped = vmspace_swapped(vm);
 	}
 	rw_exit(&pr->ps_lock);
@@ -88,7 +88,7 @@ oom_dying(struct process *pr)
 	bool dying = false;
 
 	mtx_enter(&pr->ps_sigmtx);
-	TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link) {
+	TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link) {
 		if (atomic_load(&p->p_flag) & P_OOMKILL)
 			dying = true;
 	}
@@ -108,7 +108,7 @@ oom_choose(struct oom_size *best, bool *dying)
 
 	*dying = false;
 	best->os_resident = best->os_swapped = 0;
-	LIST_FOREACH(pr, &allprocess, ps_list) {
+	LIST_FOREACH (pr, &allprocess, ps_list) {
 		if ((pr->ps_flags & PS_SYSTEM) == 0 && oom_dying(pr)) {
 			*dying = true;
 			return NULL;
@@ -135,7 +135,7 @@ oom_sacrifice(struct process *pr, const struct oom_size *os)
 	    pr->ps_pid, pr->ps_comm, os->os_resident * kib,
 	    os->os_swapped * kib, (uint64_t)uvm_free_count() * kib);
 	mtx_enter(&pr->ps_sigmtx);
-	TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link)
+	TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link)
 		atomic_or(&p->p_flag, P_OOMKILL);
 	sig_post(pr, NULL, SIGKILL, NULL);
 	mtx_leave(&pr->ps_sigmtx);

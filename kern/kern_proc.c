@@ -15,10 +15,10 @@
 #include <uvm/uvm.h>
 #include <uvm_bsd.h>
 
-#define PIDHASH	   256
+#define PIDHASH        256
 #define PIDHASH_OF(id) ((u_int)(id) & (PIDHASH - 1))
-#define PID_MAX	   32768 /* ids are below this */
-#define PID_RESERVED 300 /* ids below are not used again after a wrap */
+#define PID_MAX        32768 /* ids are below this */
+#define PID_RESERVED   300 /* ids below are not used again after a wrap */
 
 LIST_HEAD(threadlist, proc);
 LIST_HEAD(pgrplist, pgrp);
@@ -87,7 +87,7 @@ prfind_any(pid_t pid)
 {
 	struct process *pr;
 
-	LIST_FOREACH(pr, &pidhash[PIDHASH_OF(pid)], ps_hash) {
+	LIST_FOREACH (pr, &pidhash[PIDHASH_OF(pid)], ps_hash) {
 		if (pr->ps_pid == pid)
 			return pr;
 	}
@@ -107,7 +107,7 @@ tfind(pid_t tid)
 {
 	struct proc *p;
 
-	LIST_FOREACH(p, &tidhash[PIDHASH_OF(tid)], p_hash) {
+	LIST_FOREACH (p, &tidhash[PIDHASH_OF(tid)], p_hash) {
 		if (p->p_tid == tid)
 			return p;
 	}
@@ -119,7 +119,7 @@ pgfind(pid_t pgid)
 {
 	struct pgrp *pg;
 
-	LIST_FOREACH(pg, &pgrphash[PIDHASH_OF(pgid)], pg_hash) {
+	LIST_FOREACH (pg, &pgrphash[PIDHASH_OF(pgid)], pg_hash) {
 		if (pg->pg_id == pgid)
 			return pg;
 	}
@@ -135,7 +135,7 @@ session_uses(pid_t id)
 {
 	struct process *pr;
 
-	LIST_FOREACH(pr, &allprocess, ps_list) {
+	LIST_FOREACH (pr, &allprocess, ps_list) {
 		if (pr->ps_pgrp->pg_session->s_sid == id)
 			return true;
 	}
@@ -216,8 +216,8 @@ process_rele(struct process *pr)
 	sigpending_flush(&pr->ps_sigpend);
 	if (pr->ps_sigacts != NULL)
 		sigacts_free(pr->ps_sigacts);
-	pool_put(&process_pool, container_of(pr, struct process_store,
-				    st_process));
+	pool_put(
+	    &process_pool, container_of(pr, struct process_store, st_process));
 }
 
 struct process *
@@ -284,8 +284,8 @@ process_leavepgrp(struct process *pr)
 	LIST_REMOVE(pg, pg_hash);
 	if (--pg->pg_session->s_count == 0) {
 		if (pg->pg_session->s_ttyp != NULL)
-			pg->pg_session->s_ttygone(pg->pg_session,
-			    pg->pg_session->s_ttyp);
+			pg->pg_session->s_ttygone(
+			    pg->pg_session, pg->pg_session->s_ttyp);
 		pool_put(&session_pool, pg->pg_session);
 	}
 	pool_put(&pgrp_pool, pg);
@@ -354,7 +354,7 @@ pgrp_orphaned(struct pgrp *pg)
 {
 	struct process *pr;
 
-	LIST_FOREACH(pr, &pg->pg_members, ps_pglist) {
+	LIST_FOREACH (pr, &pg->pg_members, ps_pglist) {
 		if (process_anchors(pr, pg))
 			return false;
 	}
@@ -366,7 +366,7 @@ pgrp_has_stopped(struct pgrp *pg)
 {
 	struct process *pr;
 
-	LIST_FOREACH(pr, &pg->pg_members, ps_pglist) {
+	LIST_FOREACH (pr, &pg->pg_members, ps_pglist) {
 		if (atomic_load(&pr->ps_flags) & PS_STOPPED)
 			return true;
 	}
@@ -381,7 +381,7 @@ pgrp_orphaned_without(struct pgrp *pg, struct process *leaving)
 {
 	struct process *pr;
 
-	LIST_FOREACH(pr, &pg->pg_members, ps_pglist) {
+	LIST_FOREACH (pr, &pg->pg_members, ps_pglist) {
 		if (pr != leaving && pr->ps_pptr != leaving &&
 		    process_anchors(pr, pg))
 			return false;
@@ -407,9 +407,9 @@ pgrp_fixjobs(struct process *pr)
 	KASSERT(rw_write_held(&proctree_lock));
 	if (process_anchors(pr, pg) && pgrp_orphaned_without(pg, pr))
 		pgrp_hangup(pg);
-	LIST_FOREACH(child, &pr->ps_children, ps_sibling) {
-		if (child->ps_pgrp != pg && process_anchors(child,
-						child->ps_pgrp) &&
+	LIST_FOREACH (child, &pr->ps_children, ps_sibling) {
+		if (child->ps_pgrp != pg &&
+		    process_anchors(child, child->ps_pgrp) &&
 		    pgrp_orphaned_without(child->ps_pgrp, pr))
 			pgrp_hangup(child->ps_pgrp);
 	}
@@ -583,7 +583,7 @@ process_face(struct process *pr)
 {
 	struct proc *p, *best = NULL;
 
-	TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link) {
+	TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link) {
 		if (best == NULL || p->p_stat == SONPROC ||
 		    (p->p_stat == SRUN && best->p_stat != SONPROC))
 			best = p;
@@ -648,12 +648,12 @@ process_info_all(struct uvm_procinfo *buf, size_t max)
 	size_t n = 0;
 
 	rw_enter_read(&proctree_lock);
-	LIST_FOREACH(pr, &allprocess, ps_list) {
+	LIST_FOREACH (pr, &allprocess, ps_list) {
 		if (n < max)
 			process_info(pr, &buf[n]);
 		n++;
 	}
-	LIST_FOREACH(pr, &zombprocess, ps_list) {
+	LIST_FOREACH (pr, &zombprocess, ps_list) {
 		if (n < max)
 			process_info(pr, &buf[n]);
 		n++;

@@ -11,15 +11,15 @@
 #include <sys/syscall.h>
 #include <uvm/uvm.h>
 
-#define RUSAGE_SELF	0
-#define RUSAGE_CHILDREN (-1)
-#define RUSAGE_THREAD	1
+#define RUSAGE_SELF      0
+#define RUSAGE_CHILDREN  (-1)
+#define RUSAGE_THREAD    1
 
-#define NOFILE_DEFAULT	1024
-#define NOFILE_MAX	4096
-#define NPROC_MAX	16384
-#define NPROC_PAGES	16 /* pages of memory per thread allowed */
-#define MEMLOCK_DEFAULT (8UL << 20)
+#define NOFILE_DEFAULT   1024
+#define NOFILE_MAX       4096
+#define NPROC_MAX        16384
+#define NPROC_PAGES      16 /* pages of memory per thread allowed */
+#define MEMLOCK_DEFAULT  (8UL << 20)
 #define MSGQUEUE_DEFAULT 819200
 
 /* -- Limits -------------------------------------------------------------------- */
@@ -114,8 +114,8 @@ sys_prlimit64(struct proc *p, const uint64_t a[6], int64_t *ret)
 	if (pr == NULL)
 		error = ESRCH;
 	else
-		error = lim_change(pr, (int)which,
-		    a[2] != 0 ? &newlim : NULL, &oldlim);
+		error = lim_change(
+		    pr, (int)which, a[2] != 0 ? &newlim : NULL, &oldlim);
 	rw_exit(&proctree_lock);
 	if (error == 0 && a[3] != 0)
 		error = copyout(&oldlim, (void *)a[3], sizeof(oldlim));
@@ -159,8 +159,7 @@ sys_setrlimit(struct proc *p, const uint64_t a[6], int64_t *ret)
  * sampled by the clock.  The exact sum is split in the sampled proportion.
  */
 static void
-split_runtime(uint64_t run, uint64_t u, uint64_t s, uint64_t *ut,
-    uint64_t *st)
+split_runtime(uint64_t run, uint64_t u, uint64_t s, uint64_t *ut, uint64_t *st)
 {
 	uint64_t total = u + s;
 
@@ -226,7 +225,7 @@ calc_rusage_locked(struct process *pr, struct rusage_ext *re)
 
 	MUTEX_ASSERT_LOCKED(&pr->ps_sigmtx);
 	*re = pr->ps_ru;
-	TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link) {
+	TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link) {
 		rusage_thread(p, &one);
 		rusage_add(re, &one);
 	}

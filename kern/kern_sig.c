@@ -27,11 +27,11 @@ struct sigq {
 	siginfo_t sq_info; /* [S] */
 };
 
-#define SIGMASK_IGN /* ignored by default */ \
+#define SIGMASK_IGN /* ignored by default */                     \
 	(sigmask(SIGCHLD) | sigmask(SIGCONT) | sigmask(SIGURG) | \
 	    sigmask(SIGWINCH))
 /* Caused by the thread itself: acted on before anything else. */
-#define SIGMASK_SYNC \
+#define SIGMASK_SYNC                                            \
 	(sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) | \
 	    sigmask(SIGTRAP) | sigmask(SIGFPE) | sigmask(SIGSYS))
 
@@ -167,7 +167,7 @@ sigpending_drop(struct sigpending *sp, sigset_t set)
 	if ((sp->sp_set & set) == 0)
 		return;
 	sp->sp_set &= ~set;
-	TAILQ_FOREACH_SAFE(sq, &sp->sp_queue, sq_link, next) {
+	TAILQ_FOREACH_SAFE (sq, &sp->sp_queue, sq_link, next) {
 		if (sigmask(sq->sq_info.si_signo) & set) {
 			TAILQ_REMOVE(&sp->sp_queue, sq, sq_link);
 			sp->sp_count--;
@@ -183,7 +183,7 @@ sig_drop_all(struct process *pr, sigset_t set)
 	struct proc *p;
 
 	sigpending_drop(&pr->ps_sigpend, set);
-	TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link)
+	TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link)
 		sigpending_drop(&p->p_sigpend, set);
 }
 
@@ -194,8 +194,8 @@ sig_drop_all(struct process *pr, sigset_t set)
  * => ps_sigmtx held; FALSE: a queueing signal's information was lost
  */
 static bool
-sigpending_add(struct process *pr, struct sigpending *sp, int sig,
-    const siginfo_t *info)
+sigpending_add(
+    struct process *pr, struct sigpending *sp, int sig, const siginfo_t *info)
 {
 	struct sigq *sq = NULL;
 
@@ -224,7 +224,7 @@ sigpending_remove(struct sigpending *sp, int sig, siginfo_t *info)
 {
 	struct sigq *sq, *found = NULL;
 
-	TAILQ_FOREACH(sq, &sp->sp_queue, sq_link) {
+	TAILQ_FOREACH (sq, &sp->sp_queue, sq_link) {
 		if (sq->sq_info.si_signo != sig)
 			continue;
 		if (found != NULL)
@@ -300,7 +300,7 @@ sig_wake_all(struct process *pr)
 {
 	struct proc *p;
 
-	TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link)
+	TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link)
 		sig_wake(p);
 }
 
@@ -321,7 +321,7 @@ sig_wake_one(struct process *pr, int sig)
 		sig_wake(p);
 		return;
 	}
-	TAILQ_FOREACH(p, &pr->ps_threads, p_thr_link) {
+	TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link) {
 		if (thread_takes(p, sig)) {
 			sig_wake(p);
 			return;
@@ -378,8 +378,8 @@ sig_post(struct process *pr, struct proc *p, int sig, const siginfo_t *info)
 	    (target->p_sigmask & sigmask(sig) & ~SIGMASK_CANT) == 0 &&
 	    sig_ignored_locked(pr, sig))
 		return true;
-	queued = sigpending_add(pr, p != NULL ? &p->p_sigpend : &pr->ps_sigpend,
-	    sig, info);
+	queued = sigpending_add(
+	    pr, p != NULL ? &p->p_sigpend : &pr->ps_sigpend, sig, info);
 	if (sig == SIGKILL)
 		sig_wake_all(pr);
 	else if (p == NULL)
@@ -398,7 +398,7 @@ sig_queued_timer(struct process *pr, struct proc *p, int sig, int timer)
 	MUTEX_ASSERT_LOCKED(&pr->ps_sigmtx);
 	if ((sp->sp_set & sigmask(sig)) == 0)
 		return NULL;
-	TAILQ_FOREACH(sq, &sp->sp_queue, sq_link) {
+	TAILQ_FOREACH (sq, &sp->sp_queue, sq_link) {
 		if (sq->sq_info.si_signo == sig &&
 		    sq->sq_info.si_code == SI_TIMER &&
 		    sq->sq_info.si_u.timer.tid == timer)
@@ -431,7 +431,7 @@ pgsignal(struct pgrp *pg, int sig)
 	struct process *pr;
 
 	KASSERT(rw_lock_held(&proctree_lock));
-	LIST_FOREACH(pr, &pg->pg_members, ps_pglist)
+	LIST_FOREACH (pr, &pg->pg_members, ps_pglist)
 		psignal(pr, sig, NULL);
 }
 
@@ -615,8 +615,8 @@ sig_stopped_wait(struct proc *p)
 
 	mtx_enter(&pr->ps_sigmtx);
 	while ((pr->ps_flags & PS_STOPPED) && !thread_must_exit(p))
-		msleep(&pr->ps_stopsig, &pr->ps_sigmtx, PWAIT, "stopped",
-		    INFSLP);
+		msleep(
+		    &pr->ps_stopsig, &pr->ps_sigmtx, PWAIT, "stopped", INFSLP);
 	note = (pr->ps_flags & PS_CONTNOTE) != 0;
 	atomic_and(&pr->ps_flags, ~(uint32_t)PS_CONTNOTE);
 	mtx_leave(&pr->ps_sigmtx);
@@ -643,8 +643,8 @@ sig_stop(struct proc *p, int sig)
 	if (pr->ps_stopsig != sig || (pr->ps_flags & PS_STOPPED))
 		stop = false;
 	if (stop) {
-		atomic_and(&pr->ps_flags,
-		    ~(uint32_t)(PS_WAITED | PS_CONTINUED));
+		atomic_and(
+		    &pr->ps_flags, ~(uint32_t)(PS_WAITED | PS_CONTINUED));
 		atomic_or(&pr->ps_flags, PS_STOPPED);
 		sig_wake_all(pr);
 	}
@@ -673,8 +673,8 @@ sig_end_restart(struct proc *p, const struct sigaction *act)
 }
 
 static void
-sig_run_handler(struct proc *p, int sig, const struct sigaction *act,
-    const siginfo_t *info)
+sig_run_handler(
+    struct proc *p, int sig, const struct sigaction *act, const siginfo_t *info)
 {
 	sigset_t returnmask, mask;
 
@@ -727,8 +727,7 @@ sig_next(struct proc *p, struct sigaction *act, siginfo_t *info)
 		    act->sa_handler != SIG_IGN)
 			sa->sa_act[sig - 1].sa_handler = SIG_DFL;
 		mtx_leave(&sa->sa_mtx);
-		if ((sigmask(sig) & SIGMASK_STOP) &&
-		    act->sa_handler == SIG_DFL)
+		if ((sigmask(sig) & SIGMASK_STOP) && act->sa_handler == SIG_DFL)
 			pr->ps_stopsig = sig;
 	}
 	mtx_leave(&pr->ps_sigmtx);
@@ -874,8 +873,7 @@ sys_rt_sigpending(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 	if (a[1] > sizeof(set))
 		return EINVAL;
-	set = p->p_sigmask &
-	    (p->p_sigpend.sp_set | p->p_p->ps_sigpend.sp_set);
+	set = p->p_sigmask & (p->p_sigpend.sp_set | p->p_p->ps_sigpend.sp_set);
 	return copyout(&set, (void *)a[0], a[1]);
 }
 
@@ -899,8 +897,8 @@ sys_rt_sigsuspend(struct proc *p, const uint64_t a[6], int64_t *ret)
  * => number of a signal of the set that came within nsecs, or 0 and *errorp
  */
 static int
-sig_await(struct proc *p, sigset_t set, uint64_t nsecs, siginfo_t *info,
-    int *errorp)
+sig_await(
+    struct proc *p, sigset_t set, uint64_t nsecs, siginfo_t *info, int *errorp)
 {
 	struct process *pr = p->p_p;
 	int sig;
@@ -910,8 +908,8 @@ sig_await(struct proc *p, sigset_t set, uint64_t nsecs, siginfo_t *info,
 	sig = sig_take(p, set, info);
 	if (sig == 0 && nsecs != 0) {
 		p->p_sigwait = set;
-		*errorp = msleep(&p->p_sigwait, &pr->ps_sigmtx,
-		    PPAUSE | PCATCH, "sigwait", nsecs);
+		*errorp = msleep(&p->p_sigwait, &pr->ps_sigmtx, PPAUSE | PCATCH,
+		    "sigwait", nsecs);
 		p->p_sigwait = 0;
 		sig = sig_take(p, set, info);
 	}
@@ -1015,7 +1013,7 @@ kill_everyone(struct proc *p, int sig, const siginfo_t *info)
 	struct process *pr;
 	int error = ESRCH;
 
-	LIST_FOREACH(pr, &allprocess, ps_list) {
+	LIST_FOREACH (pr, &allprocess, ps_list) {
 		if (pr == p->p_p || pr->ps_pid <= 1)
 			continue;
 		error = 0;
@@ -1034,7 +1032,7 @@ kill_group(struct pgrp *pg, int sig, const siginfo_t *info)
 		return ESRCH;
 	if (sig == 0)
 		return 0;
-	LIST_FOREACH(pr, &pg->pg_members, ps_pglist)
+	LIST_FOREACH (pr, &pg->pg_members, ps_pglist)
 		psignal(pr, sig, info);
 	return 0;
 }
@@ -1075,8 +1073,8 @@ sys_kill(struct proc *p, const uint64_t a[6], int64_t *ret)
 	else if (pid == INT32_MIN)
 		error = ESRCH;
 	else
-		error = kill_group(pid == 0 ? p->p_p->ps_pgrp : pgfind(-pid),
-		    sig, &info);
+		error = kill_group(
+		    pid == 0 ? p->p_p->ps_pgrp : pgfind(-pid), sig, &info);
 	rw_exit(&proctree_lock);
 	return error;
 }

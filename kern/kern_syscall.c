@@ -9,20 +9,20 @@
 #include <sys/proc.h>
 #include <sys/syscall.h>
 
-#define NSYSCALL    448 /* numbers of the generic table */
-#define BSD_SYSCALL 1000 /* first number of our own calls */
-#define NBSDCALL    8
+#define NSYSCALL            448 /* numbers of the generic table */
+#define BSD_SYSCALL         1000 /* first number of our own calls */
+#define NBSDCALL            8
 
-#define SYSENT(n, name)	   [n] = sys_##name,
+#define SYSENT(n, name)     [n] = sys_##name,
 #define SYSENT_LOW(n, name) [(n) < NSYSCALL ? (n) : NSYSCALL] = sys_##name,
 
 /* One unused slot at the end catches the BSD calls of the memory group. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 static sy_call_t *const sysent[NSYSCALL + 1] = { SYSCALLS_MEMORY(SYSENT_LOW)
-	SYSCALLS_PROC(SYSENT) SYSCALLS_FILE(SYSENT) };
+	    SYSCALLS_PROC(SYSENT) SYSCALLS_FILE(SYSENT) };
 #define SYSENT_BSD(n, name) \
-	[(n) >= BSD_SYSCALL ? (n) - BSD_SYSCALL : NBSDCALL] = sys_##name,
+	[(n) >= BSD_SYSCALL ? (n)-BSD_SYSCALL : NBSDCALL] = sys_##name,
 static sy_call_t *const bsdent[NBSDCALL + 1] = { SYSCALLS_MEMORY(SYSENT_BSD) };
 #pragma GCC diagnostic pop
 
@@ -72,13 +72,12 @@ syscall_error(struct proc *p, int error)
 	case ERESTART:
 	case ERESTARTNOHAND:
 		tf->tf_sepc -= 4;
-		p->p_restart = error == ERESTART ? RESTART_SIG :
-						   RESTART_NOHAND;
+		p->p_restart = error == ERESTART ? RESTART_SIG : RESTART_NOHAND;
 		atomic_or(&p->p_flag, P_NEEDAST);
 		break;
 	default:
 		KASSERT(error > 0 && error < ERESTART);
-		tf->tf_a[0] = (uint64_t)-(int64_t)error;
+		tf->tf_a[0] = (uint64_t) - (int64_t)error;
 		break;
 	}
 }

@@ -254,8 +254,9 @@ sys_times(struct proc *p, const uint64_t a[6], int64_t *ret)
 static int
 clock_sleep_until(struct proc *p, int id, uint64_t when, uint64_t *left)
 {
-	const void *channel = id == CLOCK_REALTIME || id == CLOCK_TAI ?
-	    (const void *)&wall_channel : (const void *)&p->p_restart_end;
+	const void *channel = id == CLOCK_REALTIME || id == CLOCK_TAI
+	    ? (const void *)&wall_channel
+	    : (const void *)&p->p_restart_end;
 	bool cpu = id == CLOCK_PROCESS_CPUTIME_ID || id < 0;
 	uint64_t now, nsecs;
 	int error;
@@ -312,8 +313,8 @@ sleep_relative(struct proc *p, int id, uint64_t nsecs, uint64_t urem)
 }
 
 static int
-nanosleep_common(struct proc *p, int id, bool absolute, uint64_t ureq,
-    uint64_t urem)
+nanosleep_common(
+    struct proc *p, int id, bool absolute, uint64_t ureq, uint64_t urem)
 {
 	struct timespec ts;
 	uint64_t nsecs, left;
@@ -354,6 +355,6 @@ sys_clock_nanosleep(struct proc *p, const uint64_t a[6], int64_t *ret)
 	error = clock_read(p, id, &now);
 	if (error != 0)
 		return error;
-	return nanosleep_common(p, id, ((int)a[1] & TIMER_ABSTIME) != 0, a[2],
-	    a[3]);
+	return nanosleep_common(
+	    p, id, ((int)a[1] & TIMER_ABSTIME) != 0, a[2], a[3]);
 }

@@ -8,19 +8,19 @@
 #define ELFCLASS64  2
 #define ELFDATA2LSB 1
 #define EV_CURRENT  1
-#define ET_EXEC	    2
-#define ET_DYN	    3
+#define ET_EXEC     2
+#define ET_DYN      3
 #define EM_RISCV    243
 
-#define PT_NULL	    0
-#define PT_LOAD	    1
+#define PT_NULL     0
+#define PT_LOAD     1
 #define PT_DYNAMIC  2
 #define PT_INTERP   3
-#define PT_PHDR	    6
+#define PT_PHDR     6
 
-#define PF_X	    1
-#define PF_W	    2
-#define PF_R	    4
+#define PF_X        1
+#define PF_W        2
+#define PF_R        4
 
 /* Members as in the file; no locks. Fields [c]: of whoever made the copy. */
 struct elf64_ehdr {
@@ -55,22 +55,22 @@ struct elf64_phdr {
 CTASSERT(sizeof(struct elf64_phdr) == 56);
 
 /* Auxiliary vector. */
-#define AT_NULL		 0
-#define AT_PHDR		 3
-#define AT_PHENT	 4
-#define AT_PHNUM	 5
-#define AT_PAGESZ	 6
-#define AT_BASE		 7
-#define AT_FLAGS	 8
-#define AT_ENTRY	 9
-#define AT_UID		 11
-#define AT_EUID		 12
-#define AT_GID		 13
-#define AT_EGID		 14
-#define AT_HWCAP	 16
-#define AT_CLKTCK	 17
-#define AT_SECURE	 23
-#define AT_RANDOM	 25
-#define AT_EXECFN	 31
+#define AT_NULL   0
+#define AT_PHDR   3
+#define AT_PHENT  4
+#define AT_PHNUM  5
+#define AT_PAGESZ 6
+#define AT_BASE   7
+#define AT_FLAGS  8
+#define AT_ENTRY  9
+#define AT_UID    11
+#define AT_EUID   12
+#define AT_GID    13
+#define AT_EGID   14
+#define AT_HWCAP  16
+#define AT_CLKTCK 17
+#define AT_SECURE 23
+#define AT_RANDOM 25
+#define AT_EXECFN 31
 
 #endif

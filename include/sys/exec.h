@@ -8,9 +8,9 @@ struct proc;
 struct uvm_object;
 struct vnode;
 
-#define EXEC_ARG_MAX  (128 * 1024) /* bytes of argument and environment text */
-#define EXEC_HDR_MAX  4096 /* bytes of a file that are looked at */
-#define EXEC_SEGS_MAX 16
+#define EXEC_ARG_MAX     (128 * 1024) /* bytes of argument and environment text */
+#define EXEC_HDR_MAX     4096 /* bytes of a file that are looked at */
+#define EXEC_SEGS_MAX    16
 #define EXEC_SCRIPTS_MAX 4 /* scripts run by scripts */
 
 /*
@@ -69,12 +69,12 @@ uint64_t aslr_value(uint64_t seed, enum aslr_use use, uint64_t spread);
  * => 0, or ENOEXEC: not an ELF program for this machine, or one that is
  *    broken; nothing outside hdr[0 .. hdrlen) is read
  */
-int elf_check(struct exec_image *ei, const void *hdr, size_t hdrlen,
-    const char *name);
+int elf_check(
+    struct exec_image *ei, const void *hdr, size_t hdrlen, const char *name);
 /* => p's new, empty address space gets the image; 0 or errno */
 int elf_load(struct proc *p, struct exec_image *ei);
 /* => stack mapped, strings and vectors on it; *spp: initial stack pointer */
-int exec_stack(struct proc *p, struct exec_image *ei, struct execargs *ea,
-    vaddr_t *spp);
+int exec_stack(
+    struct proc *p, struct exec_image *ei, struct execargs *ea, vaddr_t *spp);
 
 #endif

@@ -124,10 +124,10 @@ typedef struct sigaltstack {
 	int ss_pad;
 	uint64_t ss_size;
 } stack_t;
-#define SS_ONSTACK  1
-#define SS_DISABLE  2
+#define SS_ONSTACK    1
+#define SS_DISABLE    2
 #define SS_AUTODISARM 0x80000000U
-#define MINSIGSTKSZ 2048
+#define MINSIGSTKSZ   2048
 
 /*
  * What rt_sigaction exchanges with a program.
@@ -208,11 +208,11 @@ void sigpending_flush(struct sigpending *sp);
 void sigpending_init(struct sigpending *sp);
 /* => ps_sigmtx held; as ptsignal(), or psignal() if p is NULL; FALSE: no
  *    memory to queue the information of a signal that queues */
-bool sig_post(struct process *pr, struct proc *p, int sig,
-    const siginfo_t *info);
+bool
+sig_post(struct process *pr, struct proc *p, int sig, const siginfo_t *info);
 /* => ps_sigmtx held; information of a timer's signal that waits, or NULL */
-siginfo_t *sig_queued_timer(struct process *pr, struct proc *p, int sig,
-    int timer);
+siginfo_t *
+sig_queued_timer(struct process *pr, struct proc *p, int sig, int timer);
 /* => ps_sigmtx held; all threads of pr look at its state, asleep or not */
 void sig_wake_all(struct process *pr);
 /* => p is curproc, no locks: acts on signals until none is left */
@@ -220,8 +220,8 @@ void sig_deliver(struct proc *p);
 /* => does pr ignore sig (SIG_IGN or by default)? ps_sigmtx not held */
 bool sig_ignored(struct process *pr, int sig);
 /* => ps_sigmtx held: is the handler of sig this one, or any of the flags set? */
-bool sig_handler_is(struct process *pr, int sig, uint64_t handler,
-    uint64_t flags);
+bool
+sig_handler_is(struct process *pr, int sig, uint64_t handler, uint64_t flags);
 /* => SA_* of the action of sig; ps_sigmtx not held */
 uint64_t sig_flags(struct process *pr, int sig);
 /* => proctree held; tells pr's parent about stop or continue */

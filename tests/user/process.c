@@ -709,8 +709,7 @@ test_queue_limit(void)
 		CHECK_EQ(sigqueue(getpid(), SIGRTMIN, v), 0);
 	CHECK_ERRNO(sigqueue(getpid(), SIGRTMIN, v), EAGAIN);
 	CHECK_EQ(kill(getpid(), SIGUSR1), 0);
-	CHECK_EQ(sigtimedwait(&set, NULL, &(struct timespec) { 0, 0 }),
-	    SIGUSR1);
+	CHECK_EQ(sigtimedwait(&set, NULL, &(struct timespec){ 0, 0 }), SIGUSR1);
 }
 
 /* -- Shared futexes ------------------------------------------------------------ */
