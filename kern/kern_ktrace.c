@@ -136,3 +136,18 @@ ktrace_dump(int max)
 		    kt->kt_name, (u_long)kt->kt_a, (u_long)kt->kt_b);
 	}
 }
+
+bool
+ktrace_seen(const char *name, uint64_t a, uint64_t since)
+{
+	const struct ktrace_slot *kt;
+
+	for (u_int h = 0; h < MAXCPUS; h++)
+		for (uint32_t i = 0;
+		     (kt = ktrace_newest(&ktrace_rings[h], i)) != NULL &&
+		     kt->kt_time >= since;
+		     i++)
+			if (kt->kt_a == a && strcmp(kt->kt_name, name) == 0)
+				return true;
+	return false;
+}

@@ -610,6 +610,16 @@ process_info_threads(struct process *pr, struct uvm_procinfo *pi)
 	mtx_leave(&pr->ps_sigmtx);
 }
 
+/* Of the stack, mapped as large as it may become, counts what is in use. */
+static vsize_t
+process_vsize(const struct vmspace *vm)
+{
+	vsize_t stack = vm->vm_minsaddr - vm->vm_maxsaddr;
+	vsize_t size = vm->vm_map.size;
+
+	return size - MIN(stack, size) + ptoa(vm->vm_ssize);
+}
+
 /*
  * => proctree lock held: pr stays; ps_lock keeps its address space there
  */
@@ -631,7 +641,7 @@ process_info(struct process *pr, struct uvm_procinfo *pi)
 	rw_enter_read(&pr->ps_lock);
 	vm = pr->ps_vmspace;
 	if (vm != NULL && (pr->ps_flags & PS_SYSTEM) == 0) {
-		pi->vsize = vm->vm_map.size;
+		pi->vsize = process_vsize(vm);
 		pi->rss = (uint64_t)pmap_resident_count(vm->vm_map.pmap);
 	}
 	rw_exit(&pr->ps_lock);

@@ -407,7 +407,7 @@ amap_cow_slot(struct vm_amap *amap, u_int slot, struct vm_anon *anon)
 }
 
 /*
- * Not resident means not wired, and stays shared until somebody writes.
+ * What is not wired stays shared until somebody writes.
  */
 void
 amap_cow_now(struct vm_map *map, struct vm_map_entry *entry)
@@ -421,7 +421,7 @@ amap_cow_now(struct vm_map *map, struct vm_map_entry *entry)
 	amap_lock_write(amap);
 	while ((anon = amap_next(amap, &slot, end)) != NULL) {
 		pg = anon->an_page;
-		if (anon->an_ref == 1 || pg == NULL) {
+		if (anon->an_ref == 1 || pg == NULL || pg->wire_count == 0) {
 			slot++;
 			continue;
 		}

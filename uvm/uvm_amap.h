@@ -148,7 +148,7 @@ void amap_unref(struct vm_amap *amap, u_int offset, u_int len, int flags);
 int amap_copy(struct vm_map *map, struct vm_map_entry *entry, bool waitok,
     bool canchunk, vaddr_t start, vaddr_t end);
 /*
- * Fork of a wired entry: a page of the child's own for each resident one.
+ * Fork of a wired entry: a page of the child's own for each wired one.
  * => map: the child's, known to nobody else; the entry has its own amap
  *    (amap_copy); amap unlocked; sleeps for memory
  */

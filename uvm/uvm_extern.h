@@ -147,6 +147,7 @@ extern struct vm_map *kernel_map; /* set once by uvm_init */
  *	I	immutable after exec
  *	a	atomic
  *	v	vm_map's lock
+ *	b	vm_brklock; exec writes alone
  */
 #include <uvm/uvm_map.h>
 struct vmspace {
@@ -157,7 +158,8 @@ struct vmspace {
 	vaddr_t vm_taddr, vm_daddr; /* [I] */
 	vaddr_t vm_maxsaddr; /* [I] lowest address of the stack region */
 	vaddr_t vm_minsaddr; /* [I] highest */
-	vaddr_t vm_brkbase, vm_brk; /* [v] start and end of brk memory */
+	struct rwlock vm_brklock; /* LR_PROCESS */
+	vaddr_t vm_brkbase, vm_brk; /* [b] start and end of brk memory */
 	vaddr_t vm_sigcode; /* [I] trampoline page, 0: none */
 };
 

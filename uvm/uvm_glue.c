@@ -133,12 +133,62 @@ uvm_vslock(struct proc *p, caddr_t addr, size_t len, vm_prot_t access_type)
 	return uvm_fault_wire(&p->p_vmspace->vm_map, start, end, access_type);
 }
 
-/* => undoes uvm_vslock() of the same range; may sleep */
+/*
+ * => map locked, owners of the entry's pages write-locked
+ * => a page that took the place of the locked one is left alone, wired by its
+ *    entry or not
+ */
+static void
+vsunlock_page(vm_map_t map, struct vm_map_entry *e, vaddr_t va)
+{
+	struct vm_page *pg = NULL;
+	paddr_t pa;
+
+	if (pmap_extract(vm_map_pmap(map), va, &pa))
+		pg = PHYS_TO_VM_PAGE(pa);
+	if (pg == NULL || pg->wire_count <= (VM_MAPENT_ISWIRED(e) ? 1 : 0))
+		return;
+	if (!VM_MAPENT_ISWIRED(e))
+		pmap_unwire(vm_map_pmap(map), va);
+	uvm_pageunwire(pg);
+}
+
+/* => map locked; the part of the entry in [start, end) */
+static void
+vsunlock_entry(vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end)
+{
+	struct vm_amap *amap = e->aref.ar_amap;
+	struct uvm_object *uobj = UVM_ET_ISOBJ(e) ? e->object.uvm_obj : NULL;
+
+	if (amap != NULL)
+		amap_lock_write(amap);
+	if (uobj != NULL)
+		rw_enter_write(&uobj->uo_lock);
+	for (; start < end; start += PAGE_SIZE)
+		vsunlock_page(map, e, start);
+	if (uobj != NULL)
+		rw_exit(&uobj->uo_lock);
+	if (amap != NULL)
+		amap_unlock(amap);
+}
+
+/*
+ * => undoes uvm_vslock() of the same range; may sleep
+ * => what the process has unmapped since was unlocked by that
+ */
 void
 uvm_vsunlock(struct proc *p, caddr_t addr, size_t len)
 {
-	uvm_fault_unwire(&p->p_vmspace->vm_map, trunc_page((vaddr_t)addr),
-	    round_page((vaddr_t)addr + len));
+	vaddr_t start = trunc_page((vaddr_t)addr);
+	vaddr_t end = round_page((vaddr_t)addr + len);
+	vm_map_t map = &p->p_vmspace->vm_map;
+	struct vm_map_entry *e;
+
+	vm_map_lock_read(map);
+	for (e = uvm_map_first(map, start);
+	     e != &map->vm_head && e->start < end; e = e->me_next)
+		vsunlock_entry(map, e, MAX(start, e->start), MIN(end, e->end));
+	vm_map_unlock_read(map);
 }
 
 /* -- fork (MirOS) ------------------------------------------------------------------------ */

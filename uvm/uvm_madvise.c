@@ -88,7 +88,10 @@ advise_remove(
 {
 	struct uvm_object *uobj;
 	voff_t off = e->offset + (voff_t)(start - e->start);
+	int error = uvm_map_gate(map, e, UVM_CHANGE_DISCARD, 0);
 
+	if (error != 0)
+		return error;
 	if (VM_MAPENT_ISWIRED(e) || UVM_ET_ISCOPYONWRITE(e) ||
 	    UVM_ET_ISSUBMAP(e))
 		return EINVAL;

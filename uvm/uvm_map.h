@@ -233,6 +233,7 @@ void uvm_mapent_ref_object(struct vm_map_entry *e);
  */
 enum uvm_change {
 	UVM_CHANGE_PROT, /* current protection to prot */
+	UVM_CHANGE_MAXPROT, /* and the maximum with it */
 	UVM_CHANGE_UNMAP, /* unmap or replace */
 	UVM_CHANGE_INHERIT, /* inheritance */
 	UVM_CHANGE_DISCARD /* throw its contents away */
@@ -254,6 +255,8 @@ void uvm_unmap_detach(struct vm_map_entry *dead);
 /* => unlocked; as uvm_unmap(), but the gate is asked: 0 or EPERM, no change */
 int uvm_unmap_user(vm_map_t map, vaddr_t start, vaddr_t end);
 
+/* Tests: asked instead of PMAP_PREFER, which is nothing here; NULL: not. */
+extern vaddr_t (*uvm_prefer_hook)(voff_t hint, vaddr_t va);
 /* => unlocked; where uvm_map() would go, *vap the hint or (fixed) the place;
  *    0 or ENOMEM */
 int uvm_map_query(
@@ -277,6 +280,10 @@ bool uvm_map_covered(vm_map_t map, vaddr_t start, vaddr_t end);
  */
 void uvm_map_discard(
     vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end);
+/* => map locked, the entry has an amap, locked either way: has another map a
+ *    part of this memory, [start, end) of the entry? */
+bool uvm_map_amap_shared(
+    const struct vm_map_entry *e, vaddr_t start, vaddr_t end);
 /*
  * Page by page: make the range resident as by an access.
  * => unlocked; 0 or the errno of the first fault that fails

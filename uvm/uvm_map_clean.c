@@ -5,6 +5,23 @@
 
 /* -- Discarding ---------------------------------------------------------------- */
 
+/*
+ * Has another map a part of [start, end) of this entry's memory?  The amap's
+ * own flag stays for as long as more than one entry refers to it, be they all
+ * of one map.
+ * => map locked, the entry has an amap, locked either way
+ */
+bool
+uvm_map_amap_shared(const struct vm_map_entry *e, vaddr_t start, vaddr_t end)
+{
+	struct vm_amap *amap = e->aref.ar_amap;
+	u_int slot = e->aref.ar_pageoff + (u_int)atop(start - e->start);
+
+	return (amap->am_flags & AMAP_SHARED) != 0 &&
+	    !amap_cover_single(
+		&amap->am_cover, slot, slot + (u_int)atop(end - start));
+}
+
 /* Private memory whose amap a relative still uses: leave it to him. */
 static void
 discard_needscopy(
@@ -36,17 +53,20 @@ uvm_map_discard(
 	if (amap == NULL) {
 		if (UVM_ET_ISOBJ(e))
 			pmap_remove(map->pmap, start, end);
-	} else if (!UVM_ET_ISCOPYONWRITE(e) || (amap->am_flags & AMAP_SHARED)) {
-		pmap_remove(map->pmap, start, end);
-	} else if (UVM_ET_ISNEEDSCOPY(e)) {
+		return;
+	}
+	if (UVM_ET_ISNEEDSCOPY(e)) {
 		discard_needscopy(map, e, start, end);
-	} else {
-		pmap_remove(map->pmap, start, end);
-		amap_lock_write(amap);
+		return;
+	}
+	pmap_remove(map->pmap, start, end);
+	if (!UVM_ET_ISCOPYONWRITE(e))
+		return;
+	amap_lock_write(amap);
+	if (!uvm_map_amap_shared(e, start, end))
 		amap_discard(
 		    &e->aref, start - e->start, (u_int)atop(end - start));
-		amap_unlock(amap);
-	}
+	amap_unlock(amap);
 }
 
 /* -- Flushing ------------------------------------------------------------------- */
@@ -158,6 +178,9 @@ uvm_map_populate(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access)
 	int error;
 
 	for (va = start; va < end; va += PAGE_SIZE) {
+		/* A range may be long, and nobody else gets this hart. */
+		if (__predict_false(atomic_load(&curcpu()->ci_resched) != 0))
+			preempt();
 		if (pmap_probe(map->pmap, va, &prot) &&
 		    (prot & access) == access)
 			continue;

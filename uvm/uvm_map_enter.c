@@ -73,6 +73,17 @@ plan_type(struct map_plan *pl)
 
 /* -- Place --------------------------------------------------------------------- */
 
+vaddr_t (*uvm_prefer_hook)(voff_t hint, vaddr_t va);
+
+/* Where the machine would like va to be, at or above it. */
+static vaddr_t
+prefer(voff_t hint, vaddr_t va)
+{
+	if (__predict_false(uvm_prefer_hook != NULL))
+		return uvm_prefer_hook(hint, va);
+	return PMAP_PREFER(hint, va);
+}
+
 /* FIXED: the range as given, if it is free (or may be made so). */
 static int
 place_fixed(struct map_plan *pl)
@@ -131,17 +142,19 @@ place_search(struct map_plan *pl)
 {
 	vaddr_t from = trunc_page(pl->va), va, want;
 	vsize_t guard = pl->flags & UVM_FLAG_STACK ? UVM_STACK_GUARD : 0;
-	bool prefer = pl->offset != UVM_UNKNOWN_OFFSET;
+	bool picky = pl->offset != UVM_UNKNOWN_OFFSET;
 	int tries = 16;
 
-	if (prefer)
-		from = PMAP_PREFER(pl->offset, from);
+	if (guard != 0 && pl->align > guard)
+		guard = pl->align; /* the place above it is aligned too */
+	if (picky)
+		from = prefer(pl->offset, from);
 	do {
 		if (pl->size + guard < pl->size ||
 		    !search(pl, pl->size + guard, from, &va))
 			return ENOMEM;
 		va += guard;
-		want = prefer ? PMAP_PREFER(pl->offset, va) : va;
+		want = picky ? prefer(pl->offset, va) : va;
 		from = want;
 	} while (want != va && --tries > 0);
 	pl->va = va;

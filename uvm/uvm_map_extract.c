@@ -102,7 +102,7 @@ set_rights(struct passing *ps, struct vm_map_entry *e)
 		/* Kernel memory is never writable and executable. */
 		e->max_protection &= (uint8_t)~PROT_EXEC;
 		e->protection &= (uint8_t)~PROT_EXEC;
-		e->me_flags = ME_NOMERGE;
+		e->me_flags |= ME_NOMERGE;
 	}
 	if (ps->flags & UVM_EXTRACT_FIXPROT)
 		e->protection = e->max_protection;
@@ -241,6 +241,7 @@ uvm_map_extract(vm_map_t src, vaddr_t start, vsize_t len, vm_map_t dst,
 		.flags = flags };
 	int error;
 
+	TRACE("uvm_map_extract", src, start);
 	ps.tailp = &ps.chain;
 	if ((start & PAGE_MASK) != 0 || len == 0 || (len & PAGE_MASK) != 0 ||
 	    ps.end < start)

@@ -16,6 +16,10 @@ uvm_map_gate(vm_map_t map, struct vm_map_entry *e, enum uvm_change change,
 	bool immutable = (e->me_flags & ME_IMMUTABLE) != 0;
 
 	switch (change) {
+	case UVM_CHANGE_MAXPROT:
+		if (immutable && prot != e->max_protection)
+			return EPERM;
+		/* FALLTHROUGH */
 	case UVM_CHANGE_PROT:
 		if (UVM_ET_ISSUBMAP(e))
 			return EINVAL;
@@ -43,8 +47,9 @@ uvm_map_gate(vm_map_t map, struct vm_map_entry *e, enum uvm_change change,
 /* First pass: nothing is changed if this fails. */
 static int
 protect_check(vm_map_t map, struct vm_map_entry *first, vaddr_t start,
-    vaddr_t end, vm_prot_t prot, bool nogap)
+    vaddr_t end, vm_prot_t prot, bool set_max, bool nogap)
 {
+	enum uvm_change change = set_max ? UVM_CHANGE_MAXPROT : UVM_CHANGE_PROT;
 	struct vm_map_entry *e;
 	vaddr_t at = start;
 	int error;
@@ -52,7 +57,7 @@ protect_check(vm_map_t map, struct vm_map_entry *first, vaddr_t start,
 	for (e = first; e != &map->vm_head && e->start < end; e = e->me_next) {
 		if (nogap && (e->start > at || UVM_ET_ISHOLE(e)))
 			return ENOMEM;
-		error = uvm_map_gate(map, e, UVM_CHANGE_PROT, prot);
+		error = uvm_map_gate(map, e, change, prot);
 		if (error != 0)
 			return error;
 		at = e->end;
@@ -192,7 +197,7 @@ protect(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t prot, bool set_max,
 		return 0;
 	vm_map_lock(map);
 	first = uvm_map_first(map, start);
-	error = protect_check(map, first, start, end, prot, nogap);
+	error = protect_check(map, first, start, end, prot, set_max, nogap);
 	if (error == 0)
 		error = protect_range(map, first, start, end, prot, set_max);
 	vm_map_unlock(map);

@@ -205,6 +205,9 @@ sys_mincore(struct proc *p, const uint64_t a[6], int64_t *ret)
 		return ENOMEM;
 	vec = kmem_alloc(MINCORE_CHUNK, PR_WAITOK);
 	for (; error == 0 && start < end; start = to) {
+		/* A range may be long, and nobody else gets this hart. */
+		if (__predict_false(atomic_load(&curcpu()->ci_resched) != 0))
+			preempt();
 		to = MIN(end, start + ptoa(MINCORE_CHUNK));
 		error = mincore_chunk(curmap(p), start, to, vec);
 		if (error == 0)

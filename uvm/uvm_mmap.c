@@ -67,6 +67,20 @@ mmap_flags(uint64_t flags)
 	return flags & MAP_HUGETLB ? ENOMEM : 0;
 }
 
+/*
+ * A hint is taken or not; what lies behind it is no better than any other
+ * place, and may be where the brk memory wants to grow.
+ */
+static bool
+hint_is_free(vm_map_t map, const struct mmap_req *rq)
+{
+	vaddr_t va = rq->va;
+
+	return uvm_map_query(map, &va, rq->size, UVM_UNKNOWN_OFFSET, false) ==
+	    0 &&
+	    va == rq->va;
+}
+
 /* Address, length, alignment; the hint gets to where searches begin. */
 static int
 mmap_place(struct proc *p, struct mmap_req *rq, uint64_t len)
@@ -90,8 +104,8 @@ mmap_place(struct proc *p, struct mmap_req *rq, uint64_t len)
 			return EPERM;
 		return rq->va > max - rq->size ? ENOMEM : 0;
 	}
-	rq->va = round_page(rq->va);
-	if (rq->va < min || rq->va > max - rq->size)
+	rq->va = trunc_page(rq->va);
+	if (rq->va < min || rq->va > max - rq->size || !hint_is_free(map, rq))
 		rq->va = map->vm_base;
 	return 0;
 }
@@ -115,12 +129,39 @@ mmap_backing(struct proc *p, struct mmap_req *rq)
 	return error;
 }
 
+/* => bytes of [start, end) that are mapped; map unlocked */
+static vsize_t
+mapped_bytes(vm_map_t map, vaddr_t start, vaddr_t end)
+{
+	struct vm_map_entry *e;
+	vsize_t n = 0;
+
+	vm_map_lock_read(map);
+	for (e = uvm_map_first(map, start);
+	     e != &map->vm_head && e->start < end; e = e->me_next)
+		if (!UVM_ET_ISHOLE(e))
+			n += MIN(end, e->end) - MAX(start, e->start);
+	vm_map_unlock_read(map);
+	return n;
+}
+
+/* RLIMIT_AS: what is replaced does not count. */
+static bool
+mmap_size_allowed(struct proc *p, const struct mmap_req *rq)
+{
+	if (__predict_true(uvm_size_allowed(p, rq->size)))
+		return true;
+	return (rq->flags & MAP_FIXED) != 0 &&
+	    uvm_size_allowed(p,
+		rq->size - mapped_bytes(curmap(p), rq->va, rq->va + rq->size));
+}
+
 static int
 mmap_limits(struct proc *p, const struct mmap_req *rq)
 {
 	int error = 0;
 
-	if (!uvm_size_allowed(p, rq->size))
+	if (!mmap_size_allowed(p, rq))
 		return ENOMEM;
 	if ((rq->flags & MAP_LOCKED) ||
 	    (curmap(p)->flags & VM_MAP_WIREFUTURE)) {

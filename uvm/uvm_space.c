@@ -14,6 +14,14 @@ uvm_space_init(void)
 	pool_init(&vmspace_pool, sizeof(struct vmspace), 0, "vmspace");
 }
 
+/* What the machine cannot map is blocked. => vm known to nobody else */
+static void
+remove_map_holes(struct vmspace *vm)
+{
+	TRACE("pmap_remove_holes", vm, 0);
+	pmap_remove_holes(vm);
+}
+
 /* Costs time by the size of the map: only where that is long anyway. */
 static inline void
 audit(vm_map_t map)
@@ -37,9 +45,10 @@ uvmspace_alloc(
 
 	uvm_map_setup(&vm->vm_map, pmap_create(), min, max,
 	    VM_MAP_ISVMSPACE | (pageable ? VM_MAP_PAGEABLE : 0));
+	rw_init(&vm->vm_brklock, LR_PROCESS, "brk");
 	vm->vm_refcnt = 1;
 	if (remove_holes)
-		pmap_remove_holes(vm);
+		remove_map_holes(vm);
 	return vm;
 }
 
@@ -144,7 +153,7 @@ recycle(struct vmspace *vm, vaddr_t start, vaddr_t end)
 	vm->vm_maxsaddr = vm->vm_minsaddr = 0;
 	vm->vm_brkbase = vm->vm_brk = 0;
 	vm->vm_sigcode = 0;
-	pmap_remove_holes(vm);
+	remove_map_holes(vm);
 }
 
 /*
@@ -222,13 +231,34 @@ fork_protect(vm_map_t parent, struct vm_map_entry *e)
 		    e->protection & ~PROT_WRITE);
 }
 
+/* => does another map write to the entry's memory without copying it? */
+static bool
+fork_is_shared(const struct vm_map_entry *e)
+{
+	struct vm_amap *amap = e->aref.ar_amap;
+	bool shared;
+
+	if (__predict_true((amap->am_flags & AMAP_SHARED) == 0))
+		return false;
+	amap_lock_read(amap);
+	shared = uvm_map_amap_shared(e, e->start, e->end);
+	amap_unlock(amap);
+	return shared;
+}
+
+static inline void
+fork_ref_amap(struct vm_map_entry *n)
+{
+	amap_ref(n->aref.ar_amap, n->aref.ar_pageoff,
+	    (u_int)atop(n->end - n->start), 0);
+}
+
 /* Each gets its own copy of what it writes to. */
 static struct vm_map_entry *
 fork_copy(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 {
 	struct vm_map_entry *n = clone_entry(child, e);
 	struct vm_amap *amap = e->aref.ar_amap;
-	bool shared;
 
 	uvm_mapent_ref_object(n);
 	if (UVM_ET_ISHOLE(n))
@@ -236,17 +266,17 @@ fork_copy(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 	n->etype |= UVM_ET_NEEDSCOPY | UVM_ET_COPYONWRITE;
 	if (amap == NULL)
 		return n;
-	amap_ref(amap, n->aref.ar_pageoff, (u_int)atop(n->end - n->start), 0);
-	shared = (amap->am_flags & AMAP_SHARED) != 0;
-	if (shared || VM_MAPENT_ISWIRED(e)) {
+	if (VM_MAPENT_ISWIRED(e) || fork_is_shared(e)) {
 		/*
 		 * The parent's entry stays as it is: copy the slots now.  Of
-		 * a shared amap amap_copy() protects the pages.
+		 * a shared amap amap_copy() protects the pages; those that
+		 * are wired, here or by whom it is shared with, are copied.
 		 */
+		fork_ref_amap(n);
 		(void)amap_copy(child, n, true, false, 0, 0);
-		if (VM_MAPENT_ISWIRED(e))
-			amap_cow_now(child, n);
+		amap_cow_now(child, n);
 	} else {
+		fork_ref_amap(n);
 		fork_protect(parent, e);
 	}
 	return n;
@@ -258,6 +288,8 @@ fork_zero(vm_map_t child, struct vm_map_entry *e)
 {
 	struct vm_map_entry *n = clone_entry(child, e);
 
+	if (UVM_ET_ISHOLE(e))
+		return n;
 	n->object.uvm_obj = NULL;
 	n->offset = 0;
 	n->aref.ar_amap = NULL;

@@ -6,7 +6,7 @@
 
 /*
  * Move the break up or down.
- * => ps_lock held: brk calls of one process come one after the other
+ * => vm_brklock held: the calls come one after the other
  */
 static int
 brk_resize(struct proc *p, struct vmspace *vm, vaddr_t newbrk)
@@ -42,12 +42,12 @@ sys_brk(struct proc *p, const uint64_t a[6], int64_t *ret)
 	struct vmspace *vm = p->p_vmspace;
 	vaddr_t newbrk = a[0];
 
-	rw_enter_write(&pr->ps_lock);
+	rw_enter_write(&vm->vm_brklock);
 	if (newbrk >= vm->vm_brkbase && newbrk < VM_MAXUSER_ADDRESS &&
 	    newbrk - vm->vm_brkbase <= lim_cur(pr, RLIMIT_DATA))
 		(void)brk_resize(p, vm, newbrk);
 	*ret = (int64_t)vm->vm_brk;
-	rw_exit(&pr->ps_lock);
+	rw_exit(&vm->vm_brklock);
 	return 0;
 }
 

@@ -16,6 +16,9 @@ struct cpu_info;
 void ktrace_cpu_prepare(struct cpu_info *ci);
 /* => dumps the newest events of every hart, oldest first; panic only */
 void ktrace_dump(int max);
+/* => TRUE: the rings hold an event (name, a, any) not older than uptime since,
+ *    in ns: for tests; any context */
+bool ktrace_seen(const char *name, uint64_t a, uint64_t since);
 
 #ifdef KTRACE
 #define TRACE(name, a, b) ktrace_event(name, (uint64_t)(a), (uint64_t)(b))
