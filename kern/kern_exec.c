@@ -358,9 +358,6 @@ exec_replace(struct proc *p, struct exec_image *ei, struct execargs *ea)
 	int error;
 
 	uvmspace_exec(p, VM_MIN_ADDRESS, VM_MAXUSER_ADDRESS);
-	rw_enter_write(&pr->ps_lock);
-	pr->ps_vmspace = p->p_vmspace;
-	rw_exit(&pr->ps_lock);
 	uvm_map_set_seed(&p->p_vmspace->vm_map, exec_seed());
 	vfork_release(pr);
 	exec_reset_process(p, ei, ea);

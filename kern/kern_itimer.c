@@ -342,7 +342,8 @@ itimers_create(struct process *pr)
 }
 
 /*
- * => the process's timers, made when first asked for; no locks; may sleep
+ * => the process's timers, made when first asked for; NULL: the process exits,
+ *    and nobody would free them; no locks; may sleep
  */
 static struct itimers *
 itimers_get(struct process *pr)
@@ -352,16 +353,14 @@ itimers_get(struct process *pr)
 	if (its != NULL)
 		return its;
 	new = itimers_create(pr);
-	rw_enter_write(&pr->ps_lock);
+	mtx_enter(&pr->ps_sigmtx);
 	its = pr->ps_itimers;
-	if (its == NULL) {
+	if (its == NULL && (pr->ps_flags & PS_EXITING) == 0) {
 		its = new;
 		new = NULL;
-		mtx_enter(&pr->ps_sigmtx);
 		atomic_store_rel(&pr->ps_itimers, its);
-		mtx_leave(&pr->ps_sigmtx);
 	}
-	rw_exit(&pr->ps_lock);
+	mtx_leave(&pr->ps_sigmtx);
 	if (new != NULL)
 		kmem_free(new, sizeof(*new));
 	return its;
@@ -432,6 +431,8 @@ itimers_cpu_limit(struct process *pr)
 	if (limit == RLIM_INFINITY && pr->ps_itimers == NULL)
 		return;
 	its = itimers_get(pr);
+	if (its == NULL)
+		return;
 	mtx_enter(&pr->ps_sigmtx);
 	if (limit > INFSLP / NSEC_PER_SEC / 2)
 		its->its_xcpu = 0;
@@ -534,6 +535,8 @@ sys_setitimer(struct proc *p, const uint64_t a[6], int64_t *ret)
 	if (error != 0)
 		return error;
 	its = itimers_get(pr);
+	if (its == NULL)
+		return EINTR;
 	mtx_enter(&pr->ps_sigmtx);
 	ptimer_read(&its->its_itimer[(u_int)a[0]], &left, &oldinterval);
 	ptimer_set(&its->its_itimer[(u_int)a[0]], value, interval, false);
@@ -615,13 +618,17 @@ ptimer_newid(struct itimers *its)
 	}
 }
 
+/* => id of the new timer, or -1: the process exits; may sleep */
 static int
 ptimer_create(struct proc *p, enum timer_base base, const struct sigevent *ev,
     bool default_value)
 {
 	struct itimers *its = itimers_get(p->p_p);
-	struct ptimer *pt = kmem_zalloc(sizeof(*pt), PR_WAITOK);
+	struct ptimer *pt;
 
+	if (its == NULL)
+		return -1;
+	pt = kmem_zalloc(sizeof(*pt), PR_WAITOK);
 	ptimer_init(pt, its, base);
 	pt->pt_notify = ev->sigev_notify;
 	pt->pt_signo = ev->sigev_signo;
@@ -686,6 +693,8 @@ sys_timer_create(struct proc *p, const uint64_t a[6], int64_t *ret)
 	if (error != 0)
 		return error;
 	id = ptimer_create(p, base, &ev, a[1] == 0);
+	if (id < 0)
+		return EINTR;
 	error = copyout32((uint32_t)id, (uint32_t *)a[2]);
 	if (error != 0 && ptimer_delete(p->p_p, id) != 0)
 		TRACE("timer_create: deleted meanwhile", p->p_tid, id);

@@ -256,8 +256,8 @@ stock_fill(struct pool *pp, struct pool_cache *pc)
 	mtx_enter(&pp->pr_mtx);
 	while (
 	    pc->pc_count < want && (ph = LIST_FIRST(&pp->pr_partial)) != NULL)
-		pc->pc_count += slab_get(pp, ph, &pc->pc_item[pc->pc_count],
-		    want - pc->pc_count);
+		pc->pc_count += slab_get(
+		    pp, ph, &pc->pc_item[pc->pc_count], want - pc->pc_count);
 	mtx_leave(&pp->pr_mtx);
 }
 

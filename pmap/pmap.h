@@ -33,7 +33,7 @@ struct vmspace;
 
 /* Or-ed into the low bits of a physical address. */
 #define PMAP_NOCACHE 0x1UL
-#define PMAP_WC	     0x2UL
+#define PMAP_WC      0x2UL
 #define PMAP_DEVICE  0x4UL
 
 struct pmap *pmap_kernel(void);
@@ -66,14 +66,14 @@ void pmap_remove_holes(struct vmspace *vm);
  * => low three bits of flags: the access that caused it; sets reference and
  *    modify accordingly, so that this access does not trap again
  */
-int pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot,
-    int flags);
+int
+pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, int flags);
 /*
  * As pmap_enter() of a page that only the caller knows: just allocated, not
  * mapped, in no queue.
  */
-int pmap_enter_new(struct pmap *pm, vaddr_t va, struct vm_page *pg,
-    vm_prot_t prot, int flags);
+int pmap_enter_new(
+    struct pmap *pm, vaddr_t va, struct vm_page *pg, vm_prot_t prot, int flags);
 /*
  * Map a page of zeros, which everybody shares, for reading, if nothing is
  * mapped at va.  It is no managed page: the caller sees to it that the mapping
@@ -113,8 +113,8 @@ boolean_t pmap_probe(struct pmap *pm, vaddr_t va, vm_prot_t *protp);
  * => the address space's map is locked; a hint: it may be out of date at once
  */
 uint32_t pmap_mapped_mask(struct pmap *pm, vaddr_t sva, unsigned n);
-void pmap_copy(struct pmap *dst, struct pmap *src, vaddr_t dva, vsize_t len,
-    vaddr_t sva);
+void pmap_copy(
+    struct pmap *dst, struct pmap *src, vaddr_t dva, vsize_t len, vaddr_t sva);
 /* => everything delayed is visible on every hart */
 void pmap_update(struct pmap *pm);
 void pmap_collect(struct pmap *pm);

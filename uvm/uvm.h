@@ -50,7 +50,7 @@ struct uvm {
 	struct pglist page_inactive; /* [Q] least recently deactivated first */
 	struct mutex fpageqlock; /* LR_FPAGE */
 	struct proc *pagedaemon; /* [I]; the channel the daemon sleeps on is */
-				 /* &uvm.pagedaemon */
+	/* &uvm.pagedaemon */
 	struct uvm_object *kernel_object; /* [I] */
 	bool page_init_done; /* [I] */
 };

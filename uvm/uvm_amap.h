@@ -46,14 +46,14 @@ struct amap_lock {
 
 struct amap_node {
 	uint32_t nd_count; /* [l] slots in use */
-	uint32_t nd_unused;
+	uint32_t nd_unused; /* [l] padding */
 	void *nd_slot[AMAP_NODE_SLOTS]; /* [l] anons in a leaf, else nodes */
 };
 
 struct amap_store {
 	uintptr_t as_top; /* [l] root and height of the tree; 0: inline */
 	uint32_t as_count; /* [l] anons present */
-	uint32_t as_unused;
+	uint32_t as_unused; /* [l] padding */
 	struct vm_anon *as_inline[AMAP_INLINE]; /* [l] if as_top is 0 */
 };
 

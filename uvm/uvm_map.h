@@ -282,8 +282,8 @@ void uvm_map_discard(
     vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end);
 /* => map locked, the entry has an amap, locked either way: has another map a
  *    part of this memory, [start, end) of the entry? */
-bool uvm_map_amap_shared(
-    const struct vm_map_entry *e, vaddr_t start, vaddr_t end);
+bool
+uvm_map_amap_shared(const struct vm_map_entry *e, vaddr_t start, vaddr_t end);
 /*
  * Page by page: make the range resident as by an access.
  * => unlocked; 0 or the errno of the first fault that fails

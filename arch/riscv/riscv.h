@@ -33,7 +33,8 @@ void main(void);
 /* -- locore.S ---------------------------------------------------------------- */
 extern uint64_t boot_l1[]; /* boot tables: the kernel image's GiB */
 extern char boot_stack_top[];
-extern uint64_t boot_starting[2]; /* [boot hart] who is being started, locore.S */
+extern uint64_t
+    boot_starting[2]; /* [boot hart] who is being started, locore.S */
 extern char hart_entry[]; /* where a starting hart arrives */
 
 /* -- boot.c ------------------------------------------------------------------- */

@@ -7,32 +7,32 @@
 #ifndef _SYS_ATOMIC_H_
 #define _SYS_ATOMIC_H_
 
-#define atomic_load(p)		  __atomic_load_n(p, __ATOMIC_RELAXED)
-#define atomic_load_acq(p)	  __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define atomic_store(p, v)	  __atomic_store_n(p, v, __ATOMIC_RELAXED)
-#define atomic_store_rel(p, v)	  __atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define atomic_add(p, v)	  __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
+#define atomic_load(p)            __atomic_load_n(p, __ATOMIC_RELAXED)
+#define atomic_load_acq(p)        __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define atomic_store(p, v)        __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#define atomic_store_rel(p, v)    __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define atomic_add(p, v)          __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
 #define atomic_add_acq_rel(p, v)  __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL)
 #define atomic_sub_acq_rel(p, v)  __atomic_fetch_sub(p, v, __ATOMIC_ACQ_REL)
-#define atomic_or(p, v)		  __atomic_fetch_or(p, v, __ATOMIC_RELAXED)
-#define atomic_or_acq_rel(p, v)	  __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL)
-#define atomic_and(p, v)	  __atomic_fetch_and(p, v, __ATOMIC_RELAXED)
+#define atomic_or(p, v)           __atomic_fetch_or(p, v, __ATOMIC_RELAXED)
+#define atomic_or_acq_rel(p, v)   __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL)
+#define atomic_and(p, v)          __atomic_fetch_and(p, v, __ATOMIC_RELAXED)
 #define atomic_and_acq_rel(p, v)  __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL)
 #define atomic_swap_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
 /* TRUE if *p was *old and is now v; else *old becomes what *p was. */
-#define atomic_cas_acq(p, old, v)                              \
-	__atomic_compare_exchange_n(p, old, v, 0,              \
-	    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
-#define atomic_cas_rel(p, old, v)                              \
-	__atomic_compare_exchange_n(p, old, v, 0,              \
-	    __ATOMIC_RELEASE, __ATOMIC_RELAXED)
-#define atomic_cas(p, old, v)                                  \
-	__atomic_compare_exchange_n(p, old, v, 0,              \
-	    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
+#define atomic_cas_acq(p, old, v)    \
+	__atomic_compare_exchange_n( \
+	    p, old, v, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+#define atomic_cas_rel(p, old, v)    \
+	__atomic_compare_exchange_n( \
+	    p, old, v, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
+#define atomic_cas(p, old, v)        \
+	__atomic_compare_exchange_n( \
+	    p, old, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
 
-#define membar_acquire()	__atomic_thread_fence(__ATOMIC_ACQUIRE)
-#define membar_release()	__atomic_thread_fence(__ATOMIC_RELEASE)
-#define membar_sync()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define membar_acquire() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define membar_release() __atomic_thread_fence(__ATOMIC_RELEASE)
+#define membar_sync()    __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 /*
  * A reference count whose owner needs no lock to add or drop one.
@@ -44,9 +44,9 @@ typedef struct refcnt {
 	unsigned int r_refs;
 } refcnt_t;
 
-#define refcnt_init(r)	 ((r)->r_refs = 1)
-#define refcnt_take(r)	 ((void)atomic_add(&(r)->r_refs, 1))
-#define refcnt_drop(r)	 (atomic_sub_acq_rel(&(r)->r_refs, 1) == 1)
-#define refcnt_read(r)	 atomic_load(&(r)->r_refs)
+#define refcnt_init(r) ((r)->r_refs = 1)
+#define refcnt_take(r) ((void)atomic_add(&(r)->r_refs, 1))
+#define refcnt_drop(r) (atomic_sub_acq_rel(&(r)->r_refs, 1) == 1)
+#define refcnt_read(r) atomic_load(&(r)->r_refs)
 
 #endif

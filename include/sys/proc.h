@@ -183,7 +183,7 @@ struct process {
 	struct sigpending ps_sigpend; /* [S] sent to the process */
 	struct plimit *ps_limit; /* [P] */
 	struct uvm_ucred *ps_cred; /* [P] */
-	struct itimers *ps_itimers; /* [P] POSIX and interval timers */
+	struct itimers *ps_itimers; /* [S] POSIX and interval timers */
 	struct rusage_ext ps_cru; /* [T] of waited-for children */
 	struct rusage_ext ps_ru; /* [P] of threads that have exited */
 	uint64_t ps_start; /* [I] uptime at creation, ns */

@@ -104,8 +104,8 @@ pmap_fork(struct pmap *src, struct pmap *dst)
 
 /* Pre-copying would only save faults the child may never take. */
 void
-pmap_copy(struct pmap *dst, struct pmap *src, vaddr_t dva, vsize_t len,
-    vaddr_t sva)
+pmap_copy(
+    struct pmap *dst, struct pmap *src, vaddr_t dva, vsize_t len, vaddr_t sva)
 {
 }
 
@@ -235,11 +235,11 @@ reenter_leaf(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, pt_entry_t npte,
 		if ((old & PTE_D) && (pte_prot(npte, user) & PROT_WRITE))
 			new = pte_mark(new, true, user);
 		else
-			new |= old & PTE_D;
+			new |= old &PTE_D;
 	} while (new != old && !atomic_cas(ptep, &old, new));
 	if ((old ^ new) & PTE_WIRED)
-		atomic_add(&pm->pm_wired, (new & PTE_WIRED) ? 1 : -1);
-	if (old & ~new & (PTE_V | PTE_RIGHTS))
+		atomic_add(&pm->pm_wired, (new &PTE_WIRED) ? 1 : -1);
+	if (old & ~new &(PTE_V | PTE_RIGHTS))
 		tlb_flush_va(pm, va);
 	else if (old != new)
 		pmap_hw_fence_va(va, user ? pm->pm_asid : HW_ALL_ASIDS);
@@ -337,8 +337,8 @@ pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, int flags)
 	pa = trunc_page(pa);
 	pg = PHYS_TO_VM_PAGE(pa);
 	if (pmap_is_user(pm))
-		npte |= pte_make_user(pa, prot, flags & PROT_MASK,
-		    pmap_soft_ad && pg != NULL);
+		npte |= pte_make_user(
+		    pa, prot, flags & PROT_MASK, pmap_soft_ad && pg != NULL);
 	else
 		npte |= pte_make_kernel(pa, prot) |
 		    (pg == NULL ? PTE_UNMANAGED : 0);
@@ -358,8 +358,9 @@ pmap_kenter_pa(vaddr_t va, paddr_t pa, vm_prot_t prot)
 {
 	struct pmap *pm = pmap_kernel();
 	struct vm_page *pg = PHYS_TO_VM_PAGE(trunc_page(pa));
-	pt_entry_t *ptep, old, npte = memory_type(pa) |
-	    pte_make_kernel(trunc_page(pa), prot) | PTE_UNMANAGED;
+	pt_entry_t *ptep, old,
+	    npte = memory_type(pa) | pte_make_kernel(trunc_page(pa), prot) |
+	    PTE_UNMANAGED;
 
 	KASSERT(va >= VM_MIN_KERNEL_ADDRESS && (va & PAGE_MASK) == 0);
 	if (pg != NULL)
@@ -384,8 +385,8 @@ struct span_arg {
 };
 
 static void
-remove_span(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n,
-    void *arg)
+remove_span(
+    struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n, void *arg)
 {
 	struct span_arg *a = arg;
 	pt_entry_t pte;
@@ -419,8 +420,8 @@ pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva)
 	KASSERT(sva <= eva);
 	tlb_batch_init(&a.batch, pm);
 	mtx_enter(&pm->pm_mtx);
-	pmap_foreach_span(pm, sva, eva, remove_span, &a,
-	    pmap_is_user(pm) ? &dead : NULL);
+	pmap_foreach_span(
+	    pm, sva, eva, remove_span, &a, pmap_is_user(pm) ? &dead : NULL);
 	if (!TAILQ_EMPTY(&dead))
 		tlb_flush_pmap(pm);
 	else
@@ -450,8 +451,8 @@ pmap_kremove(vaddr_t va, vsize_t size)
  * would read as a pointer to a table: it is removed instead.
  */
 static void
-protect_span(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n,
-    void *arg)
+protect_span(
+    struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n, void *arg)
 {
 	struct span_arg *a = arg;
 	struct vm_page *pg;
@@ -508,8 +509,7 @@ pmap_unwire(struct pmap *pm, vaddr_t va)
 
 	mtx_enter(&pm->pm_mtx);
 	ptep = pmap_leaf(pm, va);
-	if (ptep != NULL &&
-	    (atomic_and(ptep, ~PTE_WIRED) & PTE_WIRED))
+	if (ptep != NULL && (atomic_and(ptep, ~PTE_WIRED) & PTE_WIRED))
 		atomic_add(&pm->pm_wired, -1);
 	mtx_leave(&pm->pm_mtx);
 }

@@ -9,8 +9,8 @@
 
 #define BOOT_TABLES 24
 
-static pt_entry_t boot_tables[BOOT_TABLES][SV39_ENTRIES]
-    __aligned(1UL << PAGE_SHIFT);
+static pt_entry_t
+    boot_tables[BOOT_TABLES][SV39_ENTRIES] __aligned(1UL << PAGE_SHIFT);
 static unsigned boot_tables_used; /* [boot hart] */
 static paddr_t kern_pa; /* [set once] where the image begins */
 static vaddr_t dev_next = KDEV_BASE; /* [kernel pmap's pm_mtx] */
@@ -39,9 +39,10 @@ static pt_entry_t *
 boot_table_below(pt_entry_t *ptep)
 {
 	if (*ptep == 0)
-		*ptep = pte_table(boot_tables_used < BOOT_TABLES ?
-		    image_pa(boot_tables[boot_tables_used++]) :
-		    DMAP_TO_PHYS(pmap_steal_memory(PAGE_SIZE, NULL, NULL)));
+		*ptep = pte_table(boot_tables_used < BOOT_TABLES
+			? image_pa(boot_tables[boot_tables_used++])
+			: DMAP_TO_PHYS(
+			      pmap_steal_memory(PAGE_SIZE, NULL, NULL)));
 	return boot_table_va(*ptep);
 }
 
@@ -225,8 +226,8 @@ pmap_mapdev(paddr_t pa, psize_t size)
 	va = dev_next;
 	dev_next += last - first;
 	if (dev_next > KDEV_BASE + KDEV_SIZE)
-		panic("pmap_mapdev: no room for %lu KiB at %#lx", size >> 10,
-		    pa);
+		panic(
+		    "pmap_mapdev: no room for %lu KiB at %#lx", size >> 10, pa);
 	for (paddr_t at = first; at < last; at += PAGE_SIZE)
 		*pmap_leaf_alloc(pm, va + (at - first)) =
 		    pte_make_kernel(at, PROT_READ | PROT_WRITE) |

@@ -9,10 +9,10 @@
 #include <machine/cpu.h>
 #include <pmap/sv39/pmap_hw.h>
 
-#define SBI_EXT_RFENCE	       0x52464E43UL
-#define SBI_RFENCE_I	       0
-#define SBI_RFENCE_VMA	       1
-#define SBI_RFENCE_VMA_ASID    2
+#define SBI_EXT_RFENCE      0x52464E43UL
+#define SBI_RFENCE_I        0
+#define SBI_RFENCE_VMA      1
+#define SBI_RFENCE_VMA_ASID 2
 
 static bool full_fences; /* [set once at boot] only sfence.vma x0,x0 */
 
@@ -141,8 +141,8 @@ rfence_cpus(uint64_t cpus, unsigned long fid, vaddr_t va, vsize_t size,
 }
 
 void
-pmap_hw_remote_fence(uint64_t cpus, vaddr_t va, vsize_t size,
-    unsigned long asid)
+pmap_hw_remote_fence(
+    uint64_t cpus, vaddr_t va, vsize_t size, unsigned long asid)
 {
 	if (size == 0)
 		va = 0, size = ~0UL;

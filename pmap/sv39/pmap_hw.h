@@ -7,10 +7,10 @@
 
 #include <sys/types.h>
 
-#define SATP_MODE_SV39	(8UL << 60)
+#define SATP_MODE_SV39  (8UL << 60)
 #define SATP_ASID_SHIFT 44
-#define SATP_ASID_MASK	0xffffUL
-#define HW_ALL_ASIDS	(~0UL) /* every address space and global entries */
+#define SATP_ASID_MASK  0xffffUL
+#define HW_ALL_ASIDS    (~0UL) /* every address space and global entries */
 
 /* => every function: any context, never sleeps */
 uint64_t pmap_hw_satp(paddr_t root, unsigned long asid);
@@ -32,8 +32,8 @@ void pmap_hw_fencei(void);
  * => they have fenced on return; earlier stores of this hart come first
  * => size 0: everything of that asid
  */
-void pmap_hw_remote_fence(uint64_t cpus, vaddr_t va, vsize_t size,
-    unsigned long asid);
+void pmap_hw_remote_fence(
+    uint64_t cpus, vaddr_t va, vsize_t size, unsigned long asid);
 void pmap_hw_remote_fencei(uint64_t cpus);
 
 #endif

@@ -91,8 +91,8 @@ pv_unlock(struct vm_page *pg)
 struct pv_entry *pv_alloc(void);
 void pv_free(struct pv_entry *pv);
 /* => pv locked; uses *spare (then NULL) if it must; FALSE: it was needed */
-bool pv_insert(struct vm_page *pg, struct pmap *pm, vaddr_t va,
-    struct pv_entry **spare);
+bool pv_insert(
+    struct vm_page *pg, struct pmap *pm, vaddr_t va, struct pv_entry **spare);
 /* => pv locked; the entry to free once unlocked, or NULL */
 struct pv_entry *pv_remove(struct vm_page *pg, struct pmap *pm, vaddr_t va);
 
@@ -106,8 +106,8 @@ pt_entry_t *pmap_leaf_alloc(struct pmap *pm, vaddr_t va);
  * => dead not NULL: fn leaves no leaf; tables whose whole 2 MiB lie in the
  *    range are taken out; the caller flushes pm, then frees *dead
  */
-typedef void pmap_span_fn(struct pmap *pm, pt_entry_t *ptep, vaddr_t va,
-    unsigned n, void *arg);
+typedef void pmap_span_fn(
+    struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n, void *arg);
 void pmap_foreach_span(struct pmap *pm, vaddr_t sva, vaddr_t eva,
     pmap_span_fn *fn, void *arg, struct pglist *dead);
 unsigned pmap_skip_empty(const pt_entry_t *p, unsigned n);
@@ -144,8 +144,8 @@ pmap_leaf(struct pmap *pm, vaddr_t va)
 static inline void
 pmap_fold_attr(struct vm_page *pg, pt_entry_t pte)
 {
-	uint32_t attr = ((pte & PTE_A) ? PVA_REF : 0) |
-	    ((pte & PTE_D) ? PVA_MOD : 0);
+	uint32_t attr =
+	    ((pte & PTE_A) ? PVA_REF : 0) | ((pte & PTE_D) ? PVA_MOD : 0);
 
 	if ((atomic_load(&pg->mdpage.md_attr) & attr) != attr)
 		atomic_or(&pg->mdpage.md_attr, attr);

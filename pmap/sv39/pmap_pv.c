@@ -40,8 +40,8 @@ pmap_pv_count(void)
 }
 
 bool
-pv_insert(struct vm_page *pg, struct pmap *pm, vaddr_t va,
-    struct pv_entry **spare)
+pv_insert(
+    struct vm_page *pg, struct pmap *pm, vaddr_t va, struct pv_entry **spare)
 {
 	struct pv_entry *first = &pg->mdpage.md_pv, *pv = first;
 
@@ -74,20 +74,18 @@ pv_remove(struct vm_page *pg, struct pmap *pm, vaddr_t va)
 		*first = *pv;
 		return pv;
 	}
-	for (link = &first->pv_next; (pv = *link) != NULL;
-	     link = &pv->pv_next)
+	for (link = &first->pv_next; (pv = *link) != NULL; link = &pv->pv_next)
 		if (pv->pv_pmap == pm && pv->pv_va == va) {
 			*link = pv->pv_next;
 			return pv;
 		}
-	panic("pv_remove: page %#lx is not mapped at %#lx",
-	    VM_PAGE_TO_PHYS(pg), va);
+	panic("pv_remove: page %#lx is not mapped at %#lx", VM_PAGE_TO_PHYS(pg),
+	    va);
 }
 
 /* Iterate over the mappings of a page; its pv lock is held. */
-#define PV_FOREACH(pv, pg)                                             \
-	for ((pv) = (pg)->mdpage.md_pv.pv_pmap ? &(pg)->mdpage.md_pv : \
-						 NULL;                 \
+#define PV_FOREACH(pv, pg)                                                   \
+	for ((pv) = (pg)->mdpage.md_pv.pv_pmap ? &(pg)->mdpage.md_pv : NULL; \
 	     (pv) != NULL; (pv) = (pv)->pv_next)
 
 /*
@@ -144,10 +142,10 @@ pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
 	}
 	s = intr_disable();
 	pv_lock(pg);
-	PV_FOREACH (pv, pg) {
+	PV_FOREACH(pv, pg)
+	{
 		mask = pte_write_mask(pmap_is_user(pv->pv_pmap));
-		if (atomic_and(pmap_leaf(pv->pv_pmap, pv->pv_va), mask) &
-		    ~mask)
+		if (atomic_and(pmap_leaf(pv->pv_pmap, pv->pv_va), mask) & ~mask)
 			tlb_flush_va(pv->pv_pmap, pv->pv_va);
 	}
 	pv_unlock(pg);
@@ -165,12 +163,12 @@ page_attr(struct vm_page *pg, uint32_t want)
 	uint32_t attr = atomic_load(&pg->mdpage.md_attr);
 	pt_entry_t pte;
 
-	if ((attr & want) ||
-	    atomic_load(&pg->mdpage.md_pv.pv_pmap) == NULL)
+	if ((attr & want) || atomic_load(&pg->mdpage.md_pv.pv_pmap) == NULL)
 		return attr;
 	s = intr_disable();
 	pv_lock(pg);
-	PV_FOREACH (pv, pg) {
+	PV_FOREACH(pv, pg)
+	{
 		pte = atomic_load(pmap_leaf(pv->pv_pmap, pv->pv_va));
 		attr |= ((pte & PTE_A) ? PVA_REF : 0) |
 		    ((pte & PTE_D) ? PVA_MOD : 0);
@@ -209,8 +207,8 @@ pte_clear_attr(struct pv_entry *pv, bool mod)
 	do {
 		if (!(old & bit))
 			return false;
-		new = mod ? pte_clear_mod(old, pmap_soft_ad) :
-			    pte_clear_ref(old, pmap_soft_ad);
+		new = mod ? pte_clear_mod(old, pmap_soft_ad)
+			  : pte_clear_ref(old, pmap_soft_ad);
 	} while (!atomic_cas(ptep, &old, new));
 	tlb_flush_va(pv->pv_pmap, pv->pv_va);
 	return true;
@@ -226,8 +224,8 @@ pmap_clear_attr(struct vm_page *pg, bool mod)
 
 	pv_lock(pg);
 	was = (atomic_and(&pg->mdpage.md_attr, ~attr) & attr) != 0;
-	PV_FOREACH (pv, pg)
-		was |= pte_clear_attr(pv, mod);
+	PV_FOREACH(pv, pg)
+	was |= pte_clear_attr(pv, mod);
 	pv_unlock(pg);
 	intr_restore(s);
 	return was;

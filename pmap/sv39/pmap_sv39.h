@@ -46,10 +46,10 @@ vm_page_md_ismapped(const struct vm_page_md *md)
 	return md->md_pv.pv_pmap != NULL;
 }
 
-#define PVA_REF	    0x1 /* page was referenced */
-#define PVA_MOD	    0x2 /* page was modified */
-#define PVA_ICLEAN  0x4 /* every hart fetches what memory holds */
-#define PVA_LOCK    0x8 /* pv lock */
+#define PVA_REF    0x1 /* page was referenced */
+#define PVA_MOD    0x2 /* page was modified */
+#define PVA_ICLEAN 0x4 /* every hart fetches what memory holds */
+#define PVA_LOCK   0x8 /* pv lock */
 
 /* Could an instruction fetch see old contents of pg? (pmap.h) */
 #define PMAP_PAGE_FETCHABLE(pg) \

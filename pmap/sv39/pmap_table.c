@@ -151,8 +151,8 @@ foreach_in_l1(struct pmap *pm, pt_entry_t *l1, vaddr_t va, vaddr_t eva,
 }
 
 void
-pmap_foreach_span(struct pmap *pm, vaddr_t sva, vaddr_t eva,
-    pmap_span_fn *fn, void *arg, struct pglist *dead)
+pmap_foreach_span(struct pmap *pm, vaddr_t sva, vaddr_t eva, pmap_span_fn *fn,
+    void *arg, struct pglist *dead)
 {
 	unsigned i, last;
 	pt_entry_t pte;
@@ -173,8 +173,8 @@ pmap_foreach_span(struct pmap *pm, vaddr_t sva, vaddr_t eva,
 		end = span_end(sva, eva, SV39_L2_SHIFT);
 		pte = pm->pm_root[i];
 		if (pte_kind(pte) == PTE_TABLE)
-			foreach_in_l1(pm, pte_to_table(pte), sva, end, fn, arg,
-			    dead);
+			foreach_in_l1(
+			    pm, pte_to_table(pte), sva, end, fn, arg, dead);
 	}
 }
 

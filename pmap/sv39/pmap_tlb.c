@@ -163,7 +163,7 @@ pmap_leave_all(struct pmap *pm)
 		pmap_switch(pmap_kernel());
 	intr_restore(s);
 	membar_sync();
-	CPU_FOREACH(ci) {
+	CPU_FOREACH (ci) {
 		if (ci->ci_curpmap != pm && ci->ci_prevpmap != pm)
 			continue;
 		cpu_ipi(ci, IPI_PMAP);
@@ -188,7 +188,7 @@ tlb_targets(struct pmap *pm)
 	membar_sync();
 	if (!pmap_is_user(pm))
 		return atomic_load(&pmap_cpus);
-	CPU_FOREACH(ci) {
+	CPU_FOREACH (ci) {
 		bit = 1UL << ci->ci_index;
 		if (ci->ci_curpmap == pm || ci->ci_prevpmap == pm) {
 			targets |= bit;

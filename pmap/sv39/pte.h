@@ -24,16 +24,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PTE_V	      0x001UL
-#define PTE_R	      0x002UL
-#define PTE_W	      0x004UL
-#define PTE_X	      0x008UL
-#define PTE_U	      0x010UL
-#define PTE_G	      0x020UL
-#define PTE_A	      0x040UL
-#define PTE_D	      0x080UL
+#define PTE_V         0x001UL
+#define PTE_R         0x002UL
+#define PTE_W         0x004UL
+#define PTE_X         0x008UL
+#define PTE_U         0x010UL
+#define PTE_G         0x020UL
+#define PTE_A         0x040UL
+#define PTE_D         0x080UL
 #define PTE_WIRED     0x100UL /* RSW: counted in pm_wired */
-#define PTE_SW2	      0x200UL /* RSW: two meanings, by the pmap */
+#define PTE_SW2       0x200UL /* RSW: two meanings, by the pmap */
 #define PTE_WANTW     PTE_SW2 /* user: writable, W withheld until modified */
 #define PTE_UNMANAGED PTE_SW2 /* kernel: made by pmap_kenter_pa */
 #define PTE_PPN_SHIFT 10
@@ -57,8 +57,8 @@ pte_kind(uint64_t pte)
 	if (!(pte & PTE_V))
 		return PTE_INVALID;
 	if (!(pte & PTE_RIGHTS))
-		return (pte & (PTE_A | PTE_D | PTE_U)) ? PTE_RESERVED :
-							 PTE_TABLE;
+		return (pte & (PTE_A | PTE_D | PTE_U)) ? PTE_RESERVED
+						       : PTE_TABLE;
 	return (pte & (PTE_R | PTE_W)) == PTE_W ? PTE_RESERVED : PTE_LEAF;
 }
 

@@ -58,8 +58,9 @@ KTEST(uvm_fault_2_readzero_shared)
 
 	ktf_map_anon(vm, 8, MADV_RANDOM);
 	KT_EQ(ktf_read(vm, 2), 0);
-	KT_EQ(uvm_map_inherit(&vm->vm_map, start, start + ptoa(8),
-	    MAP_INHERIT_SHARE), 0);
+	KT_EQ(uvm_map_inherit(
+		  &vm->vm_map, start, start + ptoa(8), MAP_INHERIT_SHARE),
+	    0);
 	child = uvmspace_fork_vm(vm);
 	ktf_write(child, 2, 7);
 	KT_EQ(ktf_read(vm, 2), 7);
@@ -81,7 +82,8 @@ KTEST(uvm_fault_2_readzero_extract)
 	ktf_map_anon(vm, 8, MADV_RANDOM);
 	KT_EQ(ktf_read(vm, 2), 0);
 	KT_EQ(uvm_map_extract(&vm->vm_map, start, ptoa(8), kernel_map, &kva,
-	    UVM_EXTRACT_CONTIG), 0);
+		  UVM_EXTRACT_CONTIG),
+	    0);
 	*(volatile uint8_t *)(kva + ptoa(2)) = 5;
 	KT_EQ(ktf_read(vm, 2) & 0xff, 5);
 	uvm_unmap(kernel_map, kva, kva + ptoa(8));
