@@ -1,4 +1,4 @@
-/* vmrun: --smp 1 --timeout 60 */
+/* vmrun: --alone --smp 1 --timeout 60 */
 /*
  * The counters move exactly by the events that define them.  One hart, quiet,
  * and MADV_RANDOM, so that a fault maps no neighbours.
