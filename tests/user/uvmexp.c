@@ -502,18 +502,23 @@ run_all(void)
  * That adds to a figure now and then, a defect does so every time.
  */
 int
-main(void)
+main(int argc, char **argv)
 {
+	char once[] = "once", *again[] = { argv[0], once, NULL };
 	int status = 1;
 
 	if (on_peer())
 		return 77;
+	if (argc > 1) {
+		run_all();
+		return 0;
+	}
 	for (int tries = 0; tries < 4 && status != 0; tries++) {
 		pid_t pid = fork();
 
 		if (pid == 0) {
-			run_all();
-			_exit(0);
+			execv(argv[0], again); /* nothing to be copied */
+			_exit(127);
 		}
 		CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
 	}
