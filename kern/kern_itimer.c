@@ -430,10 +430,15 @@ itimers_cpu_limit(struct process *pr)
 
 	if (limit == RLIM_INFINITY && pr->ps_itimers == NULL)
 		return;
-	its = itimers_get(pr);
-	if (its == NULL)
+	if (itimers_get(pr) == NULL)
 		return;
 	mtx_enter(&pr->ps_sigmtx);
+	/* Another process may exit, and free them, at any moment before. */
+	its = pr->ps_itimers;
+	if (its == NULL) {
+		mtx_leave(&pr->ps_sigmtx);
+		return;
+	}
 	if (limit > INFSLP / NSEC_PER_SEC / 2)
 		its->its_xcpu = 0;
 	else

@@ -48,6 +48,9 @@ count(struct counts *c)
 	int name[2] = { CTL_VM, VM_UVM_RESOURCES };
 	size_t len = sizeof(c->r);
 
+	/* a signal that waits for us is an item in use */
+	sigprocmask(SIG_UNBLOCK, &child_signal, NULL);
+	sigprocmask(SIG_BLOCK, &child_signal, NULL);
 	if (bsd_sysctl(name, 2, &c->r, &len, NULL, 0) != 0)
 		return -1;
 	name[1] = VM_UVMEXP;
