@@ -1,0 +1,68 @@
+/*
+ * An Sv39 MMU that does everything the privileged specification allows and
+ * nothing it forbids: see mmu_model.c.  It replaces pmap/sv39/pmap_hw.c.
+ */
+#ifndef _PMAP_HOST_MMU_MODEL_H_
+#define _PMAP_HOST_MMU_MODEL_H_
+
+#include <sys/types.h>
+
+enum mmu_access { MMU_LOAD, MMU_STORE, MMU_FETCH };
+
+/* Immutable after mmu_init(). */
+struct mmu_config {
+	unsigned mc_harts;
+	unsigned mc_asid_bits;
+	uint64_t mc_hard_ad; /* harts (a bit each) that set A and D themselves */
+	uint64_t (*mc_random)(void); /* every choice comes from here */
+	void (*mc_point)(void); /* another hart may run here */
+	unsigned (*mc_hart)(void); /* hart that executes now */
+	uint64_t (*mc_now)(void); /* time stamp for histories */
+	void *(*mc_memory)(paddr_t pa); /* host address of RAM; NULL: none there */
+	void (*mc_printf)(const char *fmt, ...);
+	/* A violation: message printed after the history; does not return. */
+	void (*mc_fail)(const char *fmt, ...);
+};
+
+void mmu_init(const struct mmu_config *mc);
+
+/* One way an access may turn out. */
+struct mmu_outcome {
+	bool mo_fault; /* page fault (spurious ones included) */
+	paddr_t mo_pa; /* else: byte address */
+	const char *mo_from; /* "walk", "cached entry", … for messages */
+	uint64_t mo_entry; /* entry used */
+};
+#define MMU_OUTCOMES_MAX 32
+
+/*
+ * Every outcome allowed now for an access of the current hart through its
+ * satp.  Nothing changes.
+ * => their number, at least one
+ */
+unsigned mmu_outcomes(
+    vaddr_t va, enum mmu_access access, bool user, struct mmu_outcome *out);
+/*
+ * Perform the access: one of the outcomes by chance, with what it leaves
+ * behind (cached entries, A and D bits).
+ */
+struct mmu_outcome mmu_access(vaddr_t va, enum mmu_access access, bool user);
+/* => the current hart caches some translation ahead of use, by chance */
+void mmu_speculate(void);
+
+/*
+ * A page is about to be free, or to get other contents: no hart may reach it
+ * through the address space in its satp but by the direct map.  Else: mc_fail.
+ */
+void mmu_check_unreachable(paddr_t pa);
+/* Bytes were written other than by a hart's own fetch side: for coherence. */
+void mmu_written(paddr_t pa, size_t len);
+/*
+ * => TRUE: a fetch by this hart of the word at pa may only return what memory
+ *    holds; FALSE: it may be older (no fence.i since the last write)
+ */
+bool mmu_fetch_coherent(paddr_t pa);
+/* => prints what is known of va: entries, cached copies, fences, who did it */
+void mmu_history(vaddr_t va);
+
+#endif
