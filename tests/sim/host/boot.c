@@ -198,6 +198,8 @@ static struct {
 static void
 first_thread(void *arg)
 {
+	if (sim_config.fail != 0)
+		alloc_fail_hook = sim_alloc_fails;
 	first.fn(first.arg);
 	host_exit(0);
 }
