@@ -35,6 +35,7 @@ volatile uint32_t pool_drain_mask;
 #ifdef FAULT_INJECT
 static volatile long fault_left; /* [a] allocations until one fails */
 static volatile bool fault_forever; /* [a] and all after it */
+bool (*alloc_fail_hook)(void);
 
 void
 alloc_fail_at(long nth, bool from_there_on)
@@ -43,14 +44,13 @@ alloc_fail_at(long nth, bool from_there_on)
 	atomic_store(&fault_left, nth);
 }
 
-/* => TRUE: this allocation is to fail; any context */
 bool
 alloc_fail_now(void)
 {
 	long left = atomic_load(&fault_left);
 
 	if (left == 0)
-		return false;
+		return alloc_fail_hook != NULL && alloc_fail_hook();
 	left = atomic_add(&fault_left, -1) - 1;
 	if (left == 0 && fault_forever)
 		atomic_store(&fault_left, 1);

@@ -2,6 +2,7 @@
  * Pages and their owners: allocation, freeing, busy pages.
  */
 #include <uvm/uvm_pgcache.h>
+#include <sys/pool.h>
 
 struct uvm uvm;
 struct uvmexp uvmexp;
@@ -195,8 +196,14 @@ static __always_inline struct vm_page *
 page_take(const struct uvm_object *obj, int flags)
 {
 	bool zero = (flags & UVM_PGA_ZERO) != 0;
-	struct vm_page *pg = uvm_magazine_get(zero);
+	struct vm_page *pg;
 
+#ifdef FAULT_INJECT
+	if ((flags & UVM_PGA_USERESERVE) == 0 && obj != uvm.kernel_object &&
+	    alloc_fail_now())
+		return NULL;
+#endif
+	pg = uvm_magazine_get(zero);
 	if (__predict_false(pg == NULL))
 		pg = uvm_pgcache_get_slow(zero, reserve_for(obj, flags));
 	return pg;

@@ -7,6 +7,7 @@
 
 struct pmap kernel_pmap_store;
 bool pmap_soft_ad;
+paddr_t pmap_zero_pa;
 bool pmap_svpbmt;
 
 static struct pool pmap_pool;

@@ -28,6 +28,11 @@
 
 extern struct pmap kernel_pmap_store;
 extern bool pmap_soft_ad; /* [set once at boot] emulate A and D by rights */
+/*
+ * [set once at boot] the page of zeros that readers of untouched memory share:
+ * none of a segment, so it has no struct vm_page and its mappings no pv entry
+ */
+extern paddr_t pmap_zero_pa;
 extern bool pmap_svpbmt; /* [set once at boot] memory types in leaves */
 extern uint64_t pmap_cpus; /* [a] harts with paging on, by ci_index */
 
