@@ -7,6 +7,7 @@
 #include <sys/atomic.h>
 #include <sys/errno.h>
 #include <sys/lock.h>
+#include <sys/mutant.h>
 #include <machine/cpu.h>
 #include <uvm/uvm_extern.h>
 #include <uvm/uvm_page.h>
@@ -152,6 +153,8 @@ pmap_fold_attr(struct vm_page *pg, pt_entry_t pte)
 	uint32_t attr =
 	    ((pte & PTE_A) ? PVA_REF : 0) | ((pte & PTE_D) ? PVA_MOD : 0);
 
+	if (MUTANT(FOLD_LOSES_D))
+		attr &= ~(uint32_t)PVA_MOD;
 	if ((atomic_load(&pg->mdpage.md_attr) & attr) != attr)
 		atomic_or(&pg->mdpage.md_attr, attr);
 }

@@ -45,10 +45,12 @@ pmap_enter_zero(struct pmap *pm, vaddr_t va)
 	if (ptep != NULL) {
 		error = 0;
 		/* something mapped: another thread was faster */
-		if (atomic_load(ptep) == 0) {
+		if (atomic_load(ptep) == 0 || MUTANT(ZERO_PAGE_TWICE)) {
 			atomic_store(ptep,
-			    pte_make_user(
-				pmap_zero_pa, PROT_READ, PROT_READ, false));
+			    pte_make_user(pmap_zero_pa,
+				MUTANT(ZERO_PAGE_WRITABLE) ? PROT_WRITE
+							   : PROT_READ,
+				PROT_READ, false));
 			atomic_add(&pm->pm_resident, 1);
 		}
 	}
@@ -103,7 +105,8 @@ enter_neighbours(struct pmap *pm, pt_entry_t *ptep, vaddr_t va,
 	for (i = 0; i < n; i++, va += PAGE_SIZE, ptep++) {
 		if (pgs[i] == NULL || atomic_load(ptep) != 0)
 			continue;
-		if (!fetch_is_coherent(pgs[i], prot))
+		if (!fetch_is_coherent(pgs[i], prot) &&
+		    !MUTANT(NEIGHBOUR_NO_FENCEI))
 			*left |= 1U << i;
 		else if (enter_neighbour(pm, ptep, va, pgs[i], prot, &spare))
 			entered++;
