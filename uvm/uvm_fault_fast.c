@@ -294,13 +294,15 @@ fast_lock(struct fast *f)
 /*
  * May a reader share the page of zeros instead of getting one of his own?
  * Only this map can ever fill the slot: its fault will replace the mapping.
- * When the amap becomes shared, such mappings go (uvm_map_unshare_zero).
+ * When the amap becomes shared, such mappings go (uvm_map_unshare_zero).  The
+ * kernel's mappings of what a program had shared with it (uvm_io) and has
+ * unmapped since are the kernel's own, so they get a page.
  */
 static __always_inline bool
 zero_may_be_shared(const struct fast *f)
 {
 	return f->access == PROT_READ && UVM_ET_ISCOPYONWRITE(f->entry) &&
-	    (f->amap->am_flags & AMAP_SHARED) == 0;
+	    (f->amap->am_flags & AMAP_SHARED) == 0 && !vm_map_is_kernel(f->map);
 }
 
 /* 1A, if nothing about the page changes. => amap locked */
