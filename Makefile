@@ -20,7 +20,7 @@ WARN	:= -Wall -Wextra -Werror -Wundef -Wshadow -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
 DEFS	:= -D_KERNEL -DDIAGNOSTIC -DKTRACE -DKGDB
 ifneq ($(DEBUG),0)
-DEFS	+= -DDEBUG
+DEFS	+= -DDEBUG -DFAULT_INJECT
 endif
 KINC	:= -Iinclude -Iarch/riscv/include -I.
 KFLAGS	:= -std=gnu11 -O2 -g -ffreestanding -fno-builtin -nostdinc \

@@ -24,6 +24,7 @@ enum uvm_fault_wait {
 };
 
 #define FAULT_MAXPAGES 16 /* window of the widest advice */
+#define FAULT_AHEAD    4 /* slots ahead in the window of normal advice */
 
 /*
  * All members belong to the thread that faults; those below "amap" are valid
@@ -139,7 +140,7 @@ static inline void
 uvm_fault_window(
     const struct vm_map_entry *entry, vaddr_t va, u_int *back, u_int *forw)
 {
-	u_int most_back = 3, most_forw = 4;
+	u_int most_back = 3, most_forw = FAULT_AHEAD;
 	u_long n;
 
 	if (__predict_false(entry->advice == MADV_SEQUENTIAL)) {

@@ -375,7 +375,8 @@ uvm_pagefree_bulk(struct vm_page **pgs, size_t n)
 			panic("uvm_pagefree_bulk: page %p is free already",
 			    pgs[i]);
 		KASSERT(pgs[i]->loan_count == 0);
-		uvm_pagesettle(pgs[i]);
+		if (__predict_false(pgs[i]->pg_flags & PQ_PENDING))
+			uvm_pagesettle(pgs[i]);
 		queued |= (pgs[i]->pg_flags & PQ_QUEUED) != 0 ||
 		    pgs[i]->wire_count != 0;
 	}
