@@ -123,6 +123,9 @@ void kt_barrier_wait(struct kt_barrier *kb);
 #define KT_SNAP(s)          (uvmexp_collect(), *(s) = uvmexp)
 #define KT_DELTA(s, member) (uvmexp_collect(), uvmexp.member - (s)->member)
 
+/* => no test runs: number of invariants of UVM that do not hold, printed */
+int ktest_audit(void);
+
 /* => runs the tests the boot argument names and turns the machine off */
 void ktest_main(const char *which) __dead;
 
