@@ -498,6 +498,13 @@ ktest_wait(void)
 	timeout_del_barrier(&watchdog);
 }
 
+/* The auditor of Image-test takes its place (tests/kern/kt_audit.c). */
+int __attribute__((__weak__))
+ktest_audit(void)
+{
+	return 0;
+}
+
 /* => number of failed checks */
 static uint32_t
 ktest_run(const struct ktest *t)
@@ -515,6 +522,7 @@ ktest_run(const struct ktest *t)
 		panic("no memory for the thread of a test");
 	ktest_wait();
 	kt_state_check();
+	kt.failures += (uint32_t)ktest_audit();
 	kt.test = NULL;
 	return kt.failures;
 }
@@ -580,6 +588,7 @@ ktest_main(const char *which)
 
 	kt.seed = boot_option_u64("seed", arc4random());
 	kt_warm_up();
+	(void)ktest_audit(); /* it takes memory once */
 	n = ktest_choose(which, list);
 	printf("ktest: seed=%lu, %u harts, %ld pages free\n", (u_long)kt.seed,
 	    ncpus, uvm_free_count());

@@ -135,6 +135,9 @@ void kt_snap(struct uvmexp *s);
 /* => the counter at that offset of struct uvmexp, now */
 int kt_count(size_t offset);
 
+/* => no test runs: number of invariants of UVM that do not hold, printed */
+int ktest_audit(void);
+
 /* => runs the tests the boot argument names and turns the machine off */
 void ktest_main(const char *which) __dead;
 
