@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdbool.h>
+#include "host/mutant.h"
 typedef unsigned int u_int;
 enum sim_ad { SIM_AD_HARD, SIM_AD_FAULT, SIM_AD_MIXED, SIM_AD_SOFT };
 struct sim_config {
@@ -19,6 +20,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[i], "--preempt")) c.preempt = strtoul(argv[i+1], 0, 0);
 		if (!strcmp(argv[i], "--pages")) c.npages = strtoul(argv[i+1], 0, 0);
 		if (!strcmp(argv[i], "--ad")) c.ad = strtoul(argv[i+1], 0, 0);
+		if (!strcmp(argv[i], "--mutant") && !sim_mutant_select(argv[i+1])) return 2;
 		if (!strcmp(argv[i], "--ktest")) t = argv[i+1];
 	}
 	sim_boot(&c, ktest_main, (void *)t);
