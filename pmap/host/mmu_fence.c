@@ -57,6 +57,15 @@ fence_make(vaddr_t va, vsize_t size, unsigned long asid)
 	};
 }
 
+/* The hart forgets, and so does whoever shows the kernel its addresses. */
+static void
+fence_done(unsigned hart, const struct mmu_fence *f)
+{
+	mmu_cache_fence(hart, f);
+	if (f->f_asid == HW_ALL_ASIDS && mmu.mc.mc_kernel_fenced != NULL)
+		mmu.mc.mc_kernel_fenced(f->f_va, f->f_size);
+}
+
 static void
 fence_here(struct mmu_fence f)
 {
@@ -67,7 +76,7 @@ fence_here(struct mmu_fence f)
 	if (mmu.mc.mc_errata && (f.f_size != 0 || f.f_asid != HW_ALL_ASIDS))
 		return;
 	mmu_event_fence(EV_FENCE, hart, &f, 0);
-	mmu_cache_fence(hart, &f);
+	fence_done(hart, &f);
 }
 
 void
@@ -136,7 +145,7 @@ pmap_hw_remote_fence(
 	for (unsigned i = 0; i < n; i++) {
 		some_points();
 		mmu_event_fence(EV_ARRIVE, order[i], &f, self);
-		mmu_cache_fence(order[i], &f);
+		fence_done(order[i], &f);
 	}
 	some_points();
 }

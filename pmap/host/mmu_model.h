@@ -42,6 +42,8 @@ struct mmu_config {
 	void *(*mc_memory)(
 	    paddr_t pa); /* host address of RAM; NULL: none there */
 	void (*mc_printf)(const char *fmt, ...);
+	/* A hart has fenced the kernel's addresses; size 0: all of them. */
+	void (*mc_kernel_fenced)(vaddr_t va, vsize_t size);
 	/* A violation: message printed after the history; does not return. */
 	void (*mc_fail)(const char *fmt, ...);
 };

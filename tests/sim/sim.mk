@@ -32,6 +32,9 @@ SIM_KFLAGS	= $(SIM_WARN) -ffreestanding -fno-builtin -nostdinc \
 SIM_HFLAGS	:= $(SIM_WARN) -D_GNU_SOURCE -fno-pie -I. -Itests/sim
 SIM_SAN		:= -fsanitize=address,undefined -fno-sanitize-recover=all
 
+# The machine's memset() and memcpy() tell the MMU what they write.
+%/lib/string.o: SIM_RENAME := -Dmemset=string_memset -Dmemcpy=string_memcpy
+
 # $(1) name, $(2) compiler, $(3) flags, $(4) the pmap's sources, $(5) defines
 define sim_variant
 SIM_OBJ_$(1)	:= $$(patsubst %.c,$(B)/sim/$(1)/%.o,$$(SIM_KERN) $$(SIM_MACHINE) \
@@ -46,7 +49,7 @@ $(B)/sim/$(1)/%.o: %.S
 	$$(Q)$(2) -c -o $$@ $$<
 $(B)/sim/$(1)/%.o: %.c tests/sim/sim.mk
 	@mkdir -p $$(@D)
-	$$(Q)$(2) $$(call SIM_KFLAGS,$(2)) $(5) $(3) -MMD -MP -c -o $$@ $$<
+	$$(Q)$(2) $$(call SIM_KFLAGS,$(2)) $$(SIM_RENAME) $(5) $(3) -MMD -MP -c -o $$@ $$<
 # One object, of which libc sees only the names in exports: the kernel has a
 # printf of its own.
 $(B)/sim/$(1)/kernel.o: $$(SIM_OBJ_$(1)) tests/sim/exports

@@ -342,3 +342,41 @@ kcopy_nofault(const void *src, void *dst, size_t len)
 	}
 	return 0;
 }
+
+/* -- What the kernel writes ----------------------------------------------------- */
+
+void *string_memset(void *dst, int c, size_t n);
+void *string_memcpy(void *restrict dst, const void *restrict src, size_t n);
+
+/* Instruction fetch may still see what was there before. */
+static void
+written(const void *dst, size_t n)
+{
+#ifndef PMAP_REF
+	if (n > 0 && VA_IS_DMAP(dst))
+		mmu_written(DMAP_TO_PHYS(dst), n);
+#endif
+}
+
+void *
+memset(void *dst, int c, size_t n)
+{
+	written(dst, n);
+	return string_memset(dst, c, n);
+}
+
+void *
+memcpy(void *restrict dst, const void *restrict src, size_t n)
+{
+	written(dst, n);
+	return string_memcpy(dst, src, n);
+}
+
+#ifndef PMAP_REF
+void
+sim_page_freed(struct vm_page_md *md)
+{
+	mmu_check_unreachable(
+	    VM_PAGE_TO_PHYS(container_of(md, struct vm_page, mdpage)));
+}
+#endif

@@ -57,6 +57,39 @@ point(void)
 	sim_spin();
 }
 
+/* The model knows the low 39 bits of an address. */
+static void
+kernel_fenced(vaddr_t va, vsize_t size)
+{
+	if (size == 0)
+		sim_kva_forget(KVA_BASE, KVA_SIZE);
+	else
+		sim_kva_forget(SIM_HIGH + trunc_page(va),
+		    round_page((va & PAGE_MASK) + size));
+}
+
+static void
+mmu_printf(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+}
+
+static void
+mmu_fail(const char *fmt, ...)
+{
+	char text[300];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	sim_fail("%s", text);
+}
+
 static void
 mmu_boot(void)
 {
@@ -68,6 +101,14 @@ mmu_boot(void)
 		.mc_hart = this_hart,
 		.mc_now = sim_now,
 		.mc_memory = ram_or_null,
+		.mc_printf = mmu_printf,
+		.mc_kernel_fenced = kernel_fenced,
+		.mc_fail = mmu_fail,
+		.mc_dmap_lo = KDMAP_BASE,
+		.mc_dmap_hi = KDMAP_BASE + KDMAP_SIZE,
+		.mc_ram_base = vm_physmem[0].start,
+		.mc_ram_pages = (unsigned)atop(
+		    vm_physmem[vm_nphysseg - 1].end - vm_physmem[0].start),
 	};
 
 	switch (sim_config.ad) {
