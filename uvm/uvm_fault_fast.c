@@ -295,12 +295,14 @@ fast_lock(struct fast *f)
 /*
  * May a reader share the page of zeros instead of getting one of his own?
  * Only this map can ever fill the slot: its fault will replace the mapping.
+ * Private memory may have moved to a kernel map, which has no such page.
  * When the amap becomes shared, such mappings go (uvm_map_unshare_zero).
  */
 static __always_inline bool
 zero_may_be_shared(const struct fast *f)
 {
-	return f->access == PROT_READ && UVM_ET_ISCOPYONWRITE(f->entry) &&
+	return f->access == PROT_READ && !vm_map_is_kernel(f->map) &&
+	    UVM_ET_ISCOPYONWRITE(f->entry) &&
 	    ((f->amap->am_flags & AMAP_SHARED) == 0 ||
 		MUTANT(ZERO_PAGE_IN_SHARED));
 }

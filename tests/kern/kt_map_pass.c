@@ -314,6 +314,22 @@ KTEST(extract_kernel)
 	uvmspace_free(vm);
 }
 
+/* Private memory that nobody touched, in the kernel's map alone. */
+KTEST(extract_kernel_untouched)
+{
+	struct vmspace *vm = ktf_space();
+	vaddr_t va = vm_map_min(kernel_map);
+
+	ktf_map_anon(vm, 2, MADV_RANDOM);
+	KT_REQUIRE(uvm_map_extract(&vm->vm_map, KTF_VA(0), ptoa(2), kernel_map,
+		       &va, 0) == 0);
+	uvmspace_free(vm);
+	KT_EQ(*(volatile uint64_t *)va, 0);
+	*(volatile uint64_t *)va = 1;
+	KT_EQ(*(volatile uint64_t *)(va + PAGE_SIZE), 0);
+	uvm_unmap(kernel_map, va, va + ptoa(2));
+}
+
 /* -- uvm_io ---------------------------------------------------------------------------- */
 
 #define IOLEN 10000
