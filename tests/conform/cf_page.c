@@ -362,7 +362,8 @@ three_in_a_row(struct pglist *list, struct vm_page *pg[3])
 	int n = 0;
 
 	TAILQ_INIT(list);
-	KT_EQ(uvm_pglistalloc(3 * PAGE_SIZE, 0, ~0UL, PAGE_SIZE, 0, list, 1, 0),
+	KT_EQ(uvm_pglistalloc(3 * PAGE_SIZE, 0, ~0UL, PAGE_SIZE, 0, list, 1,
+		  UVM_PLA_WAITOK),
 	    0);
 	TAILQ_FOREACH (pg[n], list, pageq) {
 		conf_fill(pg[n], 0x0101010101010101UL * (n + 1));
