@@ -197,7 +197,7 @@ op_clear_reference(struct model *m, const struct choice *c)
 	bool was = pmap_clear_reference(m->pg[c->page]);
 
 	KT_CHECK(was || !m->ref[c->page]);
-	KT_CHECK(was == m->ref[c->page] || !conf_exact_reference);
+	KT_CHECK(was == m->ref[c->page] || !conf_exact_reference());
 	m->ref[c->page] = false;
 }
 

@@ -359,16 +359,16 @@ KTEST(conform_page_moves_between_pmaps)
 static void
 three_in_a_row(struct pglist *list, struct vm_page *pg[3])
 {
+	struct vm_page *p;
 	int n = 0;
 
 	TAILQ_INIT(list);
 	KT_EQ(uvm_pglistalloc(3 * PAGE_SIZE, 0, ~0UL, PAGE_SIZE, 0, list, 1,
 		  UVM_PLA_WAITOK),
 	    0);
-	TAILQ_FOREACH (pg[n], list, pageq) {
-		conf_fill(pg[n], 0x0101010101010101UL * (n + 1));
-		if (++n == 3)
-			break;
+	TAILQ_FOREACH (p, list, pageq) {
+		conf_fill(p, 0x0101010101010101UL * (n + 1));
+		pg[n++] = p;
 	}
 	KT_EQ(VM_PAGE_TO_PHYS(pg[2]) - VM_PAGE_TO_PHYS(pg[0]), ptoa(2));
 }

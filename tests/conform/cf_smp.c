@@ -500,7 +500,8 @@ change_everything(void *arg)
 			pmap_protect(smp.pm, va, va + PAGE_SIZE, PROT_READ);
 			break;
 		case 6:
-			(void)conf_store(smp.pm, va, r);
+			(void)conf_race(
+			    smp.pm, va, PROT_WRITE, &r, &smp.revoked);
 			break;
 		case 7:
 			(void)pmap_is_referenced(pg);

@@ -182,7 +182,7 @@ conf_referenced_is(struct vm_page *pg, bool want)
 {
 	bool is = pmap_is_referenced(pg);
 
-	return is == want || (is && !conf_exact_reference);
+	return is == want || (is && !conf_exact_reference());
 }
 
 void

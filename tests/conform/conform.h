@@ -83,8 +83,8 @@ vm_prot_t conf_rights(struct pmap *pm, vaddr_t va);
  */
 int conf_access(struct pmap *pm, vaddr_t va, vm_prot_t access, uint64_t *value,
     const volatile uint32_t *revoked);
-/* FALSE: the machine may set the reference attribute without an access. */
-extern const bool conf_exact_reference;
+/* => FALSE: the machine may set the reference attribute without an access */
+bool conf_exact_reference(void);
 /* The kernel has written through its direct map. */
 void conf_wrote(paddr_t pa, size_t len);
 
