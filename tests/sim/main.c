@@ -9,6 +9,7 @@ struct sim_config {
 	uint64_t seed; u_int harts, npages, asid_bits; enum sim_ad ad; u_int preempt, fail, speculate; bool verbose; };
 void sim_boot(const struct sim_config *cfg, void (*fn)(void *), void *arg);
 void ktest_main(void *);
+bool sim_mutant(const char *);
 int main(int argc, char **argv)
 {
 	struct sim_config c = { .seed = 1, .harts = 2, .npages = 32768, .asid_bits = 9, .preempt = 50, .verbose = true };
@@ -19,6 +20,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[i], "--preempt")) c.preempt = strtoul(argv[i+1], 0, 0);
 		if (!strcmp(argv[i], "--pages")) c.npages = strtoul(argv[i+1], 0, 0);
 		if (!strcmp(argv[i], "--ad")) c.ad = strtoul(argv[i+1], 0, 0);
+		if (!strcmp(argv[i], "--mutant") && !sim_mutant(argv[i+1])) return 2;
 		if (!strcmp(argv[i], "--ktest")) t = argv[i+1];
 	}
 	sim_boot(&c, ktest_main, (void *)t);
