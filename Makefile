@@ -37,7 +37,10 @@ KDIRS	:= arch/riscv kern uvm pmap/sv39 fs drivers/uart drivers/virtio lib
 KSRC	:= $(sort $(foreach d,$(KDIRS),$(wildcard $d/*.c $d/*.S)))
 KOBJ	:= $(patsubst %,$(B)/obj/%.o,$(basename $(KSRC)))
 # The kernel's own tests make an image of their own: build/Image-test.
-TSRC	:= $(sort $(wildcard tests/kern/*.c tests/audit/*.c pmap/sv39/audit/*.c))
+# conform_host.c is for the machine that builds.
+TSRC	:= $(sort $(wildcard tests/kern/*.c tests/audit/*.c \
+	   pmap/sv39/audit/*.c) \
+	   $(filter-out %/conform_host.c,$(wildcard tests/conform/*.c)))
 TOBJ	:= $(patsubst %,$(B)/obj/%.o,$(basename $(TSRC)))
 
 .PHONY: all kernel run test test-host test-guest test-mutants bench bench-linux debug \

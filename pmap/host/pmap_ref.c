@@ -55,8 +55,8 @@ static struct pmap ref_kernel_pmap;
 /* pmap_kenter_pa()'s mappings: physical address and rights, 0: none. [p] */
 static paddr_t ref_kentered[KVA_PAGES];
 static struct pool ref_pmap_pool, ref_mapping_pool;
-/* What pmap_enter_zero() maps: not a page that has a struct vm_page. */
-static char ref_zero_page[PAGE_SIZE] __aligned(1UL << PAGE_SHIFT);
+static paddr_t ref_zero_pa; /* [set once] */
+static void (*ref_kernel_reduced)(vaddr_t, vsize_t); /* [set once] */
 
 /* -- Start-up ---------------------------------------------------------------- */
 
@@ -73,8 +73,10 @@ is_user(const struct pmap *pm)
 }
 
 void
-pmap_ref_bootstrap(void)
+pmap_ref_bootstrap(paddr_t zero, void (*kernel_reduced)(vaddr_t, vsize_t))
 {
+	ref_zero_pa = zero;
+	ref_kernel_reduced = kernel_reduced;
 	ref_kernel_pmap.pm_refs = 1;
 	curcpu()->ci_curpmap = pmap_kernel();
 }
@@ -227,11 +229,20 @@ unseen_access(const struct ref_mapping *rm)
 	return is_user(rm->rm_pmap) ? PROT_NONE : rm->rm_prot;
 }
 
+/* The mapping of a page went, or permits less: does the machine care? */
+static void
+reduced(const struct pmap *pm, vaddr_t va)
+{
+	if (!is_user(pm))
+		ref_kernel_reduced(va, PAGE_SIZE);
+}
+
 /* => rm is freed; its page keeps its attributes */
 static void
 remove_mapping(struct ref_mapping *rm)
 {
 	LIST_REMOVE(rm, rm_hash);
+	reduced(rm->rm_pmap, rm->rm_va);
 	LIST_REMOVE(rm, rm_of_pmap);
 	if (rm->rm_page != NULL) {
 		set_attributes(rm->rm_page, unseen_access(rm));
@@ -266,7 +277,10 @@ map_page(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot)
 		rm = NULL;
 	}
 	if (rm != NULL) {
+		if (rm->rm_page != NULL)
+			set_attributes(rm->rm_page, unseen_access(rm));
 		rm->rm_prot = full_rights(prot);
+		reduced(pm, va);
 		return rm;
 	}
 	rm = pool_get(&ref_mapping_pool, PR_NOWAIT);
@@ -326,7 +340,7 @@ pmap_enter_zero(struct pmap *pm, vaddr_t va)
 	KASSERT(is_user(pm));
 	mtx_enter(&ref_mtx);
 	if (find(pm, va) == NULL &&
-	    map_page(pm, va, DMAP_TO_PHYS(ref_zero_page), PROT_READ) == NULL)
+	    map_page(pm, va, ref_zero_pa, PROT_READ) == NULL)
 		error = ENOMEM;
 	mtx_leave(&ref_mtx);
 	return error;
@@ -359,6 +373,7 @@ pmap_kenter_pa(vaddr_t va, paddr_t pa, vm_prot_t prot)
 	KASSERTMSG(find(pmap_kernel(), va) == NULL,
 	    "pmap_kenter_pa: %#lx is mapped and managed", va);
 	*word = trunc_page(pa) | (paddr_t)full_rights(prot);
+	reduced(pmap_kernel(), va);
 	mtx_leave(&ref_mtx);
 }
 
@@ -366,8 +381,10 @@ void
 pmap_kremove(vaddr_t va, vsize_t size)
 {
 	mtx_enter(&ref_mtx);
-	for (; size > 0; va += PAGE_SIZE, size -= PAGE_SIZE)
+	for (; size > 0; va += PAGE_SIZE, size -= PAGE_SIZE) {
 		*kentered(pmap_kernel(), va) = 0;
+		reduced(pmap_kernel(), va);
+	}
 	mtx_leave(&ref_mtx);
 }
 
@@ -405,12 +422,13 @@ reduce(struct ref_mapping *rm, vm_prot_t prot)
 
 	if (rm->rm_page != NULL)
 		set_attributes(rm->rm_page, unseen_access(rm));
-	if ((left & (PROT_READ | PROT_EXEC)) == 0)
+	if ((left & PROT_READ) == 0)
+		left &= ~PROT_WRITE;
+	rm->rm_prot = left;
+	if (left == PROT_NONE)
 		remove_mapping(rm);
-	else if ((left & PROT_READ) == 0)
-		rm->rm_prot = left & ~PROT_WRITE;
 	else
-		rm->rm_prot = left;
+		reduced(rm->rm_pmap, rm->rm_va);
 }
 
 void
@@ -534,8 +552,8 @@ pmap_pv_count(void)
 boolean_t
 pmap_chgkprot(vaddr_t sva, vaddr_t eva, bool write)
 {
-	vm_prot_t prot, want = PROT_READ | PROT_EXEC | (write ? PROT_WRITE : 0);
 	struct ref_mapping *rm;
+	vm_prot_t prot;
 	boolean_t mapped = sva < eva;
 	paddr_t *word, pa;
 	vaddr_t va;
@@ -545,13 +563,16 @@ pmap_chgkprot(vaddr_t sva, vaddr_t eva, bool write)
 		mapped = kentered(pmap_kernel(), va) != NULL &&
 		    translate(pmap_kernel(), va, &pa, &prot);
 	for (va = sva; va < eva && mapped; va += PAGE_SIZE) {
-		word = kentered(pmap_kernel(), va);
 		rm = find(pmap_kernel(), va);
-		if (rm != NULL)
-			rm->rm_prot = (rm->rm_prot | want) & want;
+		word = kentered(pmap_kernel(), va);
+		if (rm != NULL && write)
+			rm->rm_prot |= PROT_WRITE;
+		else if (rm != NULL)
+			reduce(rm, PROT_READ | PROT_EXEC);
 		else
 			*word = (*word & ~(paddr_t)PROT_WRITE) |
 			    (write ? PROT_WRITE : 0);
+		reduced(pmap_kernel(), va);
 	}
 	mtx_leave(&ref_mtx);
 	return mapped;
