@@ -48,6 +48,7 @@ all: $(B)/Image $(B)/kernel.elf $(B)/initramfs.cpio
 include user/user.mk
 include tests/host/host.mk
 include tests/views/views.mk
+include tests/sim/sim.mk
 
 # -- Kernel --------------------------------------------------------------------
 

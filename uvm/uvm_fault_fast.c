@@ -42,7 +42,7 @@ map_neighbours(pmap_t pmap, vaddr_t va, struct vm_anon **run, uint32_t wanted,
 			found++;
 		}
 	}
-	if (shared)
+	if (shared && !MUTANT(NEIGHBOUR_WRITABLE))
 		prot &= ~PROT_WRITE;
 	if (found != 0 && prot != PROT_NONE)
 		UVMCNT_ADD(
@@ -254,7 +254,8 @@ fast_zero(struct fast *f)
 		if (__predict_false(anon == NULL))
 			return false;
 	}
-	if (__predict_true(f->where != NULL && *f->where == NULL))
+	if (__predict_true(f->where != NULL &&
+		(*f->where == NULL || MUTANT(FAST_ZERO_NO_RECHECK))))
 		amap_store_fill(as, f->slot, f->where, anon);
 	else if (f->where != NULL || amap_store_set(as, f->slot, anon) != 0) {
 		uvm_anon_discard(anon);
@@ -300,7 +301,8 @@ static __always_inline bool
 zero_may_be_shared(const struct fast *f)
 {
 	return f->access == PROT_READ && UVM_ET_ISCOPYONWRITE(f->entry) &&
-	    (f->amap->am_flags & AMAP_SHARED) == 0;
+	    ((f->amap->am_flags & AMAP_SHARED) == 0 ||
+		MUTANT(ZERO_PAGE_IN_SHARED));
 }
 
 /* 1A, if nothing about the page changes. => amap locked */
@@ -314,7 +316,7 @@ fast_map(const struct fast *f, struct vm_anon *anon)
 	    (pg->pg_flags & (PG_BUSY | PG_CLEAN)) != 0 ||
 	    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0)
 		return false;
-	if (anon->an_ref > 1)
+	if (anon->an_ref > 1 && !MUTANT(FAST_MAP_WRITABLE))
 		prot &= ~PROT_WRITE;
 	if (pmap_enter(vm_map_pmap(f->map), f->va, VM_PAGE_TO_PHYS(pg), prot,
 		f->access | PMAP_CANFAIL) != 0)
@@ -347,7 +349,8 @@ fast_cow(const struct fast *f, struct vm_anon *old)
 	}
 	anon->an_lock = f->amap->am_lock;
 	*f->where = anon;
-	old->an_ref--;
+	if (!MUTANT(COW_KEEPS_REF))
+		old->an_ref--;
 	UVMCNT_INC(fltanget);
 	UVMCNT_INC(flt_acow);
 	return fast_enter_new(f, anon->an_page);
@@ -373,12 +376,13 @@ fast_amapcopy(struct vm_map *map, struct vm_map_entry *entry)
 
 	if ((map->flags & VM_MAP_BUSY) != 0 || !rw_upgrade_try(&map->vm_lock))
 		return false;
-	map->timestamp++;
+	if (!MUTANT(FAST_COPY_NO_STAMP))
+		map->timestamp++;
 	error = amap_copy(map, entry, false, false, 0, 0);
 	if (error == 0)
 		UVMCNT_INC(fltamcopy);
 	rw_downgrade(&map->vm_lock);
-	return error == 0;
+	return error == 0 || MUTANT(FAST_COPY_IGNORES_ENOMEM);
 }
 
 /*
@@ -428,7 +432,7 @@ out:
 	amap_unlock(f.amap);
 	if (ok)
 		rw_exit(&map->vm_lock);
-	if (__predict_false(f.spare != NULL))
+	if (__predict_false(f.spare != NULL) && !MUTANT(FAST_SPARE_LEAK))
 		uvm_anon_discard(f.spare); /* somebody was faster */
 	return ok;
 }

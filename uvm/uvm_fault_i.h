@@ -148,7 +148,7 @@ uvm_fault_window(
 	}
 	n = atop(va - entry->start);
 	*back = n < most_back ? n : most_back;
-	n = atop(entry->end - va) - 1;
+	n = atop(entry->end - va) - (MUTANT(WINDOW_PAST_END) ? 0 : 1);
 	*forw = n < most_forw ? n : most_forw;
 }
 

@@ -45,7 +45,7 @@ loan_drop(struct vm_page *pg)
 	pg->loan_count--;
 	last = pg->loan_count == 0 && pg->uobject == NULL && pg->uanon == NULL;
 	mtx_leave(&uvm.pageqlock);
-	if (last) {
+	if (last && !MUTANT(LOAN_LAST_LEAK)) {
 		pmap_page_protect(pg, PROT_NONE);
 		uvm_pagefree(pg);
 	}
@@ -251,7 +251,7 @@ spot_find(struct loan_spot *sp, struct vm_map *map, vaddr_t va)
 static void
 spot_lend_page(struct loan_spot *sp)
 {
-	if (sp->page->loan_count == 0)
+	if (sp->page->loan_count == 0 && !MUTANT(LOAN_NO_PROTECT))
 		pmap_page_protect(sp->page, PROT_READ | PROT_EXEC);
 	loan_take(sp->page);
 }
@@ -282,7 +282,8 @@ spot_lend_anon(struct loan_spot *sp)
 		/* The lock must live as long as the borrower's reference. */
 		pmap_page_protect(sp->page, PROT_READ | PROT_EXEC);
 		anon->an_ref++;
-		refcnt_take(&anon->an_lock->aml_refs);
+		if (!MUTANT(LOAN_NO_LOCK_REF))
+			refcnt_take(&anon->an_lock->aml_refs);
 		return anon;
 	}
 	anon = uvm_analloc();
@@ -330,7 +331,7 @@ uvm_loan(
 		return EINVAL;
 	for (i = 0; i < n && error == 0; i++)
 		error = loan_one(map, start + ptoa(i), result + i, flags);
-	if (error != 0 && i > 1)
+	if (error != 0 && i > 1 && !MUTANT(LOAN_ERROR_LEAK))
 		uvm_unloan(result, (int)i - 1, flags);
 	return error;
 }

@@ -2,6 +2,7 @@
  * Pages and their owners: allocation, freeing, busy pages.
  */
 #include <uvm/uvm_pgcache.h>
+#include <sys/pool.h>
 
 struct uvm uvm;
 struct uvmexp uvmexp;
@@ -195,8 +196,14 @@ static __always_inline struct vm_page *
 page_take(const struct uvm_object *obj, int flags)
 {
 	bool zero = (flags & UVM_PGA_ZERO) != 0;
-	struct vm_page *pg = uvm_magazine_get(zero);
+	struct vm_page *pg;
 
+#ifdef FAULT_INJECT
+	if ((flags & UVM_PGA_USERESERVE) == 0 && obj != uvm.kernel_object &&
+	    alloc_fail_now())
+		return NULL;
+#endif
+	pg = uvm_magazine_get(zero);
 	if (__predict_false(pg == NULL))
 		pg = uvm_pgcache_get_slow(zero, reserve_for(obj, flags));
 	return pg;
@@ -230,7 +237,8 @@ pagealloc_object(
 	pg->pg_flags =
 	    flags & UVM_PGA_ZERO ? PG_BUSY : PG_BUSY | PG_CLEAN | PG_FAKE;
 	if (page_insert(pg, uobj, off) != 0) {
-		uvm_pgcache_put_slow(pg);
+		if (!MUTANT(PAGE_INSERT_ERROR_LEAK))
+			uvm_pgcache_put_slow(pg);
 		return NULL;
 	}
 	if (flags & UVM_PGA_ZERO)
@@ -316,7 +324,8 @@ uvm_pagefree(struct vm_page *pg)
 		return;
 	}
 	/* off the queue first: until then the daemon may look at the owner */
-	if ((flags & (PQ_QUEUED | PQ_PENDING)) || pg->wire_count != 0)
+	if (((flags & (PQ_QUEUED | PQ_PENDING)) || pg->wire_count != 0) &&
+	    !MUTANT(FREE_STAYS_QUEUED))
 		uvm_pageq_release(pg);
 	if (flags & PQ_ANON) {
 		UVMCNT_DEC(anonpages);
@@ -388,8 +397,12 @@ uvm_page_unbusy(struct vm_page *pg)
 
 	flags = atomic_and(&pg->pg_flags, ~(uint32_t)(PG_BUSY | PG_WANTED));
 	KASSERT(flags & PG_BUSY);
-	if (__predict_false(flags & PG_WANTED))
-		wakeup(pg);
+	if (__predict_false(flags & PG_WANTED)) {
+		if (MUTANT(UNBUSY_WAKES_ONE))
+			wakeup_one(pg);
+		else
+			wakeup(pg);
+	}
 	if (__predict_true((flags & PG_RELEASED) == 0))
 		return false;
 	pmap_page_protect(pg, PROT_NONE);
@@ -404,7 +417,8 @@ void
 uvm_page_wait(struct vm_page *pg, struct rwlock *owner, const char *wmesg)
 {
 	KASSERT(pg->pg_flags & PG_BUSY);
-	atomic_or(&pg->pg_flags, PG_WANTED);
+	if (!MUTANT(PAGE_WAIT_NOT_WANTED))
+		atomic_or(&pg->pg_flags, PG_WANTED);
 	rwsleep(pg, owner, PVM | PNORELOCK, wmesg, INFSLP);
 }
 

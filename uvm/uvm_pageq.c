@@ -106,7 +106,8 @@ batch_remove(struct vm_page *pg)
 	struct vm_page **slot;
 
 	uvm_spin_enter(&uc->uc_qlock);
-	if (atomic_load(&pg->pg_flags) & PQ_PENDING) {
+	if ((atomic_load(&pg->pg_flags) & PQ_PENDING) ||
+	    MUTANT(BATCH_NO_RECHECK)) {
 		slot = pg->pageq.tqe_prev;
 		KASSERT(*slot == pg);
 		*slot = NULL;
@@ -130,10 +131,12 @@ uvm_pageq_flush(void)
 	struct uvm_cpu *uc;
 
 	for (uc = uvm_cpus; uc < uvm_cpus + ncpus; uc++) {
-		uvm_spin_enter(&uc->uc_qlock);
+		if (!MUTANT(BATCH_FLUSH_NO_LOCK))
+			uvm_spin_enter(&uc->uc_qlock);
 		if (uc->uc_nact != 0)
 			batch_flush(uc);
-		uvm_spin_leave(&uc->uc_qlock);
+		if (!MUTANT(BATCH_FLUSH_NO_LOCK))
+			uvm_spin_leave(&uc->uc_qlock);
 	}
 }
 
@@ -203,7 +206,8 @@ uvm_pagewire(struct vm_page *pg)
 	uvm_pagesettle(pg);
 	mtx_enter(&uvm.pageqlock);
 	if (pg->wire_count++ == 0) {
-		queue_remove(pg);
+		if (!MUTANT(WIRE_STAYS_QUEUED))
+			queue_remove(pg);
 		nwired++;
 		atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 	}
@@ -249,7 +253,8 @@ release_locked(struct vm_page *pg)
 void
 uvm_pageq_release(struct vm_page *pg)
 {
-	uvm_pagesettle(pg);
+	if (!MUTANT(FREE_STAYS_PENDING))
+		uvm_pagesettle(pg);
 	if ((pg->pg_flags & PQ_QUEUED) == 0 && pg->wire_count == 0)
 		return;
 	mtx_enter(&uvm.pageqlock);

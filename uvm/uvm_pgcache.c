@@ -253,7 +253,7 @@ uvm_pgcache_put_slow(struct vm_page *pg)
 	struct uvm_cpu *uc = ci->ci_uvm;
 	uint64_t n;
 
-	pg->pg_flags = 0;
+	pg->pg_flags = MUTANT(PUT_MARKED_ZERO) ? PG_ZERO : 0;
 	mtx_enter(&uvm.fpageqlock);
 	list_put(pg);
 	if (uvm_spin_try(&uc->uc_lock)) {
@@ -264,7 +264,8 @@ uvm_pgcache_put_slow(struct vm_page *pg)
 			n = uc->uc_max - UVM_MAG_BATCH;
 			for (uint64_t i = n; i < uc->uc_max; i++)
 				list_put(uc->uc_pg[UVM_MAG_UNKNOWN][i]);
-			uc->uc_n[UVM_MAG_UNKNOWN] = n;
+			if (!MUTANT(MAGAZINE_KEEPS_TOO))
+				uc->uc_n[UVM_MAG_UNKNOWN] = n;
 		}
 		uvm_spin_leave(&uc->uc_lock);
 	}
@@ -325,7 +326,8 @@ magazine_close(struct uvm_cpu *uc, uint32_t index)
 	uvm_spin_enter(&uc->uc_lock);
 	mtx_enter(&uvm.fpageqlock);
 	for (int k = 0; k < 2; k++) {
-		for (uint64_t i = 0; i < uc->uc_n[k]; i++)
+		for (uint64_t i = MUTANT(MAGAZINE_LOSES_ONE); i < uc->uc_n[k];
+		     i++)
 			list_put(uc->uc_pg[k][i]);
 		uc->uc_n[k] = 0;
 	}
@@ -450,7 +452,7 @@ uvm_pageidlezero(void)
 			return;
 		done = pmap_pageidlezero(pg);
 		mtx_enter(&uvm.fpageqlock);
-		if (done)
+		if (done || MUTANT(IDLE_ZERO_ABORTED))
 			uvm_buddy_put_zero(b, pg);
 		else
 			uvm_buddy_free(b, page_seg(pg), pg);

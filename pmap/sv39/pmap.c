@@ -7,6 +7,7 @@
 
 struct pmap kernel_pmap_store;
 bool pmap_soft_ad;
+paddr_t pmap_zero_pa;
 bool pmap_svpbmt;
 
 static struct pool pmap_pool;
@@ -168,11 +169,12 @@ icache_sync(struct vm_page *pg, vm_prot_t prot)
 	uint32_t clean = atomic_load(&pg->mdpage.md_attr) & PVA_ICLEAN;
 
 	if ((prot & PROT_EXEC) && !clean) {
-		pmap_fencei_all();
+		if (!MUTANT(ICACHE_NO_FENCE))
+			pmap_fencei_all();
 		clean = PVA_ICLEAN;
 		if (!(prot & PROT_WRITE))
 			atomic_or(&pg->mdpage.md_attr, PVA_ICLEAN);
-	} else if ((prot & PROT_WRITE) && clean)
+	} else if ((prot & PROT_WRITE) && clean && !MUTANT(ICACHE_STAYS_CLEAN))
 		atomic_and(&pg->mdpage.md_attr, ~(uint32_t)PVA_ICLEAN);
 }
 
@@ -202,13 +204,16 @@ remove_leaf(struct pmap *pm, pt_entry_t *ptep, vaddr_t va)
 	pg = leaf_page(pm, pte);
 	if (pg == NULL)
 		return atomic_swap_acq_rel(ptep, 0);
-	pv_lock(pg);
+	if (!MUTANT(REMOVE_NO_PV_LOCK))
+		pv_lock(pg);
 	pte = atomic_swap_acq_rel(ptep, 0);
 	if (pte != 0) {
 		pmap_fold_attr(pg, pte);
-		pv = pv_remove(pg, pm, va);
+		if (!MUTANT(REMOVE_KEEPS_PV))
+			pv = pv_remove(pg, pm, va);
 	}
-	pv_unlock(pg);
+	if (!MUTANT(REMOVE_NO_PV_LOCK))
+		pv_unlock(pg);
 	if (pv != NULL)
 		pv_free(pv);
 	return pte;
@@ -234,7 +239,7 @@ reenter_leaf(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, pt_entry_t npte,
 			new = pte_mark(new, false, user);
 		if ((old & PTE_D) && (pte_prot(npte, user) & PROT_WRITE))
 			new = pte_mark(new, true, user);
-		else
+		else if (!MUTANT(REENTER_LOSES_D))
 			new |= old &PTE_D;
 	} while (new != old && !atomic_cas(ptep, &old, new));
 	if ((old ^ new) & PTE_WIRED)
@@ -312,7 +317,8 @@ enter_locked(struct pmap *pm, vaddr_t va, paddr_t pa, pt_entry_t npte,
 			atomic_add(&pm->pm_resident, -1);
 			if (old & PTE_WIRED)
 				atomic_add(&pm->pm_wired, -1);
-			tlb_flush_va(pm, va);
+			if (!MUTANT(ENTER_NO_BREAK))
+				tlb_flush_va(pm, va);
 		}
 	}
 	error = enter_leaf(pm, ptep, va, npte, pg);
@@ -391,6 +397,8 @@ remove_span(
 	struct span_arg *a = arg;
 	pt_entry_t pte;
 
+	if (MUTANT(REMOVE_SHORT) && n > 1)
+		n--;
 	for (unsigned skip; n > 0; n--, ptep++, va += PAGE_SIZE) {
 		if (*ptep == 0) {
 			skip = pmap_skip_empty(ptep, n);
@@ -422,7 +430,7 @@ pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva)
 	mtx_enter(&pm->pm_mtx);
 	pmap_foreach_span(
 	    pm, sva, eva, remove_span, &a, pmap_is_user(pm) ? &dead : NULL);
-	if (!TAILQ_EMPTY(&dead))
+	if (!TAILQ_EMPTY(&dead) && !MUTANT(TLB_TABLES_BY_VA))
 		tlb_flush_pmap(pm);
 	else
 		tlb_batch_flush(&a.batch);
@@ -442,7 +450,8 @@ pmap_kremove(vaddr_t va, vsize_t size)
 	tlb_batch_init(&a.batch, pm);
 	mtx_enter(&pm->pm_mtx);
 	pmap_foreach_span(pm, va, va + size, remove_span, &a, NULL);
-	tlb_batch_flush(&a.batch);
+	if (!MUTANT(KREMOVE_NO_FLUSH))
+		tlb_batch_flush(&a.batch);
 	mtx_leave(&pm->pm_mtx);
 }
 
@@ -469,7 +478,8 @@ protect_span(
 			    (pg = leaf_page(pm, pte)) != NULL)
 				pmap_page_modified_text(pg);
 			atomic_and(ptep, ~a->clear);
-			tlb_batch_add(&a->batch, va);
+			if (!MUTANT(PROTECT_NO_FLUSH))
+				tlb_batch_add(&a->batch, va);
 		} else
 			remove_span(pm, ptep, va, 1, arg);
 	}
@@ -509,7 +519,8 @@ pmap_unwire(struct pmap *pm, vaddr_t va)
 
 	mtx_enter(&pm->pm_mtx);
 	ptep = pmap_leaf(pm, va);
-	if (ptep != NULL && (atomic_and(ptep, ~PTE_WIRED) & PTE_WIRED))
+	if (ptep != NULL && (atomic_and(ptep, ~PTE_WIRED) & PTE_WIRED) &&
+	    !MUTANT(PMAP_WIRED_DRIFT))
 		atomic_add(&pm->pm_wired, -1);
 	mtx_leave(&pm->pm_mtx);
 }

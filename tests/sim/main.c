@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#define SIM_MUTANTS
+#include <include/sys/mutant.h>
 #include <tests/sim/prog.h>
 
 #define TIME_LIMIT    120 /* seconds for a program */
@@ -21,9 +23,6 @@
 #define SHRINK_MAX    2 /* failures that are shrunk */
 #define MAXJOBS       64
 
-/* The choice of a fault on purpose; absent where there are none. */
-int mutant_select(const char *name) __attribute__((weak));
-
 static struct {
 	uint64_t from, to; /* seeds, to included */
 	size_t steps;
@@ -31,6 +30,7 @@ static struct {
 	double soak; /* seconds; 0: just the seeds */
 	bool verbose, hash, shrink;
 	const char *keep; /* file for the first failure */
+	const char *ktest; /* kernel tests instead of programs */
 } opt = { .from = 1, .to = 1, .steps = 2000, .jobs = 1, .shrink = true };
 
 /* Fields of the configuration that were given. */
@@ -39,6 +39,9 @@ static struct {
 	uint64_t value;
 } override[16];
 static int noverride;
+
+int mutant_on;
+unsigned long mutant_hits;
 
 static int passed, failed, shrunk;
 static struct prog_stats total;
@@ -70,14 +73,20 @@ seconds(void)
 		cfg->n = override[i].value;
 
 static void
+override_config(struct prog_config *cfg)
+{
+	for (int i = 0; i < noverride; i++) {
+		PROG_CONFIG(SET_FIELD)
+	}
+}
+
+static void
 make_program(struct prog *p, uint64_t seed)
 {
 	struct prog_config *cfg = &p->cfg;
 
 	prog_configure(cfg, seed);
-	for (int i = 0; i < noverride; i++) {
-		PROG_CONFIG(SET_FIELD)
-	}
+	override_config(cfg);
 	p->nops = opt.steps;
 	p->ops = calloc(opt.steps + 1, sizeof(*p->ops));
 	if (p->ops == NULL)
@@ -250,6 +259,20 @@ any_job(void)
 	return false;
 }
 
+/* Kernel tests, in this process: their messages are the result. */
+static void
+run_ktest(void)
+{
+	struct prog_config cfg;
+
+	prog_configure(&cfg, opt.from);
+	cfg.npages = 32768;
+	cfg.fail = 0;
+	override_config(&cfg);
+	prog_ktest(&cfg, opt.ktest);
+	exit(0);
+}
+
 static void
 run_seeds(void)
 {
@@ -323,7 +346,8 @@ usage(void)
 	    "           [--jobs J] [--keep FILE] [--no-shrink] [--verbose] "
 	    "[--hash]\n"
 	    "           [--set NAME=VALUE]... [--mutant NAME] "
-	    "[--script FILE]...\n");
+	    "[--script FILE]...\n"
+	    "           [--ktest PATTERN]\n");
 	exit(2);
 }
 
@@ -339,6 +363,21 @@ set_option(char *arg)
 	override[noverride++].value = strtoull(eq + 1, NULL, 0);
 }
 
+#define MUTANT_NAME(name, subsystem, text) #name,
+static const char *const mutant_names[] = { NULL, MUTANTS(MUTANT_NAME) };
+
+static void
+set_mutant(const char *name)
+{
+	for (int i = 1; i < MUT_COUNT; i++)
+		if (strcmp(name, mutant_names[i]) == 0)
+			mutant_on = i;
+	if (mutant_on == 0) {
+		fprintf(stderr, "sim: no mutant %s\n", name);
+		exit(2);
+	}
+}
+
 static void
 set_seeds(const char *arg)
 {
@@ -352,7 +391,7 @@ set_seeds(const char *arg)
 }
 
 enum { O_SEED = 1, O_STEPS, O_JOBS, O_SOAK, O_SCRIPT, O_KEEP, O_NOSHRINK,
-	O_VERBOSE, O_HASH, O_SET, O_MUTANT };
+	O_VERBOSE, O_HASH, O_SET, O_MUTANT, O_KTEST };
 static const struct option options[] = {
 	{ "seed", 1, NULL, O_SEED },
 	{ "seeds", 1, NULL, O_SEED },
@@ -366,6 +405,7 @@ static const struct option options[] = {
 	{ "hash", 0, NULL, O_HASH },
 	{ "set", 1, NULL, O_SET },
 	{ "mutant", 1, NULL, O_MUTANT },
+	{ "ktest", 1, NULL, O_KTEST },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -408,10 +448,10 @@ take_option(int c)
 		set_option(optarg);
 		break;
 	case O_MUTANT:
-		if (mutant_select == NULL || mutant_select(optarg) != 0) {
-			fprintf(stderr, "sim: no mutant %s\n", optarg);
-			exit(2);
-		}
+		set_mutant(optarg);
+		break;
+	case O_KTEST:
+		opt.ktest = optarg;
 		break;
 	default:
 		usage();
@@ -429,6 +469,8 @@ main(int argc, char **argv)
 		usage();
 	for (; optind < argc && nscripts < 256; optind++)
 		scripts[nscripts++] = argv[optind];
+	if (opt.ktest != NULL)
+		run_ktest();
 	for (int i = 0; i < nscripts; i++)
 		run_script(scripts[i]);
 	if (nscripts == 0)

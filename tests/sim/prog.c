@@ -7,6 +7,7 @@
  * because the page daemon chose it, is replaced at the barrier.
  */
 #include "prog_i.h"
+#include <sys/ktest.h>
 #include <sys/pool.h>
 #include <tests/sim/host/host.h>
 
@@ -515,11 +516,12 @@ print_now(void)
 	}
 }
 
-void
-prog_run(const struct prog *prog, bool verbose, struct prog_stats *stats)
+/* -- From main.c ----------------------------------------------------------------------------- */
+
+static struct sim_config
+machine(const struct prog_config *c, bool verbose)
 {
-	const struct prog_config *c = &prog->cfg;
-	struct sim_config cfg = { .seed = c->seed,
+	return (struct sim_config){ .seed = c->seed,
 		.harts = (u_int)c->harts,
 		.npages = (u_int)c->npages,
 		.asid_bits = (u_int)c->asid_bits,
@@ -528,9 +530,29 @@ prog_run(const struct prog *prog, bool verbose, struct prog_stats *stats)
 		.fail = (u_int)c->fail,
 		.speculate = (u_int)c->speculate,
 		.verbose = verbose };
+}
+
+static void
+ktest_begin(void *arg)
+{
+	ktest_main(arg);
+}
+
+void
+prog_ktest(const struct prog_config *c, const char *which)
+{
+	struct sim_config cfg = machine(c, true);
+
+	sim_boot(&cfg, ktest_begin, (void *)(uintptr_t)which);
+}
+
+void
+prog_run(const struct prog *prog, bool verbose, struct prog_stats *stats)
+{
+	struct sim_config cfg = machine(&prog->cfg, verbose);
 
 	program = prog;
-	prog_cfg = c;
+	prog_cfg = &prog->cfg;
 	sim_fail_hook = print_now;
 	sim_boot(&cfg, conduct, NULL);
 	orc_stats.hash = sim_trace_hash();

@@ -124,14 +124,17 @@ bool prog_fits(const struct prog_config *cfg, const struct prog_op *op);
  */
 void prog_run(const struct prog *prog, bool verbose, struct prog_stats *stats);
 
-/* -- prog_script.c: hosted -------------------------------------------------------- */
+/* => runs kernel tests (tests/kern) instead; exits with their result */
+void prog_ktest(const struct prog_config *cfg, const char *which);
+
+/* -- shrink_script.c: hosted -------------------------------------------------------- */
 
 /* => writes the program as a script to a FILE */
 void prog_print(void *file, const struct prog *prog);
 /* => reads one; ops are malloc()ed; NULL, or what is wrong with it */
 const char *prog_parse(const char *text, struct prog *prog);
 
-/* -- prog_shrink.c: hosted --------------------------------------------------------- */
+/* -- shrink.c: hosted --------------------------------------------------------- */
 
 /*
  * A smaller program that still fails, by running parts of it in children.

@@ -125,7 +125,7 @@ void prog_kernel_op(struct prog_thread *t, const struct prog_op *o);
 void prog_kernel_end(void);
 void prog_kernel_init(void);
 
-/* -- simobj.c ------------------------------------------------------------------------------- */
+/* -- prog_obj.c ------------------------------------------------------------------------------- */
 /* => objects of the oracle, by number; one reference each */
 void simobj_init(void);
 void simobj_end(void);
