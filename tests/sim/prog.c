@@ -13,6 +13,7 @@
 
 #define NUSERS   (PROG_MAXPROCS * PROG_MAXTHREADS)
 #define NTHREADS (NUSERS + PROG_MAXKTHREADS)
+#define NPOOLS   64
 #define TIGHT    150 /* free pages with which anything may fail */
 
 int audit_all(void (*report)(const char *fmt, ...)) __attribute__((weak));
@@ -37,7 +38,8 @@ static bool stopping;
 
 /* What is left at the end must be what there was at the start. */
 struct baseline {
-	long inuse, entries, pv, aobjs; /* [conductor] */
+	long inuse, entries, pv; /* [conductor] */
+	long pool[NPOOLS], npools; /* [conductor] */
 	int anon, wired; /* [conductor] */
 };
 static struct baseline base;
@@ -423,11 +425,25 @@ begin_round(size_t begin, size_t end)
 	mtx_leave(&prog_mtx);
 }
 
+/* But those of the lock checker, which the daemons get with their first lock. */
+static void
+count_items(struct pool *pp, void *arg)
+{
+	struct baseline *b = arg;
+	long n = pool_inuse(pp);
+
+	KASSERT(b->npools < NPOOLS);
+	b->pool[b->npools++] = n;
+	if (strcmp(pp->pr_name, "locklist") != 0)
+		b->inuse += n;
+}
+
 static void
 take_baseline(struct baseline *b)
 {
 	uvmexp_collect();
-	b->inuse = pool_inuse_all();
+	b->inuse = b->npools = 0;
+	pool_foreach(count_items, b);
 	b->entries = uvm_map_entry_count();
 	b->pv = pmap_pv_count();
 	b->anon = uvmexp.anonpages;
@@ -435,14 +451,28 @@ take_baseline(struct baseline *b)
 }
 
 static void
+print_pool(struct pool *pp, void *arg)
+{
+	long *at = arg, n = pool_inuse(pp);
+
+	if (base.pool[*at] != n)
+		audit_report("pool %s: %ld items, %ld at the start",
+		    pp->pr_name, n, base.pool[*at]);
+	++*at;
+}
+
+static void
 check_baseline(void)
 {
 	struct baseline b;
+	long at = 0;
 
 	take_baseline(&b);
-	if (b.inuse != base.inuse)
+	if (b.inuse != base.inuse) {
+		pool_foreach(print_pool, &at);
 		sim_fail("%ld pool items at the end, %ld at the start", b.inuse,
 		    base.inuse);
+	}
 	if (b.entries != base.entries)
 		sim_fail("%ld map entries at the end, %ld at the start",
 		    b.entries, base.entries);
