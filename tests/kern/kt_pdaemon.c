@@ -68,6 +68,21 @@ inactive_pages(struct vm_page **pgs)
 	return obj;
 }
 
+/* As if a program had read the pages: through mappings that come and go. */
+static void
+reference_pages(struct vm_page **pgs, int n)
+{
+	struct pmap *pm = pmap_create();
+
+	for (int i = 0; i < n; i++)
+		KT_EQ(pmap_enter(pm, VM_MIN_ADDRESS, VM_PAGE_TO_PHYS(pgs[i]),
+			  PROT_READ, PROT_READ | PMAP_CANFAIL),
+		    0);
+	pmap_remove(pm, VM_MIN_ADDRESS, VM_MIN_ADDRESS + PAGE_SIZE);
+	pmap_update(pm);
+	pmap_destroy(pm);
+}
+
 /*
  * Order and counters of the scan (3.7): referenced, busy, taken up; without
  * swap nothing is freed and nothing lost.
@@ -81,8 +96,9 @@ KTEST(pd_scan)
 
 	uvmexp.anonmin = 0;
 	obj = inactive_pages(pgs);
-	for (int i = 0; i < 10; i++)
-		atomic_or(&pgs[i]->mdpage.md_attr, PVA_REF);
+	rw_enter_write(&obj->uo_lock);
+	reference_pages(pgs, 10);
+	rw_exit(&obj->uo_lock);
 	for (int i = 10; i < 13; i++)
 		atomic_or(&pgs[i]->pg_flags, PG_BUSY);
 	KT_SNAP(&s);

@@ -13,8 +13,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#define SIM_MUTANTS
-#include <include/sys/mutant.h>
 #include <tests/sim/prog.h>
 
 #define TIME_LIMIT    120 /* seconds for a program */
@@ -22,6 +20,9 @@
 #define SHRINK_BUDGET 600
 #define SHRINK_MAX    2 /* failures that are shrunk */
 #define MAXJOBS       64
+
+/* => from now on a defect is on; FALSE: there is none of that name */
+bool sim_mutant(const char *name);
 
 static struct {
 	uint64_t from, to; /* seeds, to included */
@@ -39,9 +40,6 @@ static struct {
 	uint64_t value;
 } override[16];
 static int noverride;
-
-int mutant_on;
-unsigned long mutant_hits;
 
 static int passed, failed, shrunk;
 static struct prog_stats total;
@@ -363,21 +361,6 @@ set_option(char *arg)
 	override[noverride++].value = strtoull(eq + 1, NULL, 0);
 }
 
-#define MUTANT_NAME(name, subsystem, text) #name,
-static const char *const mutant_names[] = { NULL, MUTANTS(MUTANT_NAME) };
-
-static void
-set_mutant(const char *name)
-{
-	for (int i = 1; i < MUT_COUNT; i++)
-		if (strcmp(name, mutant_names[i]) == 0)
-			mutant_on = i;
-	if (mutant_on == 0) {
-		fprintf(stderr, "sim: no mutant %s\n", name);
-		exit(2);
-	}
-}
-
 static void
 set_seeds(const char *arg)
 {
@@ -448,7 +431,10 @@ take_option(int c)
 		set_option(optarg);
 		break;
 	case O_MUTANT:
-		set_mutant(optarg);
+		if (!sim_mutant(optarg)) {
+			fprintf(stderr, "sim: no mutant %s\n", optarg);
+			exit(2);
+		}
 		break;
 	case O_KTEST:
 		opt.ktest = optarg;

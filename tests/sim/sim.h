@@ -89,6 +89,10 @@ int sim_fetch(vaddr_t va, sim_check_fn *check, void *arg);
 /* => stored(arg) is called in the same instant as the store */
 int sim_store(vaddr_t va, uint64_t value, void (*stored)(void *), void *arg);
 
+/* -- Defects on purpose -------------------------------------------------------------- */
+/* => before sim_boot(): switch that mutant on; FALSE: there is none */
+bool sim_mutant(const char *name);
+
 /* -- Failing ------------------------------------------------------------------------ */
 /*
  * End the simulation as failed: prints the message, seed, operation, trace
