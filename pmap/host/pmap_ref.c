@@ -47,6 +47,7 @@ struct ref_mapping {
 	((VM_MAX_KERNEL_ADDRESS - VM_MIN_KERNEL_ADDRESS) >> PAGE_SHIFT)
 
 bool pmap_ref_emulate;
+void (*pmap_ref_forget)(vaddr_t va, vsize_t size);
 
 static struct mutex ref_mtx = MUTEX_INITIALIZER(LR_PMAP, "refpmap");
 static struct ref_mappings ref_hash[REF_BUCKETS]; /* [p] */
@@ -227,10 +228,19 @@ unseen_access(const struct ref_mapping *rm)
 	return is_user(rm->rm_pmap) ? PROT_NONE : rm->rm_prot;
 }
 
+/* Kernel mappings of [va, va + size) permit less than before. */
+static void
+forget(const struct pmap *pm, vaddr_t va, vsize_t size)
+{
+	if (!is_user(pm) && pmap_ref_forget != NULL)
+		pmap_ref_forget(va, size);
+}
+
 /* => rm is freed; its page keeps its attributes */
 static void
 remove_mapping(struct ref_mapping *rm)
 {
+	forget(rm->rm_pmap, rm->rm_va, PAGE_SIZE);
 	LIST_REMOVE(rm, rm_hash);
 	LIST_REMOVE(rm, rm_of_pmap);
 	if (rm->rm_page != NULL) {
@@ -266,6 +276,7 @@ map_page(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot)
 		rm = NULL;
 	}
 	if (rm != NULL) {
+		forget(pm, va, PAGE_SIZE);
 		rm->rm_prot = full_rights(prot);
 		return rm;
 	}
@@ -359,6 +370,7 @@ pmap_kenter_pa(vaddr_t va, paddr_t pa, vm_prot_t prot)
 	KASSERTMSG(find(pmap_kernel(), va) == NULL,
 	    "pmap_kenter_pa: %#lx is mapped and managed", va);
 	*word = trunc_page(pa) | (paddr_t)full_rights(prot);
+	forget(pmap_kernel(), va, PAGE_SIZE);
 	mtx_leave(&ref_mtx);
 }
 
@@ -366,6 +378,7 @@ void
 pmap_kremove(vaddr_t va, vsize_t size)
 {
 	mtx_enter(&ref_mtx);
+	forget(pmap_kernel(), va, size);
 	for (; size > 0; va += PAGE_SIZE, size -= PAGE_SIZE)
 		*kentered(pmap_kernel(), va) = 0;
 	mtx_leave(&ref_mtx);
@@ -403,6 +416,7 @@ reduce(struct ref_mapping *rm, vm_prot_t prot)
 {
 	vm_prot_t left = rm->rm_prot & prot;
 
+	forget(rm->rm_pmap, rm->rm_va, PAGE_SIZE);
 	if (rm->rm_page != NULL)
 		set_attributes(rm->rm_page, unseen_access(rm));
 	if ((left & (PROT_READ | PROT_EXEC)) == 0)
@@ -541,6 +555,7 @@ pmap_chgkprot(vaddr_t sva, vaddr_t eva, bool write)
 	vaddr_t va;
 
 	mtx_enter(&ref_mtx);
+	forget(pmap_kernel(), sva, eva - sva);
 	for (va = sva; va < eva && mapped; va += PAGE_SIZE)
 		mapped = kentered(pmap_kernel(), va) != NULL &&
 		    translate(pmap_kernel(), va, &pa, &prot);

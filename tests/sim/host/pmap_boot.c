@@ -14,6 +14,7 @@
 void
 sim_access_init(void)
 {
+	pmap_ref_forget = sim_kva_forget;
 	pmap_ref_bootstrap();
 }
 
