@@ -20,6 +20,7 @@
 int audit_all(void (*report)(const char *fmt, ...)) __attribute__((weak));
 
 static const struct prog *program;
+static struct prog_stats *result;
 const struct prog_config *prog_cfg;
 static struct prog_thread threads[NTHREADS];
 static struct orc_proc *procs[PROG_MAXPROCS];
@@ -546,6 +547,8 @@ conduct(void *arg)
 		audit();
 	}
 	end_all();
+	orc_stats.hash = sim_trace_hash();
+	*result = orc_stats;
 }
 
 /* -- Failing --------------------------------------------------------------------------------- */
@@ -610,7 +613,6 @@ prog_run(const struct prog *prog, bool verbose, struct prog_stats *stats)
 	program = prog;
 	prog_cfg = &prog->cfg;
 	sim_fail_hook = print_now;
+	result = stats;
 	sim_boot(&cfg, conduct, NULL);
-	orc_stats.hash = sim_trace_hash();
-	*stats = orc_stats;
 }
