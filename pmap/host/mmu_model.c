@@ -312,7 +312,8 @@ static vaddr_t
 guess_va(void)
 {
 	uint64_t chance = mmu.mc.mc_random();
-	vaddr_t va = recent[chance % RECENT], delta = 0;
+	unsigned known = recent_next < RECENT ? recent_next : RECENT;
+	vaddr_t va = known == 0 ? 0 : recent[chance % known], delta = 0;
 
 	chance >>= 8;
 	switch (chance & 31) {
