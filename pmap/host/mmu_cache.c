@@ -12,7 +12,8 @@
  *	sfence.vma va, asid	leaves that map va, of the space, not global
  *
  * A copy of a superpage may serve a piece of it only; a fence for any address
- * in the superpage covers it.  Fences without address do not look for what
+ * in the superpage covers it ("a virtual address within that mapping").  An
+ * invalid entry counts as a leaf, but see mc_upper_invalid_stays.  Fences without address do not look for what
  * they cover: a copy older than such a fence is dead, and reused when found.
  *
  * Forgetting a copy is always allowed.  When a set is full, copies that agree
