@@ -245,6 +245,23 @@ found:
 	return i;
 }
 
+/* A copy is taken now, for an access of va: when, and a line of history. */
+static void
+stamp(struct mmu_entry *me, vaddr_t va)
+{
+	struct mmu_event *ev = mmu_event(EV_FILL, me->me_hart);
+
+	me->me_seq = ++mmu.seq;
+	me->me_time = ev->ev_time;
+	ev->ev_va = va;
+	ev->ev_new = me->me_pte;
+	ev->ev_pte_pa = me->me_pte_pa;
+	ev->ev_asid = me->me_asid;
+	ev->ev_level = me->me_level;
+	ev->ev_why = me->me_why;
+	ev->ev_global = me->me_global;
+}
+
 void
 mmu_cache_add(
     unsigned hart, const struct mmu_walk *w, int level, enum mmu_why why)
@@ -268,7 +285,6 @@ mmu_cache_add(
 		.me_hart = hart,
 		.me_global = w->w_global[level],
 	};
-	struct mmu_event *ev;
 
 	hits = tag_hits(&mh->h_tag[first], tag);
 	for (; hits != 0; hits &= hits - 1) {
@@ -278,16 +294,7 @@ mmu_cache_add(
 			return;
 	}
 	i = make_room(mh, first);
-	new.me_seq = ++mmu.seq;
-	ev = mmu_event(EV_FILL, hart);
-	new.me_time = ev->ev_time;
-	ev->ev_va = w->w_va;
-	ev->ev_new = new.me_pte;
-	ev->ev_pte_pa = new.me_pte_pa;
-	ev->ev_asid = new.me_asid;
-	ev->ev_level = level;
-	ev->ev_why = why;
-	ev->ev_global = new.me_global;
+	stamp(&new, w->w_va);
 	mh->h_tag[i] = tag;
 	mh->h_entry[i] = new;
 	mh->h_pieces += kind == PTE_LEAF && size < level;
