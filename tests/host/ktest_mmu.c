@@ -453,6 +453,21 @@ TEST(mmu_global_table)
 	CHECK(!env_may(0, KVA, MMU_LOAD, SYSTEM, page));
 }
 
+/* The same entry, once under a table without G, once under one with it. */
+TEST(mmu_becomes_global)
+{
+	start();
+	env_map(root, KVA, page, ENV_SYSTEM);
+	env_warm(0, KVA, SYSTEM);
+	*env_entry(root, KVA, 2, 0) |= PTE_G;
+	env_warm(0, KVA, SYSTEM);
+	*leaf(KVA) = 0;
+	pmap_hw_fence_asid(5);
+	CHECK(env_may(0, KVA, MMU_LOAD, SYSTEM, page));
+	pmap_hw_fence_va(KVA, HW_ALL_ASIDS);
+	CHECK(!env_may(0, KVA, MMU_LOAD, SYSTEM, page));
+}
+
 /* -- Superpages ---------------------------------------------------------------- */
 
 TEST(mmu_superpage_pieces)
