@@ -726,6 +726,25 @@ TEST(mmu_dirty_copy_hides_stores)
 	CHECK_EQ(out[0].mo_set, PTE_D);
 }
 
+/* One page by an old table and by the new one: A may be set in either. */
+TEST(mmu_accessed_in_old_table)
+{
+	struct mmu_outcome out[MMU_OUTCOMES_MAX];
+	uint64_t *old;
+
+	start_hard();
+	env_warm(0, VA, USER);
+	old = leaf(VA);
+	*old &= ~PTE_A;
+	*env_entry(root, VA, 1, 0) = 0;
+	env_map(root, VA, page, ENV_USER & ~PTE_A);
+	pmap_hw_fence_va(VA, 5);
+	CHECK_EQ(mmu_outcomes(VA, MMU_LOAD, USER, out), 2);
+	CHECK_EQ(out[0].mo_set & out[1].mo_set, PTE_A);
+	CHECK_EQ(out[0].mo_entry_pa ^ out[1].mo_entry_pa,
+	    env_entry_pa(old) ^ env_entry_pa(leaf(VA)));
+}
+
 /* A taken away without a fence: it does not come back by itself. */
 TEST(mmu_accessed_copy_hides_loads)
 {
