@@ -79,6 +79,19 @@ void asid_free(unsigned long asid);
 
 /* -- pmap_pv.c ---------------------------------------------------------------- */
 
+/* Managed mappings made less removed, by hart: [h], interrupts off. */
+struct pv_count {
+	volatile long n;
+} __aligned(CACHE_LINE);
+extern struct pv_count pv_counts[MAXCPUS]; /* by ci_index */
+
+/* => interrupts off */
+static inline void
+pv_count_add(long n)
+{
+	pv_counts[curcpu()->ci_index].n += n;
+}
+
 void pv_init(void);
 static inline void
 pv_lock(struct vm_page *pg)

@@ -92,6 +92,8 @@ int sim_store(vaddr_t va, uint64_t value, void (*stored)(void *), void *arg);
 /* -- Defects on purpose -------------------------------------------------------------- */
 /* => before sim_boot(): switch that mutant on; FALSE: there is none */
 bool sim_mutant(const char *name);
+/* => how often the run came to its hook */
+unsigned long sim_mutant_reached(void);
 
 /* -- Failing ------------------------------------------------------------------------ */
 /*
