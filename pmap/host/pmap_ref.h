@@ -72,6 +72,12 @@ struct pmap {
  * [set once, before any thread]
  */
 extern bool pmap_ref_emulate;
+/*
+ * Called when kernel mappings of a range go or lose rights: who keeps
+ * translations of them drops them.  NULL: nobody does.
+ * [set once, before any thread]
+ */
+extern void (*pmap_ref_forget)(vaddr_t va, vsize_t size);
 
 /*
  * => once, before anything else here
