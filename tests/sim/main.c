@@ -2,6 +2,7 @@
  * sim: random programs on the simulated machine, each seed in a process of its
  * own.  README.md is the guide.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -141,16 +142,46 @@ show_output(const struct job *j)
 		fwrite(buf, 1, (size_t)n, stdout);
 }
 
+/*
+ * What kind of failure it was: the message of sim_fail() without its numbers.
+ */
+static void
+signature(const struct job *j, int status, char *sig, size_t n)
+{
+	char buf[65536], *s;
+	ssize_t len;
+
+	snprintf(sig, n, "signal %d", WTERMSIG(status));
+	len = pread(j->out, buf, sizeof(buf) - 1, 0);
+	buf[len < 0 ? 0 : len] = '\0';
+	s = strstr(buf, "] sim: seed ");
+	if (WIFSIGNALED(status) || s == NULL)
+		return;
+	s += strcspn(s, "\n:") + 1;
+	s += strcspn(s, ":\n") + 1;
+	for (; n > 1 && *s != '\n' && *s != '\0'; s++)
+		if (!isxdigit((unsigned char)*s) && *s != 'x') {
+			*sig++ = *s;
+			n--;
+		}
+	*sig = '\0';
+}
+
+static char wanted[200]; /* failure that is being shrunk */
+
 static bool
 quiet_fails(const struct prog *p)
 {
 	static struct job j;
+	char sig[sizeof(wanted)];
 	int status;
 
 	start(&j, p, SHRINK_LIMIT);
 	waitpid(j.pid, &status, 0);
+	if (status != 0)
+		signature(&j, status, sig, sizeof(sig));
 	close(j.out);
-	return status != 0;
+	return status != 0 && strcmp(sig, wanted) == 0;
 }
 
 /* -- Failures ------------------------------------------------------------------------- */
@@ -185,6 +216,7 @@ report(const struct job *j, int status)
 	    (unsigned long long)j->seed, opt.steps);
 	if (!opt.shrink || shrunk++ >= SHRINK_MAX)
 		return;
+	signature(j, status, wanted, sizeof(wanted));
 	make_program(&p, j->seed);
 	prog_shrink(&p, quiet_fails, SHRINK_BUDGET);
 	printf("# the smallest part that fails:\n");

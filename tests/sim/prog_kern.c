@@ -5,6 +5,7 @@
 #define NKM     16 /* allocations at a time */
 #define NLISTS  4
 #define SUBPAGES 256
+#define LEAVE    250 /* free pages a balloon leaves: what kernel threads need */
 
 enum km_kind { KM_NONE, KM_WIRED, KM_ZERO, KM_OBJECT, KM_ADDRESS, KM_SUB };
 
@@ -181,7 +182,7 @@ list_op(const struct prog_op *o)
 static void
 balloon_op(const struct prog_op *o)
 {
-	long leave = 30 + (long)(o->arg[1] % 200);
+	long leave = LEAVE + (long)(o->arg[1] % 200);
 	struct vm_page *pg;
 	struct pglist list;
 

@@ -63,14 +63,20 @@ pass_done(struct prog_thread *t, struct pass *ps, vaddr_t va)
 {
 	vaddr_t end = va + (ps->r.end - ps->r.start);
 	vaddr_t last = orc_va(t->slice, ORC_PAGES);
+	int i, n = ps->r.j - ps->r.i;
 
 	if (va != orc_va(t->slice, ps->to))
 		sim_fail("uvm_map_extract: %#lx, expected %#lx", va,
 		    orc_va(t->slice, ps->to));
 	if (end > last)
 		uvm_unmap(&t->op->vm->vm_map, MAX(va, last), end);
-	for (int i = 0; i < ps->r.j - ps->r.i; i++)
-		pass_page(ps, i);
+	/* the place may overlap the source, which is as it was */
+	if (ps->to < ps->r.i)
+		for (i = 0; i < n; i++)
+			pass_page(ps, i);
+	else
+		for (i = n - 1; i >= 0; i--)
+			pass_page(ps, i);
 }
 
 /* => FALSE: somebody is at the slices */

@@ -61,7 +61,8 @@ void sim_atomic_leave(void);
 uint64_t sim_now(void);
 
 /* -- Processes ------------------------------------------------------------------ */
-/* => new process over vm (reference taken over), no thread yet, in allprocess */
+/* => new process over vm (reference taken over); in allprocess with its first
+ *    thread */
 struct process *sim_process(struct vmspace *vm);
 /*
  * A thread of pr that runs fn(arg) with its pmap active, as a user program in

@@ -251,10 +251,6 @@ sim_process(struct vmspace *vm)
 
 	pr->ps_sigacts = sigacts_alloc();
 	pr->ps_vmspace = vm;
-	rw_enter_write(&proctree_lock);
-	pr->ps_pid = pid_alloc();
-	process_insert(pr, &process0);
-	rw_exit(&proctree_lock);
 	process_ref(pr); /* sim_process_wait()'s */
 	return pr;
 }
@@ -333,7 +329,12 @@ sim_thread(struct process *pr, void (*fn)(void *), void *arg)
 	p->p_cpumask = ~0UL;
 	cpu_thread_setup(p, thread_main, ts);
 	rw_enter_write(&proctree_lock);
-	p->p_tid = pr->ps_nthreads == 0 ? pr->ps_pid : pid_alloc();
+	p->p_tid = pid_alloc();
+	if (pr->ps_nthreads == 0) {
+		/* as in fork: what can be killed has a thread to die */
+		pr->ps_pid = p->p_tid;
+		process_insert(pr, &process0);
+	}
 	thread_hash_insert(p);
 	rw_enter_write(&pr->ps_lock);
 	mtx_enter(&pr->ps_sigmtx);
