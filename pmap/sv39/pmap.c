@@ -161,7 +161,8 @@ memory_type(paddr_t pa)
 
 /*
  * Instruction coherence: a page that becomes executable is made clean for
- * fetch on all harts, one that becomes writable loses that.
+ * fetch on all harts, one that becomes writable loses that.  It is not clean
+ * for long while it can be written through another mapping.
  */
 static void
 icache_sync(struct vm_page *pg, vm_prot_t prot)
@@ -172,7 +173,7 @@ icache_sync(struct vm_page *pg, vm_prot_t prot)
 		if (!MUTANT(ICACHE_NO_FENCE))
 			pmap_fencei_all();
 		clean = PVA_ICLEAN;
-		if (!(prot & PROT_WRITE))
+		if (!(prot & PROT_WRITE) && !pv_writable(pg))
 			atomic_or(&pg->mdpage.md_attr, PVA_ICLEAN);
 	} else if ((prot & PROT_WRITE) && clean && !MUTANT(ICACHE_STAYS_CLEAN))
 		atomic_and(&pg->mdpage.md_attr, ~(uint32_t)PVA_ICLEAN);
