@@ -13,70 +13,47 @@
 
 /* -- Stopping the harts ------------------------------------------------------------ */
 
-/*
- * A thread for each hart but the first stays asleep until it has to keep its
- * hart busy: a thread made for the purpose would be there, dying, when the
- * next test begins.
- */
-static struct mutex freeze_mtx = MUTEX_INITIALIZER(LR_MISC, "freeze");
-static volatile uint32_t freeze; /* [freeze_mtx] odd: harts have to stop */
-static volatile uint32_t stopped; /* [a] harts that have */
+static volatile uint32_t frozen_harts; /* [a] */
+static volatile uint32_t thaw; /* [a] */
 
 static void
-stop_hart(void)
+freeze_hart(void *arg)
 {
-	uint32_t round = atomic_load_acq(&freeze);
 	unsigned long s = intr_disable();
 
-	atomic_add_acq_rel(&stopped, 1);
-	while (atomic_load_acq(&freeze) == round)
+	atomic_add_acq_rel(&frozen_harts, 1);
+	while (atomic_load_acq(&thaw) == 0)
 		cpu_spinwait();
 	intr_restore(s);
-	atomic_add_acq_rel(&stopped, -1U);
 }
 
-static void
-freezer(void *arg)
-{
-	sched_setaffinity(curproc, 1UL << (uintptr_t)arg);
-	for (;;) {
-		mtx_enter(&freeze_mtx);
-		while ((freeze & 1) == 0)
-			(void)msleep(
-			    &freeze, &freeze_mtx, PVM, "freeze", INFSLP);
-		mtx_leave(&freeze_mtx);
-		yield(); /* to the hart it belongs to */
-		stop_hart();
-	}
-}
-
-static void
-start_freezers(void)
-{
-	for (uintptr_t i = 1; i < ncpus; i++)
-		while (kthread_create(freezer, (void *)i, NULL, "freezer") != 0)
-			kt_sleep_ms(10);
-}
-
+/*
+ * The threads that keep the harts busy are gone on return: one that is still
+ * dying would be missing when the next test ends.
+ */
 void
 kt_frozen(void (*fn)(void *), void *arg)
 {
+	struct kt_thread *t[MAXCPUS];
+	int threads = thread_count();
 	unsigned long s;
 
+	atomic_store(&frozen_harts, 0);
+	atomic_store(&thaw, 0);
 	kt_pin(0);
-	mtx_enter(&freeze_mtx);
-	freeze++;
-	wakeup(&freeze);
-	mtx_leave(&freeze_mtx);
-	while (atomic_load_acq(&stopped) != ncpus - 1)
+	for (u_int i = 1; i < ncpus; i++)
+		t[i] = kt_spawn(freeze_hart, NULL, 1UL << i);
+	while (atomic_load_acq(&frozen_harts) != ncpus - 1)
 		yield();
 	s = intr_disable();
 	fn(arg);
 	intr_restore(s);
-	atomic_add_acq_rel(&freeze, 1);
-	while (atomic_load_acq(&stopped) != 0)
-		yield();
+	atomic_store_rel(&thaw, 1);
+	for (u_int i = 1; i < ncpus; i++)
+		kt_join(t[i]);
 	kt_unpin();
+	while (thread_count() > threads)
+		kt_sleep_ms(1);
 }
 
 /* -- One audit ----------------------------------------------------------------------- */
@@ -136,7 +113,6 @@ kta_init(void)
 	done = true;
 	audit_init(kmem_alloc(audit_size(), PR_WAITOK));
 	find_trampoline();
-	start_freezers();
 	audit_known.page_wires = known_wires;
 }
 
