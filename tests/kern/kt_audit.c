@@ -35,9 +35,11 @@ void
 kt_frozen(void (*fn)(void *), void *arg)
 {
 	struct kt_thread *t[MAXCPUS];
-	int threads = thread_count();
 	unsigned long s;
+	long entries;
 
+	thread_cache_drain();
+	entries = uvm_map_entry_count();
 	atomic_store(&frozen_harts, 0);
 	atomic_store(&thaw, 0);
 	kt_pin(0);
@@ -52,7 +54,8 @@ kt_frozen(void (*fn)(void *), void *arg)
 	for (u_int i = 1; i < ncpus; i++)
 		kt_join(t[i]);
 	kt_unpin();
-	while (thread_count() > threads)
+	for (thread_cache_drain(); uvm_map_entry_count() > entries;
+	     thread_cache_drain())
 		kt_sleep_ms(1);
 }
 
@@ -145,4 +148,90 @@ ktest_audit(void)
 	if (r.n > KTA_LINES)
 		printf("# audit: and %d more\n", r.n - KTA_LINES);
 	return r.n;
+}
+
+/* -- Is it found? ------------------------------------------------------------------------ */
+
+#define POKES_MAX 64
+
+/* All members: the thread that tests. */
+static struct {
+	const struct kta_poke *poke;
+	size_t n, now; /* how many, which one */
+	int before; /* violations without any */
+	int with[POKES_MAX], after[POKES_MAX]; /* with it, and again without */
+	bool found[POKES_MAX];
+	char other[POKES_MAX][KTA_LINE]; /* the first line, if it was not it */
+} pokes;
+
+static bool
+line_contains(const char *line, const char *what)
+{
+	size_t n = strlen(what);
+
+	for (; *line != '\0'; line++)
+		if (strncmp(line, what, n) == 0)
+			return true;
+	return false;
+}
+
+static void __printflike(1, 2) match_line(const char *fmt, ...)
+{
+	char line[KTA_LINE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (pokes.other[pokes.now][0] == '\0')
+		strlcpy(pokes.other[pokes.now], line, KTA_LINE);
+	if (line_contains(line, pokes.poke[pokes.now].want))
+		pokes.found[pokes.now] = true;
+}
+
+static void __printflike(1, 2) no_line(const char *fmt, ...)
+{
+}
+
+static void
+try_pokes(void *arg)
+{
+	const struct kta_poke *pk = pokes.poke;
+	uint64_t old;
+
+	pokes.before = audit_all(no_line);
+	for (size_t i = 0; i < pokes.n; i++, pk++) {
+		pokes.now = i;
+		pokes.found[i] = false;
+		pokes.other[i][0] = '\0';
+		if (pk->where == NULL)
+			continue;
+		memcpy(&old, pk->where, pk->size);
+		memcpy(pk->where, &pk->value, pk->size);
+		pokes.with[i] = audit_all(match_line);
+		memcpy(pk->where, &old, pk->size);
+		pokes.after[i] = audit_all(no_line);
+	}
+}
+
+void
+kta_pokes(const struct kta_poke *poke, size_t n)
+{
+	KT_REQUIRE(n <= POKES_MAX);
+	pokes.poke = poke;
+	pokes.n = n;
+	kt_frozen(try_pokes, NULL);
+	KT_EQ(pokes.before, 0);
+	for (size_t i = 0; i < n; i++) {
+		if (poke[i].where == NULL)
+			continue;
+		if (!pokes.found[i])
+			kt_fail(__FILE__, __LINE__,
+			    "\"%s\" is not reported; %d other, first: %s",
+			    poke[i].want, pokes.with[i], pokes.other[i]);
+		if (pokes.after[i] != 0)
+			kt_fail(__FILE__, __LINE__,
+			    "\"%s\": %d reports after it was taken back",
+			    poke[i].want, pokes.after[i]);
+	}
 }
