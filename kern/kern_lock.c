@@ -58,7 +58,7 @@ mtx_enter_slow(struct mutex *m)
 			if (backoff < MTX_BACKOFF_MAX)
 				backoff *= 2;
 		}
-	} while (__atomic_exchange_n(&m->mtx_locked, 1, __ATOMIC_ACQUIRE) != 0);
+	} while (atomic_swap_acq(&m->mtx_locked, 1) != 0);
 }
 
 bool
@@ -67,7 +67,7 @@ mtx_enter_try(struct mutex *m)
 	unsigned long sie = intr_disable();
 	struct cpu_info *ci = curcpu();
 
-	if (__atomic_exchange_n(&m->mtx_locked, 1, __ATOMIC_ACQUIRE) != 0) {
+	if (atomic_swap_acq(&m->mtx_locked, 1) != 0) {
 		intr_restore(sie);
 		return false;
 	}
@@ -96,7 +96,7 @@ mtx_enter(struct mutex *m)
 	    m, LK_MUTEX, m->mtx_rank, m->mtx_name, __builtin_return_address(0));
 	if (ci->ci_mtxdepth++ == 0)
 		ci->ci_mtxsie = (uint32_t)sie;
-	if (__atomic_exchange_n(&m->mtx_locked, 1, __ATOMIC_ACQUIRE) != 0)
+	if (atomic_swap_acq(&m->mtx_locked, 1) != 0)
 		mtx_enter_slow(m);
 	m->mtx_owner = ci;
 	lockorder_enter(

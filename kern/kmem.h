@@ -13,8 +13,5 @@ void *kmem_pages_alloc(size_t size);
 void kmem_pages_free(void *p, size_t size);
 /* => kmem_alloc()s in use that are not from a pool */
 long kmem_inuse_large(void);
-#ifdef FAULT_INJECT
-bool alloc_fail_now(void);
-#endif
 
 #endif

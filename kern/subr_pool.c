@@ -15,6 +15,7 @@
 #include <sys/systm.h>
 #include <sys/atomic.h>
 #include <sys/lock.h>
+#include <sys/mutant.h>
 #include <sys/pool.h>
 #include <sys/proc.h>
 #include <machine/cpu.h>
@@ -34,6 +35,7 @@ volatile uint32_t pool_drain_mask;
 #ifdef FAULT_INJECT
 static volatile long fault_left; /* [a] allocations until one fails */
 static volatile bool fault_forever; /* [a] and all after it */
+bool (*alloc_fail_hook)(void);
 
 void
 alloc_fail_at(long nth, bool from_there_on)
@@ -42,14 +44,13 @@ alloc_fail_at(long nth, bool from_there_on)
 	atomic_store(&fault_left, nth);
 }
 
-/* => TRUE: this allocation is to fail; any context */
 bool
 alloc_fail_now(void)
 {
 	long left = atomic_load(&fault_left);
 
 	if (left == 0)
-		return false;
+		return alloc_fail_hook != NULL && alloc_fail_hook();
 	left = atomic_add(&fault_left, -1) - 1;
 	if (left == 0 && fault_forever)
 		atomic_store(&fault_left, 1);
@@ -208,7 +209,8 @@ slab_get(struct pool *pp, struct pool_page *ph, void **item, uint32_t n)
 		next = *(void **)next;
 		poison_relink(item[i]);
 	}
-	ph->ph_free = next;
+	if (!MUTANT(POOL_ITEM_TWICE))
+		ph->ph_free = next;
 	for (; i < n; i++) {
 		item[i] = slab_item(pp, ph, ph->ph_fresh++);
 		poison_set(pp, item[i]);
@@ -357,7 +359,8 @@ pool_put_slow(struct pool *pp, void *item, unsigned long s)
 	struct pool_cache *pc = &pp->pr_cache[curcpu()->ci_index];
 
 	stock_empty(pp, pc, pp->pr_stock / 2);
-	pc->pc_item[pc->pc_count++] = item;
+	if (!MUTANT(POOL_ITEM_LOST))
+		pc->pc_item[pc->pc_count++] = item;
 	intr_restore(s);
 }
 
@@ -505,7 +508,8 @@ pool_take_empty(struct pool *pp)
 
 	mtx_enter(&pp->pr_mtx);
 	LIST_FOREACH (ph, &pp->pr_partial, ph_link)
-		if (ph->ph_nfree == pp->pr_perpage)
+		if (ph->ph_nfree + MUTANT(POOL_FREES_USED_SLAB) ==
+		    pp->pr_perpage)
 			break;
 	if (ph != NULL) {
 		LIST_REMOVE(ph, ph_link);

@@ -25,6 +25,7 @@
 #include <sys/lock.h>
 #include <sys/atomic.h>
 #include <sys/ktrace.h>
+#include <sys/mutant.h>
 #include <sys/proc.h>
 #include <uvm/uvm_extern.h>
 #include <uvm/uvm_page.h>

@@ -216,10 +216,12 @@ amap_splitref(struct vm_aref *orig, struct vm_aref *split, u_int splitpages)
 	struct vm_amap *amap = orig->ar_amap;
 
 	amap_lock_write(amap);
-	amap->am_ref++;
+	if (!MUTANT(SPLIT_NO_AMAP_REF))
+		amap->am_ref++;
 	amap_unlock(amap);
 	split->ar_amap = amap;
-	split->ar_pageoff = orig->ar_pageoff + splitpages;
+	split->ar_pageoff = orig->ar_pageoff +
+	    (MUTANT(SPLIT_WRONG_SLOT) ? splitpages - 1 : splitpages);
 }
 
 void
@@ -305,7 +307,7 @@ amap_copy_slots(struct vm_amap *dst, struct vm_amap *src, u_int off, u_int len)
 {
 	if (amap_store_copy(&dst->am_store, &src->am_store, off, len) != 0)
 		return ENOMEM;
-	if ((src->am_flags & AMAP_SHARED) != 0)
+	if ((src->am_flags & AMAP_SHARED) != 0 && !MUTANT(AMAP_COPY_NO_PROTECT))
 		amap_protect_range(src, off, off + len, PROT_READ | PROT_EXEC);
 	amap_drop_part(src, off, len, 0);
 	return 0;
@@ -327,7 +329,7 @@ amap_copy_shared(struct vm_map_entry *entry, bool waitok)
 	amap_setup(dst, src->am_lock, len);
 
 	amap_lock_write(src);
-	if (src->am_ref == 1) {
+	if (src->am_ref == 1 && !MUTANT(AMAP_COPY_NO_RECHECK)) {
 		/* The others went away meanwhile. */
 		dst->am_ref = 0;
 		amap_unlock(src);
@@ -338,7 +340,8 @@ amap_copy_shared(struct vm_map_entry *entry, bool waitok)
 	amap_unlock(src);
 	if (error != 0) {
 		dst->am_ref = 0;
-		amap_free(dst);
+		if (!MUTANT(AMAP_COPY_ERROR_LEAK))
+			amap_free(dst);
 		return error;
 	}
 	entry->aref.ar_amap = dst;
@@ -401,7 +404,7 @@ amap_cow_slot(struct vm_amap *amap, u_int slot, struct vm_anon *anon)
 	atomic_and(&pg->pg_flags, ~(uint32_t)(PG_BUSY | PG_FAKE | PG_CLEAN));
 	new->an_lock = amap->am_lock;
 	(void)amap_store_set(&amap->am_store, slot, new);
-	anon->an_ref--;
+	anon->an_ref -= MUTANT(COW_NOW_DROPS_TWO) ? 2 : 1;
 	uvm_pageactivate(pg);
 	return true;
 }
@@ -483,7 +486,8 @@ amap_replace(struct vm_amap *amap, u_int slot, struct vm_anon *anon)
 	KASSERT(anon->an_lock == NULL || anon->an_lock == amap->am_lock);
 	anon->an_lock = amap->am_lock;
 	*where = anon;
-	if ((amap->am_flags & AMAP_SHARED) != 0 && old->an_page != NULL)
+	if ((amap->am_flags & AMAP_SHARED) != 0 && old->an_page != NULL &&
+	    !MUTANT(REPLACE_NO_PROTECT))
 		pmap_page_protect(old->an_page, PROT_NONE);
 	if (--old->an_ref == 0)
 		uvm_anfree(old);

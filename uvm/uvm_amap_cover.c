@@ -8,6 +8,7 @@
  */
 #include <sys/types.h>
 #include <sys/errno.h>
+#include <sys/mutant.h>
 #include <uvm/uvm_amap.h>
 
 void
@@ -133,7 +134,7 @@ cover_lower(struct amap_cover *ac, u_int i, u_int start, u_int end)
 
 	if (!cover_room(ac, head + tail))
 		return i + 1; /* too many is safe */
-	if (tail)
+	if (tail && !MUTANT(COVER_LOWERS_TAIL))
 		(void)cover_cut(ac, end);
 	if (head)
 		i = cover_cut(ac, start);
@@ -155,7 +156,8 @@ amap_cover_unref(struct amap_cover *ac, u_int start, u_int end,
 		}
 		lo = ac->ac_step[i].st_slot;
 		hi = cover_end(ac, i);
-		release(arg, lo > start ? lo : start, hi < end ? hi : end);
+		release(arg, lo > start ? lo : start,
+		    hi < end || MUTANT(COVER_RELEASES_PAST) ? hi : end);
 		i++;
 	}
 	cover_unite(ac, first > 0 ? first - 1 : 0, i);
@@ -170,6 +172,8 @@ amap_cover_single(const struct amap_cover *ac, u_int start, u_int end)
 	     i < ac->ac_n && ac->ac_step[i].st_slot < end; i++) {
 		if (ac->ac_step[i].st_refs > 1)
 			return false;
+		if (MUTANT(COVER_SINGLE_FIRST))
+			break;
 	}
 	return true;
 }

@@ -8,6 +8,7 @@
  */
 #include <sys/types.h>
 #include <sys/errno.h>
+#include <sys/mutant.h>
 #include <uvm/uvm_amap.h>
 
 #define AMAP_NODE_MASK (AMAP_NODE_SLOTS - 1)
@@ -366,7 +367,7 @@ run_drop(void *arg, struct vm_anon **run, u_int n)
 	u_int i;
 
 	for (i = 0; i < n; i++) {
-		if (run[i] != NULL)
+		if (run[i] != NULL && !MUTANT(AMAP_COPY_UNDO_LEAK))
 			run[i]->an_ref--;
 	}
 }
@@ -399,7 +400,8 @@ run_copy(struct amap_store *dst, u_int slot, struct vm_anon **run, u_int n)
 		for (count = 0, to -= i, room += i, i++; i < room; i++) {
 			if (run[i] == NULL)
 				continue;
-			run[i]->an_ref++;
+			if (!MUTANT(AMAP_COPY_NO_ANON_REF))
+				run[i]->an_ref++;
 			to[i] = run[i];
 			count++;
 		}

@@ -109,7 +109,7 @@ uao_reference(struct uvm_object *uobj)
 static void
 free_page(struct uvm_object *uobj, struct vm_page *pg)
 {
-	if (vm_page_md_ismapped(&pg->mdpage))
+	if (vm_page_md_ismapped(&pg->mdpage) && !MUTANT(AOBJ_FREES_MAPPED))
 		pmap_page_protect(pg, PROT_NONE);
 	uao_dropswap(uobj, (u_long)pg->offset >> PAGE_SHIFT);
 	uvm_pagefree(pg);
@@ -180,7 +180,7 @@ next_unbusy(struct uvm_object *uobj, uint64_t i)
 	struct vm_page *pg;
 
 	while ((pg = uvm_pagetree_next(&uobj->uo_tree, &i)) != NULL &&
-	    (pg->pg_flags & PG_BUSY)) {
+	    (pg->pg_flags & PG_BUSY) && !MUTANT(AOBJ_FREES_BUSY)) {
 		uvm_page_wait(pg, &uobj->uo_lock, "uaosize");
 		rw_enter_write(&uobj->uo_lock);
 	}
@@ -217,7 +217,7 @@ uao_shrink(struct uvm_object *uobj, vsize_t size)
 	aobj->u_pages = MIN(aobj->u_pages, pages);
 	while ((pg = next_unbusy(uobj, pages)) != NULL)
 		free_page(uobj, pg);
-	if (size & PAGE_MASK)
+	if ((size & PAGE_MASK) && !MUTANT(AOBJ_KEEPS_TAIL))
 		zero_tail(uobj, size);
 	rw_exit(&uobj->uo_lock);
 	return 0;
@@ -337,7 +337,7 @@ uao_get_unlocked(struct uvm_aobj *aobj, voff_t off, struct vm_page **pgp)
 				rv = VM_PAGER_AGAIN;
 			break;
 		}
-		if ((pg->pg_flags & PG_BUSY) == 0) {
+		if ((pg->pg_flags & PG_BUSY) == 0 || MUTANT(AOBJ_GETS_BUSY)) {
 			atomic_or(&pg->pg_flags, PG_BUSY);
 			*pgp = pg;
 			break;
@@ -367,7 +367,8 @@ flush_page(struct uvm_object *uobj, struct vm_page *pg, int flags)
 {
 	if (pg->loan_count != 0 || pg->wire_count != 0)
 		return;
-	if ((flags & PGO_FREE) && uobj->uo_refs <= 1 &&
+	if ((flags & PGO_FREE) &&
+	    (uobj->uo_refs <= 1 || MUTANT(AOBJ_FLUSH_FREES_SHARED)) &&
 	    !UVM_OBJ_IS_KERN(uobj)) {
 		free_page(uobj, pg);
 	} else if (flags & (PGO_DEACTIVATE | PGO_FREE)) {

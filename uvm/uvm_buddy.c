@@ -1,5 +1,6 @@
 /* Buddy allocator: see uvm_buddy.h. */
 #include <sys/param.h>
+#include <sys/mutant.h>
 #include <sys/systm.h>
 #include <uvm/uvm_buddy.h>
 
@@ -44,7 +45,9 @@ buddy_of(struct vm_page *pg, int o)
 static inline bool
 is_free_block(const struct vm_physseg *seg, const struct vm_page *pg, int o)
 {
-	return pg >= seg->pgs && pg < seg->lastpg && pg->pg_order == o + 1 &&
+	return pg >= seg->pgs && pg < seg->lastpg &&
+	    (pg->pg_order == o + 1 ||
+		(MUTANT(BUDDY_ANY_ORDER) && pg->pg_order != 0)) &&
 	    (pg->pg_flags & PQ_FREE) != 0;
 }
 
@@ -187,7 +190,8 @@ uvm_buddy_carve(struct uvm_buddy *b, const struct vm_physseg *seg,
 		stop = head + ((size_t)1 << o);
 		insert_rest(b, head, (size_t)(pg - head));
 		if (stop > end) {
-			insert_rest(b, end, (size_t)(stop - end));
+			if (!MUTANT(CARVE_LOSES_REST))
+				insert_rest(b, end, (size_t)(stop - end));
 			stop = end;
 		}
 		for (; pg < stop; pg++)

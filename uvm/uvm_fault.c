@@ -73,7 +73,8 @@ uvm_fault_spare(struct uvm_faultctx *ctx, struct vm_anon *from,
 		    NULL, 0, anon, src == NULL ? UVM_PGA_ZERO : 0);
 		if (pg == NULL) {
 			UVMCNT_INC(fltnoram);
-			uvm_anon_discard(anon);
+			if (!MUTANT(SPARE_ERROR_LEAK))
+				uvm_anon_discard(anon);
 			*wait = FAULT_WAIT_MEM;
 			return false;
 		}
@@ -113,7 +114,7 @@ uvm_fault_enter_wired(
 		uvm_pagewire(pg);
 	else if (old != pg) {
 		uvm_pagewire(pg);
-		if (old != NULL)
+		if (old != NULL && !MUTANT(WIRED_COW_KEEPS_OLD))
 			uvm_pageunwire(old);
 	}
 	pmap_update(pmap);
@@ -179,7 +180,8 @@ fault_check(struct uvm_faultctx *ctx)
 	if (UVM_ET_ISNEEDSCOPY(entry)) {
 		if (fault_is_write(ctx) || !UVM_ET_ISOBJ(entry))
 			return fault_amapcopy(ctx);
-		ctx->prot &= ~PROT_WRITE;
+		if (!MUTANT(NEEDSCOPY_WRITABLE))
+			ctx->prot &= ~PROT_WRITE;
 	}
 	ctx->narrow = ctx->wired || entry->advice == MADV_RANDOM;
 	ctx->neighbours = !ctx->narrow;

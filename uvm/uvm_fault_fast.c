@@ -42,7 +42,7 @@ map_neighbours(pmap_t pmap, vaddr_t va, struct vm_anon **run, uint32_t wanted,
 			found++;
 		}
 	}
-	if (shared)
+	if (shared && !MUTANT(NEIGHBOUR_WRITABLE))
 		prot &= ~PROT_WRITE;
 	if (found != 0 && prot != PROT_NONE)
 		UVMCNT_ADD(
@@ -143,6 +143,14 @@ slot_is_settled(const struct vm_anon *anon, pmap_t pmap, vaddr_t va, bool write)
 	    (anon->an_ref > 1 && write);
 }
 
+static __always_inline bool
+slots_are_empty(struct vm_anon *const *p)
+{
+	CTASSERT(FAULT_AHEAD == 4);
+	return ((uintptr_t)p[0] | (uintptr_t)p[1] | (uintptr_t)p[2] |
+		   (uintptr_t)p[3]) == 0;
+}
+
 /*
  * As window_is_settled() where the window reaches beyond the node: slots from
  * slot on, the faulting one excepted, the first of them at va.
@@ -151,13 +159,17 @@ static __noinline bool
 edge_is_settled(struct amap_store *as, u_int slot, u_int back, u_int forw,
     pmap_t pmap, vaddr_t va, bool write)
 {
-	u_int i;
+	u_int i, n, end = slot + back + forw + 1, faulting = slot + back;
+	struct vm_anon **run;
 
-	for (i = 0; i <= back + forw; i++, va += PAGE_SIZE) {
-		if (i != back &&
-		    !slot_is_settled(
-			amap_store_lookup(as, slot + i), pmap, va, write))
-			return false;
+	for (; slot < end; slot += n, va += ptoa(n)) {
+		run = amap_store_run(as, slot, &n);
+		n = MIN(n, end - slot);
+		for (i = 0; run != NULL && i < n; i++) {
+			if (slot + i != faulting &&
+			    !slot_is_settled(run[i], pmap, va + ptoa(i), write))
+				return false;
+		}
 	}
 	return true;
 }
@@ -181,13 +193,18 @@ window_is_settled(const struct fast *f)
 	if (!window_is_run(as, f->where, f->slot, back, forw))
 		return edge_is_settled(as, f->slot - back, back, forw, pmap,
 		    f->va - ptoa(back), write);
-	first = f->where - back;
-	va = f->va + ptoa(forw);
-	for (p = f->where + forw; p >= first; p--, va -= PAGE_SIZE) {
-		if (*p != NULL && p != f->where &&
-		    !slot_is_settled(*p, pmap, va, write))
-			return false;
+	/* ahead there is usually nothing, which a look in one go shows */
+	if (forw != FAULT_AHEAD || !slots_are_empty(f->where + 1)) {
+		for (p = f->where + forw, va = f->va + ptoa(forw); p > f->where;
+		     p--, va -= PAGE_SIZE)
+			if (!slot_is_settled(*p, pmap, va, write))
+				return false;
 	}
+	first = f->where - back;
+	for (p = f->where - 1, va = f->va - PAGE_SIZE; p >= first;
+	     p--, va -= PAGE_SIZE)
+		if (!slot_is_settled(*p, pmap, va, write))
+			return false;
 	return true;
 }
 
@@ -254,7 +271,8 @@ fast_zero(struct fast *f)
 		if (__predict_false(anon == NULL))
 			return false;
 	}
-	if (__predict_true(f->where != NULL && *f->where == NULL))
+	if (__predict_true(f->where != NULL &&
+		(*f->where == NULL || MUTANT(FAST_ZERO_NO_RECHECK))))
 		amap_store_fill(as, f->slot, f->where, anon);
 	else if (f->where != NULL || amap_store_set(as, f->slot, anon) != 0) {
 		uvm_anon_discard(anon);
@@ -294,13 +312,17 @@ fast_lock(struct fast *f)
 /*
  * May a reader share the page of zeros instead of getting one of his own?
  * Only this map can ever fill the slot: its fault will replace the mapping.
- * When the amap becomes shared, such mappings go (uvm_map_unshare_zero).
+ * When the amap becomes shared, such mappings go (uvm_map_unshare_zero).  The
+ * kernel's mappings of what a program had shared with it (uvm_io) and has
+ * unmapped since are the kernel's own, so they get a page.
  */
 static __always_inline bool
 zero_may_be_shared(const struct fast *f)
 {
 	return f->access == PROT_READ && UVM_ET_ISCOPYONWRITE(f->entry) &&
-	    (f->amap->am_flags & AMAP_SHARED) == 0;
+	    ((f->amap->am_flags & AMAP_SHARED) == 0 ||
+		MUTANT(ZERO_PAGE_IN_SHARED)) &&
+	    !vm_map_is_kernel(f->map);
 }
 
 /* 1A, if nothing about the page changes. => amap locked */
@@ -314,7 +336,7 @@ fast_map(const struct fast *f, struct vm_anon *anon)
 	    (pg->pg_flags & (PG_BUSY | PG_CLEAN)) != 0 ||
 	    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0)
 		return false;
-	if (anon->an_ref > 1)
+	if (anon->an_ref > 1 && !MUTANT(FAST_MAP_WRITABLE))
 		prot &= ~PROT_WRITE;
 	if (pmap_enter(vm_map_pmap(f->map), f->va, VM_PAGE_TO_PHYS(pg), prot,
 		f->access | PMAP_CANFAIL) != 0)
@@ -347,7 +369,8 @@ fast_cow(const struct fast *f, struct vm_anon *old)
 	}
 	anon->an_lock = f->amap->am_lock;
 	*f->where = anon;
-	old->an_ref--;
+	if (!MUTANT(COW_KEEPS_REF))
+		old->an_ref--;
 	UVMCNT_INC(fltanget);
 	UVMCNT_INC(flt_acow);
 	return fast_enter_new(f, anon->an_page);
@@ -373,12 +396,13 @@ fast_amapcopy(struct vm_map *map, struct vm_map_entry *entry)
 
 	if ((map->flags & VM_MAP_BUSY) != 0 || !rw_upgrade_try(&map->vm_lock))
 		return false;
-	map->timestamp++;
+	if (!MUTANT(FAST_COPY_NO_STAMP))
+		map->timestamp++;
 	error = amap_copy(map, entry, false, false, 0, 0);
 	if (error == 0)
 		UVMCNT_INC(fltamcopy);
 	rw_downgrade(&map->vm_lock);
-	return error == 0;
+	return error == 0 || MUTANT(FAST_COPY_IGNORES_ENOMEM);
 }
 
 /*
@@ -428,7 +452,7 @@ out:
 	amap_unlock(f.amap);
 	if (ok)
 		rw_exit(&map->vm_lock);
-	if (__predict_false(f.spare != NULL))
+	if (__predict_false(f.spare != NULL) && !MUTANT(FAST_SPARE_LEAK))
 		uvm_anon_discard(f.spare); /* somebody was faster */
 	return ok;
 }

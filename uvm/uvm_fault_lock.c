@@ -40,7 +40,7 @@ uvmfault_relock(struct uvm_faultinfo *ufi)
 {
 	UVMCNT_INC(fltrelck);
 	vm_map_lock_read(ufi->map);
-	if (ufi->mapv != ufi->map->timestamp) {
+	if (ufi->mapv != ufi->map->timestamp && !MUTANT(RELOCK_NO_CHECK)) {
 		vm_map_unlock_read(ufi->map);
 		return false;
 	}

@@ -78,7 +78,7 @@ lower_neighbours(
 	struct vm_page *pg;
 	u_int i, found = 0;
 
-	if (ctx->cow)
+	if (ctx->cow && !MUTANT(OBJ_NEIGHBOUR_WRITABLE))
 		prot &= ~PROT_WRITE;
 	for (i = 0; i < n; i++) {
 		pg = pps[i];
@@ -124,7 +124,8 @@ lower_window(
 	if (ctx->amap != NULL) {
 		for (i = 0; i < n; i++) {
 			if (amap_store_lookup(&ctx->amap->am_store,
-				ctx->slot - back + i) != NULL)
+				ctx->slot - back + i) != NULL &&
+			    !MUTANT(OBJ_NEIGHBOUR_OVER_ANON))
 				hidden |= 1U << i;
 		}
 	}
@@ -178,8 +179,9 @@ lower_relock(struct uvm_faultctx *ctx, struct vm_page *pg)
 		uobj->pgops->pgo_detach(uobj);
 		if (ctx->amap != NULL) {
 			fault_lock_amap(ctx);
-			wanted = amap_store_lookup(
-				     &ctx->amap->am_store, ctx->slot) == NULL;
+			wanted = MUTANT(LOWER_NO_RECHECK) ||
+			    amap_store_lookup(
+				&ctx->amap->am_store, ctx->slot) == NULL;
 		}
 	}
 	rw_enter_write(&uobj->uo_lock);
@@ -211,7 +213,8 @@ lower_io(struct uvm_faultctx *ctx, struct vm_page **pgp)
 
 	/* The object must outlive the entry if that goes away meanwhile. */
 	rw_exit(&uobj->uo_lock);
-	uobj->pgops->pgo_reference(uobj);
+	if (!MUTANT(IO_NO_REF))
+		uobj->pgops->pgo_reference(uobj);
 	(void)uvm_fault_retry(ctx, FAULT_WAIT_NONE);
 
 	*pgp = NULL;
@@ -220,9 +223,10 @@ lower_io(struct uvm_faultctx *ctx, struct vm_page **pgp)
 	rv = uobj->pgops->pgo_get(
 	    uobj, off, pgp, &npages, 0, ctx->access, advice, PGO_SYNCIO);
 	if (rv != VM_PAGER_OK) {
-		uobj->pgops->pgo_detach(uobj);
+		if (!MUTANT(IO_ERROR_KEEPS_REF))
+			uobj->pgops->pgo_detach(uobj);
 		ctx->error = EIO;
-		if (rv != VM_PAGER_AGAIN)
+		if (rv != VM_PAGER_AGAIN && !MUTANT(IO_ERROR_IGNORED))
 			return UVM_FAULT_ERROR;
 		UVMCNT_INC(fltnoram);
 		ctx->wait = FAULT_WAIT_MEM;
@@ -243,7 +247,8 @@ lower_map(struct uvm_faultctx *ctx, struct vm_page *pg)
 	vm_prot_t prot = ctx->prot;
 	bool entered;
 
-	if (__predict_false(pg->loan_count != 0 && fault_is_write(ctx))) {
+	if (__predict_false(pg->loan_count != 0 && fault_is_write(ctx) &&
+		!MUTANT(LOANED_OBJ_WRITTEN))) {
 		struct vm_page *own =
 		    uvm_obj_loanbreak(pg, ctx->wired && !ctx->wire);
 
@@ -293,7 +298,8 @@ lower_promote(struct uvm_faultctx *ctx, struct vm_page *pg)
 	anon->an_lock = ctx->amap->am_lock;
 	UVMCNT_INC(flt_prcopy);
 	/* Others that use the amap must not go on seeing the object's page. */
-	if ((ctx->amap->am_flags & AMAP_SHARED) != 0)
+	if ((ctx->amap->am_flags & AMAP_SHARED) != 0 &&
+	    !MUTANT(PROMOTE_NO_PROTECT))
 		pmap_page_protect(pg, PROT_NONE);
 	entered = uvm_fault_enter(ctx, anon->an_page, ctx->prot);
 	lower_release(ctx, pg);

@@ -129,7 +129,8 @@ upper_map(struct uvm_faultctx *ctx, struct vm_anon *anon)
 		return upper_needwrite(ctx);
 	if (dirty)
 		upper_dirty(anon);
-	if (anon->an_ref > 1 || pg->loan_count != 0)
+	if (anon->an_ref > 1 ||
+	    (pg->loan_count != 0 && !MUTANT(LOANED_MAPPED_WRITABLE)))
 		prot &= ~PROT_WRITE;
 	if (!uvm_fault_enter(ctx, pg, prot))
 		return uvm_fault_retry(ctx, FAULT_WAIT_MEM);

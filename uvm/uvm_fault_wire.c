@@ -88,7 +88,7 @@ uvm_fault_wire(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access_type)
 			continue;
 		error = uvm_fault(map, va, VM_FAULT_WIRE, access_type);
 		if (error != 0) {
-			if (va > start)
+			if (va > start && !MUTANT(WIRE_ERROR_LEAK))
 				uvm_fault_unwire(map, start, va);
 			return error;
 		}
@@ -142,7 +142,7 @@ unwire_pages(vm_map_t map, struct vm_map_entry *entry, vaddr_t va, u_int n)
 		if (!wired)
 			pmap_unwire(vm_map_pmap(map), va);
 		pg = mapped_page(map, entry, va);
-		if (pg != NULL)
+		if (pg != NULL && !MUTANT(UNWIRE_KEEPS_COUNT))
 			uvm_pageunwire(pg);
 	}
 }

@@ -45,7 +45,7 @@ loan_drop(struct vm_page *pg)
 	pg->loan_count--;
 	last = pg->loan_count == 0 && pg->uobject == NULL && pg->uanon == NULL;
 	mtx_leave(&uvm.pageqlock);
-	if (last) {
+	if (last && !MUTANT(LOAN_LAST_LEAK)) {
 		pmap_page_protect(pg, PROT_NONE);
 		uvm_pagefree(pg);
 	}
@@ -63,8 +63,6 @@ uvm_unloanpage(struct vm_page **ploans, int npages)
 			panic("uvm_unloanpage: page %p is not on loan",
 			    ploans[i]);
 		uvm_pageunwire(ploans[i]);
-		if (ploans[i]->uobject == NULL && ploans[i]->uanon == NULL)
-			uvm_pagedequeue(ploans[i]);
 		loan_drop(ploans[i]);
 	}
 }
@@ -118,7 +116,7 @@ uvm_anon_loanbreak(struct vm_anon *anon, bool wired)
 {
 	struct vm_page *pg = anon->an_page, *new;
 
-	KASSERT(pg->loan_count != 0);
+	/* The last loan may end any time: then the copy is made in vain. */
 	new = uvm_pagealloc(NULL, 0, anon, 0);
 	if (new == NULL) {
 		anon->an_page = pg;
@@ -251,7 +249,7 @@ spot_find(struct loan_spot *sp, struct vm_map *map, vaddr_t va)
 static void
 spot_lend_page(struct loan_spot *sp)
 {
-	if (sp->page->loan_count == 0)
+	if (sp->page->loan_count == 0 && !MUTANT(LOAN_NO_PROTECT))
 		pmap_page_protect(sp->page, PROT_READ | PROT_EXEC);
 	loan_take(sp->page);
 }
@@ -282,7 +280,8 @@ spot_lend_anon(struct loan_spot *sp)
 		/* The lock must live as long as the borrower's reference. */
 		pmap_page_protect(sp->page, PROT_READ | PROT_EXEC);
 		anon->an_ref++;
-		refcnt_take(&anon->an_lock->aml_refs);
+		if (!MUTANT(LOAN_NO_LOCK_REF))
+			refcnt_take(&anon->an_lock->aml_refs);
 		return anon;
 	}
 	anon = uvm_analloc();
@@ -330,7 +329,7 @@ uvm_loan(
 		return EINVAL;
 	for (i = 0; i < n && error == 0; i++)
 		error = loan_one(map, start + ptoa(i), result + i, flags);
-	if (error != 0 && i > 1)
+	if (error != 0 && i > 1 && !MUTANT(LOAN_ERROR_LEAK))
 		uvm_unloan(result, (int)i - 1, flags);
 	return error;
 }

@@ -98,6 +98,8 @@ vm_map_wait_busy(vm_map_t map)
 	while ((map->flags & VM_MAP_BUSY) && map->vm_busy != curproc) {
 		atomic_or(&map->flags, VM_MAP_WANTLOCK);
 		rwsleep(&map->flags, &map->vm_lock, PVM, "vmmapbsy", INFSLP);
+		if (MUTANT(MAP_BUSY_NO_RECHECK))
+			break;
 	}
 }
 
@@ -119,7 +121,7 @@ vm_map_unbusy(vm_map_t map)
 	KASSERT(map->vm_busy == curproc);
 	map->vm_busy = NULL;
 	old = atomic_and(&map->flags, ~(VM_MAP_BUSY | VM_MAP_WANTLOCK));
-	if (old & VM_MAP_WANTLOCK)
+	if ((old & VM_MAP_WANTLOCK) && !MUTANT(MAP_UNBUSY_NO_WAKEUP))
 		wakeup(&map->flags);
 }
 
@@ -282,13 +284,13 @@ unmap_trim(vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 	else if (UVM_ET_ISOBJ(e))
 		pmap_remove(map->pmap, start, end);
 	if (start == e->start) {
-		if (UVM_ET_ISOBJ(e))
+		if (UVM_ET_ISOBJ(e) && !MUTANT(TRIM_WRONG_OFFSET))
 			e->offset += (voff_t)(end - start);
 		e->start = end;
 	} else {
 		e->end = start;
 	}
-	if (!UVM_ET_ISHOLE(e))
+	if (!UVM_ET_ISHOLE(e) && !MUTANT(MAP_SIZE_DRIFT))
 		map->size -= end - start;
 	uvm_maptree_resize(map, e);
 	return true;
@@ -336,7 +338,7 @@ uvm_unmap_remove(
 		mapped |= e->aref.ar_amap != NULL || UVM_ET_ISOBJ(e);
 		unmap_entry(map, e, deadp);
 	}
-	if (mapped && !vm_map_is_kernel(map)) {
+	if (mapped && !vm_map_is_kernel(map) && !MUTANT(UNMAP_LEAVES_MAPPED)) {
 		pmap_remove(map->pmap, start, end);
 		pmap_update(map->pmap);
 	}

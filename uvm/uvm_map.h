@@ -4,6 +4,7 @@
 
 #include <sys/atomic.h>
 #include <sys/lock.h>
+#include <sys/mutant.h>
 #include <pmap/pmap.h>
 #include <uvm/uvm_amap.h>
 
@@ -145,7 +146,7 @@ vm_map_lock(vm_map_t map)
 		mtx_enter(&map->vm_mtx);
 	} else {
 		rw_enter_write(&map->vm_lock);
-		if (map->flags & VM_MAP_BUSY)
+		if ((map->flags & VM_MAP_BUSY) && !MUTANT(MAP_BUSY_IGNORED))
 			vm_map_wait_busy(map);
 	}
 	map->timestamp++;
@@ -302,7 +303,8 @@ int uvm_map_sysctl_info(pid_t pid, void *oldp, size_t *oldlenp);
 static inline void
 uvm_map_unshare_zero(struct vm_map *map, struct vm_map_entry *e)
 {
-	if (UVM_ET_ISCOPYONWRITE(e) && !VM_MAPENT_ISWIRED(e))
+	if (UVM_ET_ISCOPYONWRITE(e) && !VM_MAPENT_ISWIRED(e) &&
+	    !MUTANT(ZERO_PAGE_LEFT))
 		pmap_remove(map->pmap, e->start, e->end);
 }
 

@@ -31,7 +31,8 @@ discard_needscopy(
 
 	uvm_map_clip_start(map, e, start);
 	uvm_map_clip_end(map, e, end);
-	pmap_remove(map->pmap, start, end);
+	if (!MUTANT(DISCARD_NEEDSCOPY_MAPPED))
+		pmap_remove(map->pmap, start, end);
 	amap = e->aref.ar_amap;
 	e->aref.ar_amap = NULL;
 	amap_unref(amap, e->aref.ar_pageoff, (u_int)atop(end - start), 0);
@@ -59,11 +60,12 @@ uvm_map_discard(
 		discard_needscopy(map, e, start, end);
 		return;
 	}
-	pmap_remove(map->pmap, start, end);
+	if (!MUTANT(DISCARD_LEAVES_MAPPED))
+		pmap_remove(map->pmap, start, end);
 	if (!UVM_ET_ISCOPYONWRITE(e))
 		return;
 	amap_lock_write(amap);
-	if (!uvm_map_amap_shared(e, start, end))
+	if (!uvm_map_amap_shared(e, start, end) || MUTANT(DISCARD_SHARED))
 		amap_discard(
 		    &e->aref, start - e->start, (u_int)atop(end - start));
 	amap_unlock(amap);

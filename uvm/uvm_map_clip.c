@@ -118,7 +118,7 @@ uvm_mapent_link(vm_map_t map, struct vm_map_entry *prev, struct vm_map_entry *e)
 void
 uvm_mapent_unlink(vm_map_t map, struct vm_map_entry *e)
 {
-	if (map->vm_hint == e)
+	if (map->vm_hint == e && !MUTANT(HINT_DANGLES))
 		map->vm_hint = &map->vm_head;
 	uvm_maptree_remove(map, e);
 	map->nentries--;
@@ -158,8 +158,10 @@ split(vm_map_t map, struct vm_map_entry *e, vaddr_t va)
 	upper->me_flags = (uint8_t)((e->me_flags & ~ME_STATIC) | is_static);
 	upper->start = va;
 	if (e->etype & (UVM_ET_OBJ | UVM_ET_SUBMAP)) {
-		upper->offset += (voff_t)(va - e->start);
-		uvm_mapent_ref_object(upper);
+		if (!MUTANT(CLIP_WRONG_OFFSET))
+			upper->offset += (voff_t)(va - e->start);
+		if (!MUTANT(CLIP_NO_OBJ_REF))
+			uvm_mapent_ref_object(upper);
 	}
 	if (e->aref.ar_amap != NULL)
 		amap_splitref(

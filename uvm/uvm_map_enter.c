@@ -187,8 +187,9 @@ compatible(const struct map_plan *pl, const struct vm_map_entry *e)
 	    (e->me_flags & ~ME_STATIC) == 0 && pl->me_flags == 0 &&
 	    e->object.uvm_obj == pl->uobj && !VM_MAPENT_ISWIRED(e) &&
 	    e->protection == UVM_PROTECTION(flags) &&
-	    e->max_protection == UVM_MAXPROTECTION(flags) &&
-	    e->inheritance == UVM_INHERIT(flags) &&
+	    (e->max_protection == UVM_MAXPROTECTION(flags) ||
+		MUTANT(MERGE_MAXPROT)) &&
+	    (e->inheritance == UVM_INHERIT(flags) || MUTANT(MERGE_INHERIT)) &&
 	    e->advice == UVM_ADVICE(flags);
 }
 
@@ -199,7 +200,8 @@ merged(struct map_plan *pl, struct vm_map_entry *e)
 	if (!UVM_ET_ISHOLE(e))
 		pl->map->size += pl->size;
 	uvm_maptree_resize(pl->map, e);
-	pl->extra = pl->uobj;
+	if (!MUTANT(MERGE_KEEPS_REF))
+		pl->extra = pl->uobj;
 }
 
 /*
@@ -216,7 +218,8 @@ merge_below(struct map_plan *pl)
 	if (e == &pl->map->vm_head || e->end != pl->va || !compatible(pl, e))
 		return false;
 	if (pl->uobj != NULL &&
-	    e->offset + (voff_t)(e->end - e->start) != pl->offset)
+	    e->offset + (voff_t)(e->end - e->start) != pl->offset &&
+	    !MUTANT(MERGE_OFFSET))
 		return false;
 	if (amap == NULL) {
 		if (pl->flags & UVM_FLAG_OVERLAY ||

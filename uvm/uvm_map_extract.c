@@ -30,7 +30,7 @@ lock_both(vm_map_t a, vm_map_t b)
 {
 	if (a == b) {
 		vm_map_lock(a);
-	} else if (locked_first(a, b)) {
+	} else if (locked_first(a, b) || MUTANT(EXTRACT_LOCK_ORDER)) {
 		vm_map_lock(a);
 		vm_map_lock(b);
 	} else {
@@ -136,7 +136,8 @@ share_entry(struct passing *ps, struct vm_map_entry *e)
 	n->me_flags &= ME_NODUMP;
 	if (e->aref.ar_amap != NULL) {
 		uvm_map_unshare_zero(ps->src, e);
-		n->aref.ar_pageoff += (uint32_t)atop(from - e->start);
+		if (!MUTANT(EXTRACT_WRONG_SLOT))
+			n->aref.ar_pageoff += (uint32_t)atop(from - e->start);
 		amap_ref(n->aref.ar_amap, n->aref.ar_pageoff,
 		    (u_int)atop(to - from), AMAP_SHARED);
 	}
@@ -183,7 +184,8 @@ move_range(struct passing *ps)
 		set_rights(ps, e);
 		chain_add(ps, e);
 	}
-	pmap_remove(ps->src->pmap, ps->start, ps->end);
+	if (!MUTANT(MOVE_LEAVES_MAPPED))
+		pmap_remove(ps->src->pmap, ps->start, ps->end);
 	pmap_update(ps->src->pmap);
 }
 

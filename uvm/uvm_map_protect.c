@@ -74,12 +74,14 @@ write_is_free(const struct vm_anon *anon)
 {
 	const struct vm_page *pg;
 
-	if (anon == NULL || ((anon->an_ref ^ 1) | anon->an_swslot) != 0)
+	if (anon == NULL ||
+	    ((MUTANT(RAISE_SHARED_ANON) ? 0 : anon->an_ref ^ 1) |
+		anon->an_swslot) != 0)
 		return false;
 	pg = anon->an_page;
 	return pg != NULL &&
 	    ((pg->pg_flags & (PG_BUSY | PG_CLEAN | PG_RDONLY)) |
-		pg->loan_count) == 0;
+		(MUTANT(RAISE_LOANED) ? 0 : pg->loan_count)) == 0;
 }
 
 /*
@@ -137,7 +139,8 @@ protect_entry(vm_map_t map, struct vm_map_entry *e, vm_prot_t prot)
 {
 	vm_prot_t old = e->protection;
 
-	if (prot == PROT_NONE && VM_MAPENT_ISWIRED(e)) {
+	if (prot == PROT_NONE && VM_MAPENT_ISWIRED(e) &&
+	    !MUTANT(PROTECT_NONE_STAYS_WIRED)) {
 		/* What cannot be accessed is not kept wired. */
 		e->wired_count = 0;
 		uvm_fault_unwire_locked(map, e->start, e->end);
@@ -145,10 +148,12 @@ protect_entry(vm_map_t map, struct vm_map_entry *e, vm_prot_t prot)
 	e->protection = (uint8_t)prot;
 	if ((old & ~prot) != 0) {
 		/* An entry never touched has nothing in the pmap. */
-		if (e->aref.ar_amap != NULL || UVM_ET_ISOBJ(e))
+		if ((e->aref.ar_amap != NULL || UVM_ET_ISOBJ(e)) &&
+		    !MUTANT(PROTECT_NOT_APPLIED))
 			pmap_protect(map->pmap, e->start, e->end, prot);
 	} else if ((prot & PROT_WRITE) && old != PROT_NONE &&
-	    e->aref.ar_amap != NULL && !UVM_ET_ISNEEDSCOPY(e)) {
+	    e->aref.ar_amap != NULL &&
+	    (!UVM_ET_ISNEEDSCOPY(e) || MUTANT(RAISE_NEEDSCOPY))) {
 		raise_entry(map, e);
 	}
 
@@ -250,7 +255,8 @@ uvm_map_inherit(vm_map_t map, vaddr_t start, vaddr_t end, vm_inherit_t inherit)
 		if (e->inheritance == inherit)
 			continue;
 		uvm_map_clip_start(map, e, start);
-		uvm_map_clip_end(map, e, end);
+		if (!MUTANT(INHERIT_NO_CLIP))
+			uvm_map_clip_end(map, e, end);
 		e->inheritance = (uint8_t)inherit;
 	}
 	vm_map_unlock(map);

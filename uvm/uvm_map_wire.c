@@ -91,7 +91,8 @@ fault_range(vm_map_t map, struct vm_map_entry *first, vaddr_t end)
 			continue;
 		if (error == 0)
 			e->wired_count++;
-		else if (!VM_MAPENT_ISWIRED(e))
+		else if (!VM_MAPENT_ISWIRED(e) &&
+		    !MUTANT(WIRE_RANGE_ERROR_LEAK))
 			uvm_fault_unwire_locked(map, e->start, e->end);
 	}
 	vm_map_unbusy(map);

@@ -17,6 +17,7 @@
  *
  * Nothing here allocates, locks or knows about memory: tests/host runs it.
  */
+#include <sys/mutant.h>
 #include <uvm/uvm_map.h>
 
 #define MISPLACED_MAX 32 /* gaps tried that only alignment rules out */
@@ -94,7 +95,8 @@ lift(struct vm_map *map, struct vm_map_entry *e)
 	if (inner != NULL)
 		inner->me_parent = p;
 	p->me_parent = e;
-	update(p);
+	if (!MUTANT(ROTATE_NO_FIXUP))
+		update(p);
 	update(e);
 }
 
@@ -134,7 +136,8 @@ retrace(struct vm_map *map, struct vm_map_entry *e)
 		gap = e->me_maxgap;
 		h = e->me_height;
 		top = balance(map, e);
-		if (top->me_maxgap == gap && top->me_height == h)
+		if ((top->me_maxgap == gap || MUTANT(RETRACE_STOPS)) &&
+		    top->me_height == h)
 			break;
 		e = top->me_parent;
 	}
@@ -179,7 +182,8 @@ uvm_maptree_insert(
 		map->vm_root = e;
 	}
 	e->me_parent = parent;
-	prev->me_gap = gap_after(prev);
+	if (!MUTANT(GAP_STALE_INSERT))
+		prev->me_gap = gap_after(prev);
 	retrace(map, parent);
 	if (prev != parent && prev != &map->vm_head)
 		retrace(map, prev);
@@ -204,7 +208,8 @@ remove_inner(struct vm_map *map, struct vm_map_entry *e)
 	replace_child(map, e->me_parent, e, next);
 	/* Whoever looks for a change has to compare with what was here. */
 	next->me_height = e->me_height;
-	next->me_maxgap = e->me_maxgap;
+	if (!MUTANT(REMOVE_INNER_NO_MAXGAP))
+		next->me_maxgap = e->me_maxgap;
 	return low;
 }
 
@@ -218,7 +223,8 @@ uvm_maptree_remove(struct vm_map *map, struct vm_map_entry *e)
 
 	prev->me_next = next;
 	next->me_prev = prev;
-	prev->me_gap = gap_after(prev);
+	if (!MUTANT(GAP_STALE_REMOVE))
+		prev->me_gap = gap_after(prev);
 	if (inner) {
 		low = remove_inner(map, e);
 	} else {
@@ -382,6 +388,8 @@ fits(struct gap_req *req, const struct vm_map_entry *e)
 {
 	vaddr_t lo = e->end, hi = e->end + e->me_gap, va;
 
+	if (MUTANT(FIND_OFF_BY_ONE))
+		hi += PAGE_SIZE;
 	if (lo < req->lo)
 		lo = req->lo;
 	if (hi > req->hi)

@@ -2,6 +2,7 @@
  * Pages and their owners: allocation, freeing, busy pages.
  */
 #include <uvm/uvm_pgcache.h>
+#include <sys/pool.h>
 
 struct uvm uvm;
 struct uvmexp uvmexp;
@@ -195,8 +196,14 @@ static __always_inline struct vm_page *
 page_take(const struct uvm_object *obj, int flags)
 {
 	bool zero = (flags & UVM_PGA_ZERO) != 0;
-	struct vm_page *pg = uvm_magazine_get(zero);
+	struct vm_page *pg;
 
+#ifdef FAULT_INJECT
+	if ((flags & UVM_PGA_USERESERVE) == 0 && obj != uvm.kernel_object &&
+	    alloc_fail_now())
+		return NULL;
+#endif
+	pg = uvm_magazine_get(zero);
 	if (__predict_false(pg == NULL))
 		pg = uvm_pgcache_get_slow(zero, reserve_for(obj, flags));
 	return pg;
@@ -230,7 +237,8 @@ pagealloc_object(
 	pg->pg_flags =
 	    flags & UVM_PGA_ZERO ? PG_BUSY : PG_BUSY | PG_CLEAN | PG_FAKE;
 	if (page_insert(pg, uobj, off) != 0) {
-		uvm_pgcache_put_slow(pg);
+		if (!MUTANT(PAGE_INSERT_ERROR_LEAK))
+			uvm_pgcache_put_slow(pg);
 		return NULL;
 	}
 	if (flags & UVM_PGA_ZERO)
@@ -293,6 +301,33 @@ uvm_pagerealloc(struct vm_page *pg, struct uvm_object *newobj, voff_t newoff)
 }
 
 /*
+ * Take a page that is on loan from its owner.  The end of the last loan frees a
+ * page without an owner, and leaves one that has: under pageqlock one of us is
+ * second.  The daemon must not meet it without an owner on a queue either.
+ * => owner write-locked; FALSE: the last loan has ended, nothing was done
+ */
+static __noinline bool
+disown_loaned(struct vm_page *pg)
+{
+	uint32_t flags = pg->pg_flags;
+
+	uvm_pagesettle(pg);
+	mtx_enter(&uvm.pageqlock);
+	if (pg->loan_count == 0) {
+		mtx_leave(&uvm.pageqlock);
+		return false;
+	}
+	uvm_pageq_remove(pg);
+	page_disown(pg);
+	atomic_and(
+	    &pg->pg_flags, ~(uint32_t)(PG_BUSY | PG_WANTED | PG_RELEASED));
+	mtx_leave(&uvm.pageqlock);
+	if (flags & PG_WANTED)
+		wakeup(pg);
+	return true;
+}
+
+/*
  * Free a page.
  * => owner write-locked, no mappings left, pageqlock not held; any context
  *    for an unowned page
@@ -301,22 +336,17 @@ uvm_pagerealloc(struct vm_page *pg, struct uvm_object *newobj, voff_t newoff)
 void
 uvm_pagefree(struct vm_page *pg)
 {
-	uint32_t flags = pg->pg_flags;
+	uint32_t flags;
 
+	if (__predict_false(pg->loan_count != 0) && disown_loaned(pg))
+		return;
+	flags = pg->pg_flags;
 	if (__predict_false(flags & (PQ_FREE | PQ_MAGAZINE)))
 		panic("uvm_pagefree: page %p (%#lx) is free already", pg,
 		    VM_PAGE_TO_PHYS(pg));
-	if (__predict_false(pg->loan_count != 0)) {
-		uvm_pagedequeue(pg);
-		page_disown(pg);
-		if (flags & PG_WANTED)
-			wakeup(pg);
-		atomic_and(&pg->pg_flags,
-		    ~(uint32_t)(PG_BUSY | PG_WANTED | PG_RELEASED));
-		return;
-	}
 	/* off the queue first: until then the daemon may look at the owner */
-	if ((flags & (PQ_QUEUED | PQ_PENDING)) || pg->wire_count != 0)
+	if (((flags & (PQ_QUEUED | PQ_PENDING)) || pg->wire_count != 0) &&
+	    !MUTANT(FREE_STAYS_QUEUED))
 		uvm_pageq_release(pg);
 	if (flags & PQ_ANON) {
 		UVMCNT_DEC(anonpages);
@@ -366,7 +396,8 @@ uvm_pagefree_bulk(struct vm_page **pgs, size_t n)
 			panic("uvm_pagefree_bulk: page %p is free already",
 			    pgs[i]);
 		KASSERT(pgs[i]->loan_count == 0);
-		uvm_pagesettle(pgs[i]);
+		if (__predict_false(pgs[i]->pg_flags & PQ_PENDING))
+			uvm_pagesettle(pgs[i]);
 		queued |= (pgs[i]->pg_flags & PQ_QUEUED) != 0 ||
 		    pgs[i]->wire_count != 0;
 	}
@@ -388,8 +419,12 @@ uvm_page_unbusy(struct vm_page *pg)
 
 	flags = atomic_and(&pg->pg_flags, ~(uint32_t)(PG_BUSY | PG_WANTED));
 	KASSERT(flags & PG_BUSY);
-	if (__predict_false(flags & PG_WANTED))
-		wakeup(pg);
+	if (__predict_false(flags & PG_WANTED)) {
+		if (MUTANT(UNBUSY_WAKES_ONE))
+			wakeup_one(pg);
+		else
+			wakeup(pg);
+	}
 	if (__predict_true((flags & PG_RELEASED) == 0))
 		return false;
 	pmap_page_protect(pg, PROT_NONE);
@@ -404,7 +439,8 @@ void
 uvm_page_wait(struct vm_page *pg, struct rwlock *owner, const char *wmesg)
 {
 	KASSERT(pg->pg_flags & PG_BUSY);
-	atomic_or(&pg->pg_flags, PG_WANTED);
+	if (!MUTANT(PAGE_WAIT_NOT_WANTED))
+		atomic_or(&pg->pg_flags, PG_WANTED);
 	rwsleep(pg, owner, PVM | PNORELOCK, wmesg, INFSLP);
 }
 

@@ -30,8 +30,8 @@ queue_insert_active(struct vm_page *pg)
 	nactive++;
 }
 
-static void
-queue_remove(struct vm_page *pg)
+void
+uvm_pageq_remove(struct vm_page *pg)
 {
 	uint32_t flags = pg->pg_flags;
 
@@ -106,7 +106,8 @@ batch_remove(struct vm_page *pg)
 	struct vm_page **slot;
 
 	uvm_spin_enter(&uc->uc_qlock);
-	if (atomic_load(&pg->pg_flags) & PQ_PENDING) {
+	if ((atomic_load(&pg->pg_flags) & PQ_PENDING) ||
+	    MUTANT(BATCH_NO_RECHECK)) {
 		slot = pg->pageq.tqe_prev;
 		KASSERT(*slot == pg);
 		*slot = NULL;
@@ -130,10 +131,12 @@ uvm_pageq_flush(void)
 	struct uvm_cpu *uc;
 
 	for (uc = uvm_cpus; uc < uvm_cpus + ncpus; uc++) {
-		uvm_spin_enter(&uc->uc_qlock);
+		if (!MUTANT(BATCH_FLUSH_NO_LOCK))
+			uvm_spin_enter(&uc->uc_qlock);
 		if (uc->uc_nact != 0)
 			batch_flush(uc);
-		uvm_spin_leave(&uc->uc_qlock);
+		if (!MUTANT(BATCH_FLUSH_NO_LOCK))
+			uvm_spin_leave(&uc->uc_qlock);
 	}
 }
 
@@ -143,7 +146,7 @@ static __noinline void
 activate_slow(struct vm_page *pg)
 {
 	mtx_enter(&uvm.pageqlock);
-	queue_remove(pg);
+	uvm_pageq_remove(pg);
 	atomic_or(&pg->pg_flags, PQ_ACTIVE);
 	queue_insert_active(pg);
 	mtx_leave(&uvm.pageqlock);
@@ -174,7 +177,7 @@ uvm_pagedeactivate(struct vm_page *pg)
 	uvm_pagesettle(pg);
 	mtx_enter(&uvm.pageqlock);
 	if (pg->wire_count == 0 && (pg->pg_flags & PQ_INACTIVE) == 0) {
-		queue_remove(pg);
+		uvm_pageq_remove(pg);
 		atomic_or(&pg->pg_flags, PQ_INACTIVE);
 		TAILQ_INSERT_TAIL(&uvm.page_inactive, pg, pageq);
 		ninactive++;
@@ -191,7 +194,7 @@ uvm_pagedequeue(struct vm_page *pg)
 	uvm_pagesettle(pg);
 	if (pg->pg_flags & PQ_QUEUED) {
 		mtx_enter(&uvm.pageqlock);
-		queue_remove(pg);
+		uvm_pageq_remove(pg);
 		mtx_leave(&uvm.pageqlock);
 	}
 }
@@ -203,7 +206,8 @@ uvm_pagewire(struct vm_page *pg)
 	uvm_pagesettle(pg);
 	mtx_enter(&uvm.pageqlock);
 	if (pg->wire_count++ == 0) {
-		queue_remove(pg);
+		if (!MUTANT(WIRE_STAYS_QUEUED))
+			uvm_pageq_remove(pg);
 		nwired++;
 		atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 	}
@@ -218,8 +222,11 @@ uvm_pageunwire(struct vm_page *pg)
 	KASSERT(pg->wire_count != 0);
 	if (--pg->wire_count == 0) {
 		nwired--;
-		atomic_or(&pg->pg_flags, PQ_ACTIVE);
-		queue_insert_active(pg);
+		/* nobody's: its last loan ends, and frees it */
+		if (pg->uobject != NULL || pg->uanon != NULL) {
+			atomic_or(&pg->pg_flags, PQ_ACTIVE);
+			queue_insert_active(pg);
+		}
 	}
 	mtx_leave(&uvm.pageqlock);
 }
@@ -249,7 +256,8 @@ release_locked(struct vm_page *pg)
 void
 uvm_pageq_release(struct vm_page *pg)
 {
-	uvm_pagesettle(pg);
+	if (!MUTANT(FREE_STAYS_PENDING))
+		uvm_pagesettle(pg);
 	if ((pg->pg_flags & PQ_QUEUED) == 0 && pg->wire_count == 0)
 		return;
 	mtx_enter(&uvm.pageqlock);

@@ -170,7 +170,8 @@ next_page(struct pglist *queue, struct vm_page **pgp, struct rwlock **lockp)
 	*pgp = pg;
 	*lockp = owner_lock(pg);
 	/* inner before outer: so only if it is free */
-	if (rw_enter(*lockp, RW_WRITE | RW_NOSLEEP) != 0)
+	if (rw_enter(*lockp, RW_WRITE | RW_NOSLEEP) != 0 &&
+	    !MUTANT(DAEMON_STEALS_LOCK))
 		return PD_SKIP;
 	mtx_leave(&uvm.pageqlock);
 	return PD_LOCKED;
@@ -228,8 +229,9 @@ free_clean(struct vm_page *pg)
 
 	if ((pg->pg_flags & PG_CLEAN) == 0 || (swapped && page_swslot(pg) == 0))
 		return false;
-	pmap_page_protect(pg, PROT_NONE);
-	if (pmap_is_modified(pg)) {
+	if (!MUTANT(DAEMON_FREES_MAPPED))
+		pmap_page_protect(pg, PROT_NONE);
+	if (pmap_is_modified(pg) && !MUTANT(DAEMON_FREES_DIRTY)) {
 		atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 		return false;
 	}
@@ -254,7 +256,7 @@ treat_inactive(struct vm_page *pg)
 	}
 	if (spare_page(pg))
 		return;
-	if (pg->pg_flags & PG_BUSY) {
+	if ((pg->pg_flags & PG_BUSY) && !MUTANT(DAEMON_FREES_BUSY)) {
 		UVMCNT_INC(pdbusy);
 		return;
 	}
@@ -393,7 +395,7 @@ static void
 pd_sleep(void)
 {
 	mtx_enter(&uvm.fpageqlock);
-	if (!pd_wanted)
+	if (!pd_wanted || MUTANT(DAEMON_SLEEPS_BLINDLY))
 		(void)msleep(
 		    &uvm.pagedaemon, &uvm.fpageqlock, PVM, "pgdaemon", INFSLP);
 	pd_wanted = false;
@@ -438,6 +440,18 @@ pd_pass(void)
 		(void)pool_drain_wait();
 	if (pd_report(uvm_free_count() > before))
 		pd_oom();
+}
+
+bool
+uvm_pd_rests(void)
+{
+	bool rests;
+
+	mtx_enter(&uvm.fpageqlock);
+	rests = !pd_wanted &&
+	    atomic_load(&uvm.pagedaemon->p_wchan) == &uvm.pagedaemon;
+	mtx_leave(&uvm.fpageqlock);
+	return rests && !uvm_swapper_pending();
 }
 
 /*

@@ -66,13 +66,13 @@ extern struct uvm_fpages uvm_fp;
 static __always_inline bool
 uvm_spin_try(volatile uint32_t *lock)
 {
-	return __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE) == 0;
+	return atomic_swap_acq(lock, 1) == 0;
 }
 
 static __always_inline void
 uvm_spin_leave(volatile uint32_t *lock)
 {
-	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
+	atomic_store_rel(lock, 0);
 }
 
 /* => interrupts off; another hart holds it for some tens of instructions */

@@ -103,7 +103,7 @@ uvmspace_hold(struct process *pr)
 
 	rw_enter_read(&pr->ps_lock);
 	vm = pr->ps_vmspace;
-	if (vm != NULL)
+	if (vm != NULL && !MUTANT(HOLD_NO_REF))
 		uvmspace_ref(vm);
 	rw_exit(&pr->ps_lock);
 	return vm;
@@ -210,7 +210,8 @@ fork_share(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 	if (n->aref.ar_amap != NULL) {
 		uvm_map_unshare_zero(parent, e);
 		amap_ref(n->aref.ar_amap, n->aref.ar_pageoff,
-		    (u_int)atop(n->end - n->start), AMAP_SHARED);
+		    (u_int)atop(n->end - n->start),
+		    MUTANT(FORK_SHARE_NO_FLAG) ? 0 : AMAP_SHARED);
 	}
 	uvm_mapent_ref_object(n);
 	return n;
@@ -225,8 +226,9 @@ fork_protect(vm_map_t parent, struct vm_map_entry *e)
 {
 	if (UVM_ET_ISNEEDSCOPY(e))
 		return;
-	e->etype |= UVM_ET_NEEDSCOPY | UVM_ET_COPYONWRITE;
-	if (e->max_protection & PROT_WRITE)
+	if (!MUTANT(FORK_PARENT_NO_NEEDSCOPY))
+		e->etype |= UVM_ET_NEEDSCOPY | UVM_ET_COPYONWRITE;
+	if ((e->max_protection & PROT_WRITE) && !MUTANT(FORK_NO_PROTECT))
 		pmap_protect(parent->pmap, e->start, e->end,
 		    e->protection & ~PROT_WRITE);
 }
@@ -260,13 +262,15 @@ fork_copy(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 	struct vm_map_entry *n = clone_entry(child, e);
 	struct vm_amap *amap = e->aref.ar_amap;
 
-	uvm_mapent_ref_object(n);
+	if (!MUTANT(FORK_NO_OBJ_REF))
+		uvm_mapent_ref_object(n);
 	if (UVM_ET_ISHOLE(n))
 		return n;
 	n->etype |= UVM_ET_NEEDSCOPY | UVM_ET_COPYONWRITE;
 	if (amap == NULL)
 		return n;
-	if (VM_MAPENT_ISWIRED(e) || fork_is_shared(e)) {
+	if ((VM_MAPENT_ISWIRED(e) && !MUTANT(FORK_WIRED_COW)) ||
+	    (fork_is_shared(e) && !MUTANT(FORK_SHARED_COW))) {
 		/*
 		 * The parent's entry stays as it is: copy the slots now.  Of
 		 * a shared amap amap_copy() protects the pages; those that
@@ -274,9 +278,11 @@ fork_copy(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 		 */
 		fork_ref_amap(n);
 		(void)amap_copy(child, n, true, false, 0, 0);
-		amap_cow_now(child, n);
+		if (!MUTANT(FORK_NO_COW_NOW))
+			amap_cow_now(child, n);
 	} else {
-		fork_ref_amap(n);
+		if (!MUTANT(FORK_NO_AMAP_REF))
+			fork_ref_amap(n);
 		fork_protect(parent, e);
 	}
 	return n;
@@ -310,7 +316,8 @@ fork_entry(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 	case MAP_INHERIT_COPY:
 		return fork_copy(parent, child, e);
 	case MAP_INHERIT_ZERO:
-		return fork_zero(child, e);
+		return MUTANT(FORK_ZERO_COPIES) ? fork_copy(parent, child, e)
+						: fork_zero(child, e);
 	default:
 		return NULL;
 	}

@@ -7,32 +7,42 @@
 #ifndef _SYS_ATOMIC_H_
 #define _SYS_ATOMIC_H_
 
-#define atomic_load(p)            __atomic_load_n(p, __ATOMIC_RELAXED)
-#define atomic_load_acq(p)        __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define atomic_store(p, v)        __atomic_store_n(p, v, __ATOMIC_RELAXED)
-#define atomic_store_rel(p, v)    __atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define atomic_add(p, v)          __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
-#define atomic_add_acq_rel(p, v)  __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL)
-#define atomic_sub_acq_rel(p, v)  __atomic_fetch_sub(p, v, __ATOMIC_ACQ_REL)
-#define atomic_or(p, v)           __atomic_fetch_or(p, v, __ATOMIC_RELAXED)
-#define atomic_or_acq_rel(p, v)   __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL)
-#define atomic_and(p, v)          __atomic_fetch_and(p, v, __ATOMIC_RELAXED)
-#define atomic_and_acq_rel(p, v)  __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL)
-#define atomic_swap_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
-/* TRUE if *p was *old and is now v; else *old becomes what *p was. */
-#define atomic_cas_acq(p, old, v)    \
-	__atomic_compare_exchange_n( \
-	    p, old, v, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
-#define atomic_cas_rel(p, old, v)    \
-	__atomic_compare_exchange_n( \
-	    p, old, v, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
-#define atomic_cas(p, old, v)        \
-	__atomic_compare_exchange_n( \
-	    p, old, v, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
+/* The simulator lets another hart go on before each of them. */
+#ifdef HOST_SIM
+#include <machine/point.h>
+#define ATOMIC_POINT() SIM_POINT()
+#else
+#define ATOMIC_POINT() ((void)0)
+#endif
+#define ATOMIC(op, ...)           (ATOMIC_POINT(), __atomic_##op(__VA_ARGS__))
 
-#define membar_acquire() __atomic_thread_fence(__ATOMIC_ACQUIRE)
-#define membar_release() __atomic_thread_fence(__ATOMIC_RELEASE)
-#define membar_sync()    __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define atomic_load(p)            ATOMIC(load_n, p, __ATOMIC_RELAXED)
+#define atomic_load_acq(p)        ATOMIC(load_n, p, __ATOMIC_ACQUIRE)
+#define atomic_store(p, v)        ATOMIC(store_n, p, v, __ATOMIC_RELAXED)
+#define atomic_store_rel(p, v)    ATOMIC(store_n, p, v, __ATOMIC_RELEASE)
+#define atomic_add(p, v)          ATOMIC(fetch_add, p, v, __ATOMIC_RELAXED)
+#define atomic_add_acq_rel(p, v)  ATOMIC(fetch_add, p, v, __ATOMIC_ACQ_REL)
+#define atomic_sub_acq_rel(p, v)  ATOMIC(fetch_sub, p, v, __ATOMIC_ACQ_REL)
+#define atomic_or(p, v)           ATOMIC(fetch_or, p, v, __ATOMIC_RELAXED)
+#define atomic_or_acq_rel(p, v)   ATOMIC(fetch_or, p, v, __ATOMIC_ACQ_REL)
+#define atomic_and(p, v)          ATOMIC(fetch_and, p, v, __ATOMIC_RELAXED)
+#define atomic_and_acq_rel(p, v)  ATOMIC(fetch_and, p, v, __ATOMIC_ACQ_REL)
+#define atomic_swap_acq(p, v)     ATOMIC(exchange_n, p, v, __ATOMIC_ACQUIRE)
+#define atomic_swap_acq_rel(p, v) ATOMIC(exchange_n, p, v, __ATOMIC_ACQ_REL)
+/* TRUE if *p was *old and is now v; else *old becomes what *p was. */
+#define atomic_cas_acq(p, old, v)                                  \
+	ATOMIC(compare_exchange_n, p, old, v, 0, __ATOMIC_ACQUIRE, \
+	    __ATOMIC_RELAXED)
+#define atomic_cas_rel(p, old, v)                                  \
+	ATOMIC(compare_exchange_n, p, old, v, 0, __ATOMIC_RELEASE, \
+	    __ATOMIC_RELAXED)
+#define atomic_cas(p, old, v)                                      \
+	ATOMIC(compare_exchange_n, p, old, v, 0, __ATOMIC_ACQ_REL, \
+	    __ATOMIC_RELAXED)
+
+#define membar_acquire() ATOMIC(thread_fence, __ATOMIC_ACQUIRE)
+#define membar_release() ATOMIC(thread_fence, __ATOMIC_RELEASE)
+#define membar_sync()    ATOMIC(thread_fence, __ATOMIC_SEQ_CST)
 
 /*
  * A reference count whose owner needs no lock to add or drop one.

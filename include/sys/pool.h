@@ -92,7 +92,11 @@ void kmem_free(void *p, size_t size);
 
 #ifdef FAULT_INJECT
 /* Tests: let the nth allocation from now on fail (0: none), once or always. */
-extern void alloc_fail_at(long nth, bool from_there_on);
+void alloc_fail_at(long nth, bool from_there_on);
+/* => TRUE: this allocation, which may fail, is to fail; any context */
+bool alloc_fail_now(void);
+/* asked by alloc_fail_now() too, if not NULL; set at boot */
+extern bool (*alloc_fail_hook)(void);
 #endif
 
 #endif

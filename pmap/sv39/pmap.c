@@ -7,6 +7,7 @@
 
 struct pmap kernel_pmap_store;
 bool pmap_soft_ad;
+paddr_t pmap_zero_pa;
 bool pmap_svpbmt;
 
 static struct pool pmap_pool;
@@ -168,11 +169,12 @@ icache_sync(struct vm_page *pg, vm_prot_t prot)
 	uint32_t clean = atomic_load(&pg->mdpage.md_attr) & PVA_ICLEAN;
 
 	if ((prot & PROT_EXEC) && !clean) {
-		pmap_fencei_all();
+		if (!MUTANT(ICACHE_NO_FENCE))
+			pmap_fencei_all();
 		clean = PVA_ICLEAN;
 		if (!(prot & PROT_WRITE))
 			atomic_or(&pg->mdpage.md_attr, PVA_ICLEAN);
-	} else if ((prot & PROT_WRITE) && clean)
+	} else if ((prot & PROT_WRITE) && clean && !MUTANT(ICACHE_STAYS_CLEAN))
 		atomic_and(&pg->mdpage.md_attr, ~(uint32_t)PVA_ICLEAN);
 }
 
@@ -202,13 +204,16 @@ remove_leaf(struct pmap *pm, pt_entry_t *ptep, vaddr_t va)
 	pg = leaf_page(pm, pte);
 	if (pg == NULL)
 		return atomic_swap_acq_rel(ptep, 0);
-	pv_lock(pg);
+	if (!MUTANT(REMOVE_NO_PV_LOCK))
+		pv_lock(pg);
 	pte = atomic_swap_acq_rel(ptep, 0);
 	if (pte != 0) {
 		pmap_fold_attr(pg, pte);
-		pv = pv_remove(pg, pm, va);
+		if (!MUTANT(REMOVE_KEEPS_PV))
+			pv = pv_remove(pg, pm, va);
 	}
-	pv_unlock(pg);
+	if (!MUTANT(REMOVE_NO_PV_LOCK))
+		pv_unlock(pg);
 	if (pv != NULL)
 		pv_free(pv);
 	return pte;
@@ -234,7 +239,7 @@ reenter_leaf(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, pt_entry_t npte,
 			new = pte_mark(new, false, user);
 		if ((old & PTE_D) && (pte_prot(npte, user) & PROT_WRITE))
 			new = pte_mark(new, true, user);
-		else
+		else if (!MUTANT(REENTER_LOSES_D))
 			new |= old &PTE_D;
 	} while (new != old && !atomic_cas(ptep, &old, new));
 	if ((old ^ new) & PTE_WIRED)
@@ -312,7 +317,8 @@ enter_locked(struct pmap *pm, vaddr_t va, paddr_t pa, pt_entry_t npte,
 			atomic_add(&pm->pm_resident, -1);
 			if (old & PTE_WIRED)
 				atomic_add(&pm->pm_wired, -1);
-			tlb_flush_va(pm, va);
+			if (!MUTANT(ENTER_NO_BREAK))
+				tlb_flush_va(pm, va);
 		}
 	}
 	error = enter_leaf(pm, ptep, va, npte, pg);
@@ -381,16 +387,47 @@ struct span_arg {
 	struct tlb_batch batch;
 	pt_entry_t clear; /* protect: bits to take away */
 	long resident, wired; /* entries removed */
+	long managed; /* of them, not counted yet by pv_count_add() */
 	bool kremove; /* only unmanaged ones */
 };
+
+/*
+ * The usual case of remove_leaf(): a program's page that is mapped nowhere
+ * else.
+ * => as remove_leaf(), not counted; 0: nothing was done, for want of that
+ */
+static __always_inline pt_entry_t
+remove_only_leaf(struct pmap *pm, pt_entry_t *ptep, vaddr_t va)
+{
+	pt_entry_t pte = atomic_load(ptep);
+	struct vm_page *pg = PHYS_TO_VM_PAGE(pte_pa(pte));
+	struct pv_entry *pv;
+
+	if (__predict_false(pg == NULL))
+		return 0;
+	pv = &pg->mdpage.md_pv;
+	pv_lock(pg);
+	if (__predict_true(
+		pv->pv_pmap == pm && pv->pv_va == va && pv->pv_next == NULL)) {
+		pte = atomic_swap_acq_rel(ptep, 0);
+		pmap_fold_attr(pg, pte);
+		pv->pv_pmap = NULL;
+	} else
+		pte = 0;
+	pv_unlock(pg);
+	return pte;
+}
 
 static void
 remove_span(
     struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n, void *arg)
 {
 	struct span_arg *a = arg;
+	bool user = pmap_is_user(pm);
 	pt_entry_t pte;
 
+	if (MUTANT(REMOVE_SHORT) && n > 1)
+		n--;
 	for (unsigned skip; n > 0; n--, ptep++, va += PAGE_SIZE) {
 		if (*ptep == 0) {
 			skip = pmap_skip_empty(ptep, n);
@@ -402,13 +439,25 @@ remove_span(
 		}
 		if (a->kremove && !(*ptep & PTE_UNMANAGED))
 			continue;
-		pte = remove_leaf(pm, ptep, va);
-		if (pte == 0)
+		pte = user ? remove_only_leaf(pm, ptep, va) : 0;
+		if (__predict_true(pte != 0))
+			a->managed++;
+		else if ((pte = remove_leaf(pm, ptep, va)) == 0)
 			continue;
 		a->resident++;
 		a->wired += (pte & PTE_WIRED) != 0;
 		tlb_batch_add(&a->batch, va);
 	}
+}
+
+/* What was removed counts no more. => pm_mtx held */
+static inline void
+span_count(struct pmap *pm, const struct span_arg *a)
+{
+	pv_count_add(-a->managed);
+	atomic_add(&pm->pm_resident, -a->resident);
+	if (a->wired)
+		atomic_add(&pm->pm_wired, -a->wired);
 }
 
 void
@@ -422,13 +471,11 @@ pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva)
 	mtx_enter(&pm->pm_mtx);
 	pmap_foreach_span(
 	    pm, sva, eva, remove_span, &a, pmap_is_user(pm) ? &dead : NULL);
-	if (!TAILQ_EMPTY(&dead))
+	if (!TAILQ_EMPTY(&dead) && !MUTANT(TLB_TABLES_BY_VA))
 		tlb_flush_pmap(pm);
 	else
 		tlb_batch_flush(&a.batch);
-	atomic_add(&pm->pm_resident, -a.resident);
-	if (a.wired)
-		atomic_add(&pm->pm_wired, -a.wired);
+	span_count(pm, &a);
 	mtx_leave(&pm->pm_mtx);
 	pmap_free_tables(&dead);
 }
@@ -442,7 +489,8 @@ pmap_kremove(vaddr_t va, vsize_t size)
 	tlb_batch_init(&a.batch, pm);
 	mtx_enter(&pm->pm_mtx);
 	pmap_foreach_span(pm, va, va + size, remove_span, &a, NULL);
-	tlb_batch_flush(&a.batch);
+	if (!MUTANT(KREMOVE_NO_FLUSH))
+		tlb_batch_flush(&a.batch);
 	mtx_leave(&pm->pm_mtx);
 }
 
@@ -469,7 +517,8 @@ protect_span(
 			    (pg = leaf_page(pm, pte)) != NULL)
 				pmap_page_modified_text(pg);
 			atomic_and(ptep, ~a->clear);
-			tlb_batch_add(&a->batch, va);
+			if (!MUTANT(PROTECT_NO_FLUSH))
+				tlb_batch_add(&a->batch, va);
 		} else
 			remove_span(pm, ptep, va, 1, arg);
 	}
@@ -497,8 +546,7 @@ pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 	mtx_enter(&pm->pm_mtx);
 	pmap_foreach_span(pm, sva, eva, protect_span, &a, NULL);
 	tlb_batch_flush(&a.batch);
-	atomic_add(&pm->pm_resident, -a.resident);
-	atomic_add(&pm->pm_wired, -a.wired);
+	span_count(pm, &a);
 	mtx_leave(&pm->pm_mtx);
 }
 
@@ -509,7 +557,8 @@ pmap_unwire(struct pmap *pm, vaddr_t va)
 
 	mtx_enter(&pm->pm_mtx);
 	ptep = pmap_leaf(pm, va);
-	if (ptep != NULL && (atomic_and(ptep, ~PTE_WIRED) & PTE_WIRED))
+	if (ptep != NULL && (atomic_and(ptep, ~PTE_WIRED) & PTE_WIRED) &&
+	    !MUTANT(PMAP_WIRED_DRIFT))
 		atomic_add(&pm->pm_wired, -1);
 	mtx_leave(&pm->pm_mtx);
 }
@@ -561,11 +610,28 @@ pmap_page_modified_text(struct vm_page *pg)
 		atomic_and(&pg->mdpage.md_attr, ~(uint32_t)PVA_ICLEAN);
 }
 
+#define ZERO8(p)                                                        \
+	((p)[0] = (p)[1] = (p)[2] = (p)[3] = (p)[4] = (p)[5] = (p)[6] = \
+		(p)[7] = 0)
+
+/* As memset(), which spends a twentieth on finding out what it is to do. */
 void
 pmap_zero_page(struct vm_page *pg)
 {
+	uint64_t *p = (uint64_t *)VM_PAGE_TO_DMAP(pg);
+	const uint64_t *end = p + PAGE_SIZE / sizeof(*p);
+
 	pmap_page_modified_text(pg);
-	memset((void *)VM_PAGE_TO_DMAP(pg), 0, PAGE_SIZE);
+	for (; p != end; p += 64) {
+		ZERO8(p);
+		ZERO8(p + 8);
+		ZERO8(p + 16);
+		ZERO8(p + 24);
+		ZERO8(p + 32);
+		ZERO8(p + 40);
+		ZERO8(p + 48);
+		ZERO8(p + 56);
+	}
 }
 
 void

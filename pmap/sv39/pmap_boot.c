@@ -11,6 +11,8 @@
 
 static pt_entry_t
     boot_tables[BOOT_TABLES][SV39_ENTRIES] __aligned(1UL << PAGE_SHIFT);
+/* In data, not in read-only data, for that is not in the direct map. */
+static char zero_page[PAGE_SIZE] __aligned(1UL << PAGE_SHIFT);
 static unsigned boot_tables_used; /* [boot hart] */
 static paddr_t kern_pa; /* [set once] where the image begins */
 static vaddr_t dev_next = KDEV_BASE; /* [kernel pmap's pm_mtx] */
@@ -144,6 +146,7 @@ pmap_bootstrap(const struct pmap_bootinfo *pb)
 	size_t done;
 
 	kern_pa = pb->pb_kern_pa;
+	pmap_zero_pa = image_pa(zero_page);
 	pmap_soft_ad = pb->pb_soft_ad;
 	pmap_svpbmt = pb->pb_svpbmt;
 	if (pb->pb_full_fence)

@@ -7,6 +7,7 @@
 #include <sys/atomic.h>
 #include <sys/errno.h>
 #include <sys/lock.h>
+#include <sys/mutant.h>
 #include <machine/cpu.h>
 #include <uvm/uvm_extern.h>
 #include <uvm/uvm_page.h>
@@ -27,6 +28,11 @@
 
 extern struct pmap kernel_pmap_store;
 extern bool pmap_soft_ad; /* [set once at boot] emulate A and D by rights */
+/*
+ * [set once at boot] the page of zeros that readers of untouched memory share:
+ * none of a segment, so it has no struct vm_page and its mappings no pv entry
+ */
+extern paddr_t pmap_zero_pa;
 extern bool pmap_svpbmt; /* [set once at boot] memory types in leaves */
 extern uint64_t pmap_cpus; /* [a] harts with paging on, by ci_index */
 
@@ -72,6 +78,19 @@ unsigned long asid_alloc(void);
 void asid_free(unsigned long asid);
 
 /* -- pmap_pv.c ---------------------------------------------------------------- */
+
+/* Managed mappings made less removed, by hart: [h], interrupts off. */
+struct pv_count {
+	volatile long n;
+} __aligned(CACHE_LINE);
+extern struct pv_count pv_counts[MAXCPUS]; /* by ci_index */
+
+/* => interrupts off */
+static inline void
+pv_count_add(long n)
+{
+	pv_counts[curcpu()->ci_index].n += n;
+}
 
 void pv_init(void);
 static inline void
@@ -147,6 +166,8 @@ pmap_fold_attr(struct vm_page *pg, pt_entry_t pte)
 	uint32_t attr =
 	    ((pte & PTE_A) ? PVA_REF : 0) | ((pte & PTE_D) ? PVA_MOD : 0);
 
+	if (MUTANT(FOLD_LOSES_D))
+		attr &= ~(uint32_t)PVA_MOD;
 	if ((atomic_load(&pg->mdpage.md_attr) & attr) != attr)
 		atomic_or(&pg->mdpage.md_attr, attr);
 }

@@ -13,7 +13,6 @@ pmap_enter_new(
     struct pmap *pm, vaddr_t va, struct vm_page *pg, vm_prot_t prot, int flags)
 {
 	paddr_t pa = VM_PAGE_TO_PHYS(pg);
-	struct pv_entry *spare = NULL;
 	pt_entry_t *ptep;
 
 	KASSERT(!vm_page_md_ismapped(&pg->mdpage));
@@ -25,7 +24,9 @@ pmap_enter_new(
 		mtx_leave(&pm->pm_mtx);
 		return pmap_enter(pm, va, pa, prot, flags);
 	}
-	(void)pv_insert(pg, pm, va, &spare);
+	pg->mdpage.md_pv.pv_pmap = pm;
+	pg->mdpage.md_pv.pv_va = va;
+	pv_count_add(1);
 	atomic_store_rel(
 	    ptep, pte_make_user(pa, prot, flags & PROT_MASK, pmap_soft_ad));
 	atomic_add(&pm->pm_resident, 1);
@@ -33,34 +34,24 @@ pmap_enter_new(
 	return 0;
 }
 
-/*
- * The page of zeros that readers of untouched memory share.  It belongs to the
- * kernel image, so it has no struct vm_page: its mappings are not managed.  It
- * lies in data, not in read-only data, for that is in the direct map too.
- */
-static char zero_page[PAGE_SIZE] __aligned(1UL << PAGE_SHIFT);
-
 int
 pmap_enter_zero(struct pmap *pm, vaddr_t va)
 {
-	static paddr_t zero_pa; /* [set once, to the same value by anyone] */
-	paddr_t pa = atomic_load(&zero_pa);
 	pt_entry_t *ptep;
 	int error = ENOMEM;
 
 	KASSERT(pmap_is_user(pm));
-	if (__predict_false(pa == 0)) {
-		(void)pmap_extract(pmap_kernel(), (vaddr_t)zero_page, &pa);
-		atomic_store(&zero_pa, pa);
-	}
 	mtx_enter(&pm->pm_mtx);
 	ptep = pmap_leaf_alloc(pm, va);
 	if (ptep != NULL) {
 		error = 0;
 		/* something mapped: another thread was faster */
-		if (atomic_load(ptep) == 0) {
+		if (atomic_load(ptep) == 0 || MUTANT(ZERO_PAGE_TWICE)) {
 			atomic_store(ptep,
-			    pte_make_user(pa, PROT_READ, PROT_READ, false));
+			    pte_make_user(pmap_zero_pa,
+				MUTANT(ZERO_PAGE_WRITABLE) ? PROT_WRITE
+							   : PROT_READ,
+				PROT_READ, false));
 			atomic_add(&pm->pm_resident, 1);
 		}
 	}
@@ -115,7 +106,8 @@ enter_neighbours(struct pmap *pm, pt_entry_t *ptep, vaddr_t va,
 	for (i = 0; i < n; i++, va += PAGE_SIZE, ptep++) {
 		if (pgs[i] == NULL || atomic_load(ptep) != 0)
 			continue;
-		if (!fetch_is_coherent(pgs[i], prot))
+		if (!fetch_is_coherent(pgs[i], prot) &&
+		    !MUTANT(NEIGHBOUR_NO_FENCEI))
 			*left |= 1U << i;
 		else if (enter_neighbour(pm, ptep, va, pgs[i], prot, &spare))
 			entered++;

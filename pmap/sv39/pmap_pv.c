@@ -6,10 +6,7 @@
 #include <sys/pool.h>
 
 static struct pool pv_pool;
-/* Managed mappings made less removed, by hart: [h], interrupts off. */
-static struct pv_count {
-	volatile long n;
-} __aligned(CACHE_LINE) pv_counts[MAXCPUS];
+struct pv_count pv_counts[MAXCPUS];
 
 void
 pv_init(void)
@@ -55,7 +52,7 @@ pv_insert(
 	}
 	pv->pv_pmap = pm;
 	pv->pv_va = va;
-	pv_counts[curcpu()->ci_index].n++;
+	pv_count_add(1);
 	return true;
 }
 
@@ -64,14 +61,15 @@ pv_remove(struct vm_page *pg, struct pmap *pm, vaddr_t va)
 {
 	struct pv_entry *first = &pg->mdpage.md_pv, *pv, **link;
 
-	pv_counts[curcpu()->ci_index].n--;
+	pv_count_add(-1);
 	if (first->pv_pmap == pm && first->pv_va == va) {
 		pv = first->pv_next;
 		if (pv == NULL) {
 			first->pv_pmap = NULL;
 			return NULL;
 		}
-		*first = *pv;
+		if (!MUTANT(PV_INLINE_LOSES_NEXT))
+			*first = *pv;
 		return pv;
 	}
 	for (link = &first->pv_next; (pv = *link) != NULL; link = &pv->pv_next)
@@ -97,14 +95,19 @@ pv_remove_first(struct vm_page *pg)
 {
 	struct pmap *pm = pg->mdpage.md_pv.pv_pmap;
 	vaddr_t va = pg->mdpage.md_pv.pv_va;
-	pt_entry_t pte = atomic_swap_acq_rel(pmap_leaf(pm, va), 0);
+	pt_entry_t pte;
 
+	if (MUTANT(PV_FLUSH_BEFORE_STORE))
+		tlb_flush_va(pm, va);
+	pte = atomic_swap_acq_rel(pmap_leaf(pm, va), 0);
 	KASSERT(pte != 0 && pte_pa(pte) == VM_PAGE_TO_PHYS(pg));
 	pmap_fold_attr(pg, pte);
-	atomic_add(&pm->pm_resident, -1);
+	if (!MUTANT(PV_RESIDENT_DRIFT))
+		atomic_add(&pm->pm_resident, -1);
 	if (pte & PTE_WIRED)
 		atomic_add(&pm->pm_wired, -1);
-	tlb_flush_va(pm, va);
+	if (!MUTANT(PV_FLUSH_BEFORE_STORE))
+		tlb_flush_va(pm, va);
 	return pv_remove(pg, pm, va);
 }
 
@@ -145,8 +148,12 @@ pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
 	PV_FOREACH(pv, pg)
 	{
 		mask = pte_write_mask(pmap_is_user(pv->pv_pmap));
-		if (atomic_and(pmap_leaf(pv->pv_pmap, pv->pv_va), mask) & ~mask)
+		if ((atomic_and(pmap_leaf(pv->pv_pmap, pv->pv_va), mask) &
+			~mask) &&
+		    !MUTANT(PV_PROTECT_NO_FLUSH))
 			tlb_flush_va(pv->pv_pmap, pv->pv_va);
+		if (MUTANT(PV_PROTECT_FIRST_ONLY))
+			break;
 	}
 	pv_unlock(pg);
 	intr_restore(s);
@@ -209,7 +216,8 @@ pte_clear_attr(struct pv_entry *pv, bool mod)
 			return false;
 		new = mod ? pte_clear_mod(old, pmap_soft_ad)
 			  : pte_clear_ref(old, pmap_soft_ad);
-	} while (!atomic_cas(ptep, &old, new));
+	} while (MUTANT(CLEAR_ATTR_BLIND) ? (atomic_store(ptep, new), false)
+					  : !atomic_cas(ptep, &old, new));
 	tlb_flush_va(pv->pv_pmap, pv->pv_va);
 	return true;
 }

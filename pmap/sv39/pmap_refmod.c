@@ -36,7 +36,7 @@ resolve_mapped(struct pmap *pm, vaddr_t va, vm_prot_t access)
 		}
 	}
 	mtx_leave(&pm->pm_mtx);
-	if (resolved)
+	if (resolved && !MUTANT(SPURIOUS_NO_FENCE))
 		pmap_hw_fence_va(va, user ? pm->pm_asid : HW_ALL_ASIDS);
 	return resolved;
 }

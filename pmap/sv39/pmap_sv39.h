@@ -66,9 +66,6 @@ vm_page_md_first_at(
 	return md->md_pv.pv_pmap == pm && md->md_pv.pv_va == va;
 }
 
-/* A page gets a new owner: its attributes begin anew (uvm_pagealloc). */
-#define pmap_page_fresh(pg) ((pg)->mdpage.md_attr &= PVA_ICLEAN)
-
 /*
  * Locks used to protect members of a pmap:
  *	I	immutable after pmap_create

@@ -97,7 +97,8 @@ pmap_skip_empty(const pt_entry_t *p, unsigned n)
 
 	for (; i + 8 <= n; i += 8)
 		if (p[i] | p[i + 1] | p[i + 2] | p[i + 3] | p[i + 4] |
-		    p[i + 5] | p[i + 6] | p[i + 7])
+		    p[i + 5] | p[i + 6] |
+		    (MUTANT(SKIP_LOSES_EIGHTH) ? 0 : p[i + 7]))
 			break;
 	while (i < n && p[i] == 0)
 		i++;

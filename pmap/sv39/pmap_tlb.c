@@ -67,7 +67,8 @@ asid_alloc(void)
 		if (asid_used[w] == ~0UL)
 			continue;
 		bit = __builtin_ctzl(~asid_used[w]);
-		asid_used[w] |= 1UL << bit;
+		if (!MUTANT(ASID_NOT_TAKEN))
+			asid_used[w] |= 1UL << bit;
 		asid_rover = w;
 		mtx_leave(&asid_mtx);
 		return w * 64 + bit;
@@ -102,14 +103,19 @@ pmap_switch(struct pmap *pm)
 
 	if (ci->ci_curpmap == pm)
 		return;
+	stale =
+	    MUTANT(SWITCH_LOOKS_FIRST) && !(atomic_load(&pm->pm_harts) & bit);
 	ci->ci_prevpmap = ci->ci_curpmap;
 	ci->ci_curpmap = pm;
 	membar_sync();
-	stale = !(atomic_load(&pm->pm_harts) & bit);
+	if (!MUTANT(SWITCH_LOOKS_FIRST))
+		stale = !(atomic_load(&pm->pm_harts) & bit);
 	if (stale)
 		atomic_or(&pm->pm_harts, bit);
 	pmap_hw_load(pmap_hw_satp(pm->pm_rootpa, pm->pm_asid));
-	if ((stale || pm->pm_asid == 0) && pmap_is_user(pm))
+	if (((stale && !MUTANT(ASID_REUSED_UNFLUSHED)) ||
+		(pm->pm_asid == 0 && !MUTANT(ASID_0_UNFLUSHED))) &&
+	    pmap_is_user(pm))
 		pmap_hw_fence_asid(pm->pm_asid);
 	atomic_store_rel(&ci->ci_prevpmap, NULL);
 }
@@ -167,8 +173,9 @@ pmap_leave_all(struct pmap *pm)
 		if (ci->ci_curpmap != pm && ci->ci_prevpmap != pm)
 			continue;
 		cpu_ipi(ci, IPI_PMAP);
-		while (*(struct pmap *volatile *)&ci->ci_curpmap == pm ||
-		    *(struct pmap *volatile *)&ci->ci_prevpmap == pm)
+		while (!MUTANT(LEAVE_NO_WAIT) &&
+		    (*(struct pmap *volatile *)&ci->ci_curpmap == pm ||
+			*(struct pmap *volatile *)&ci->ci_prevpmap == pm))
 			cpu_spinwait();
 	}
 }
@@ -190,14 +197,18 @@ tlb_targets(struct pmap *pm)
 		return atomic_load(&pmap_cpus);
 	CPU_FOREACH (ci) {
 		bit = 1UL << ci->ci_index;
-		if (ci->ci_curpmap == pm || ci->ci_prevpmap == pm) {
+		if (ci->ci_curpmap == pm ||
+		    (ci->ci_prevpmap == pm && !MUTANT(TARGETS_NO_PREVPMAP))) {
 			targets |= bit;
 			continue;
 		}
 		if (!(atomic_load(&pm->pm_harts) & bit))
 			continue;
-		atomic_and(&pm->pm_harts, ~bit);
+		if (!MUTANT(TARGETS_KEEP_BIT))
+			atomic_and(&pm->pm_harts, ~bit);
 		membar_sync();
+		if (MUTANT(TARGETS_NO_RECHECK))
+			continue;
 		if (ci->ci_curpmap == pm || ci->ci_prevpmap == pm) {
 			atomic_or(&pm->pm_harts, bit);
 			targets |= bit;
@@ -232,7 +243,7 @@ tlb_flush_va(struct pmap *pm, vaddr_t va)
 
 	if (t & self)
 		pmap_hw_fence_va(va, asid);
-	if (t & ~self)
+	if ((t & ~self) && !MUTANT(TLB_VA_NO_REMOTE))
 		pmap_hw_remote_fence(t & ~self, va, PAGE_SIZE, asid);
 }
 
@@ -252,7 +263,8 @@ tlb_remote_hull(struct tlb_batch *tb, uint64_t targets, unsigned long asid)
 	if (hi - lo >= 4 * TLB_BATCH_MAX * PAGE_SIZE)
 		pmap_hw_remote_fence(targets, 0, 0, asid);
 	else
-		pmap_hw_remote_fence(targets, lo, hi - lo + PAGE_SIZE, asid);
+		pmap_hw_remote_fence(targets, lo,
+		    hi - lo + (MUTANT(TLB_HULL_SHORT) ? 0 : PAGE_SIZE), asid);
 }
 
 void
@@ -263,16 +275,18 @@ tlb_batch_flush(struct tlb_batch *tb)
 
 	if (tb->tb_n == 0)
 		return;
+	if (MUTANT(TLB_BATCH_FORGETS))
+		tb->tb_n = MIN(tb->tb_n, TLB_BATCH_MAX);
 	if (tb->tb_n > TLB_BATCH_MAX) {
 		tlb_flush_pmap(tb->tb_pm);
 		tb->tb_n = 0;
 		return;
 	}
 	t = tlb_targets(tb->tb_pm);
-	if (t & self)
+	if ((t & self) && !MUTANT(TLB_BATCH_NO_LOCAL))
 		for (unsigned i = 0; i < tb->tb_n; i++)
 			pmap_hw_fence_va(tb->tb_va[i], asid);
-	if (t & ~self)
+	if ((t & ~self) && !MUTANT(TLB_BATCH_NO_REMOTE))
 		tlb_remote_hull(tb, t & ~self, asid);
 	tb->tb_n = 0;
 }
@@ -285,6 +299,6 @@ pmap_fencei_all(void)
 
 	membar_sync();
 	pmap_hw_fencei();
-	if (others)
+	if (others && !MUTANT(FENCEI_LOCAL_ONLY))
 		pmap_hw_remote_fencei(others);
 }

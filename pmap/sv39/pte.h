@@ -180,11 +180,16 @@ sv39_index(uint64_t va, int level)
 	return (va >> (SV39_L0_SHIFT + 9 * level)) & (SV39_ENTRIES - 1);
 }
 
+/* Bits 63 to 39 of addresses in the upper half; the simulator has others. */
+#ifndef SV39_UPPER
+#define SV39_UPPER 0x1ffffffUL
+#endif
+
 /* Bits 63 to 39 equal bit 38. */
 static inline bool
 sv39_canonical(uint64_t va)
 {
-	return ((int64_t)(va << 25) >> 25) == (int64_t)va;
+	return va >> 38 == 0 || va >> 38 == (SV39_UPPER << 1 | 1);
 }
 
 #endif

@@ -146,7 +146,7 @@ check_rights(struct vm_map *map, struct vm_map_entry *e)
 	if (((e->protection | e->max_protection) & ~PROT_MASK) != 0 ||
 	    (e->protection & ~e->max_protection) != 0)
 		entry_wrong(map, e, "protection above max_protection");
-	if (kernel && (e->protection & PROT_WRITE) &&
+	if (kernel && !UVM_ET_ISSUBMAP(e) && (e->protection & PROT_WRITE) &&
 	    (e->protection & PROT_EXEC))
 		entry_wrong(map, e, "kernel memory, writable and executable");
 	if ((e->inheritance & ~MAP_INHERIT_MASK) != 0 ||

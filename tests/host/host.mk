@@ -16,7 +16,8 @@ PURE_LIB	:= $(addprefix lib/, string.c format.c sort.c fdt.c \
 PURE_UVM	?= $(wildcard uvm/uvm_maptree.c uvm/uvm_buddy.c \
 		   uvm/uvm_pagetree.c uvm/uvm_pdpolicy.c \
 		   uvm/uvm_amap_slots.c uvm/uvm_amap_cover.c)
-PURE_SRCS	+= $(PURE_LIB) $(PURE_UVM)
+PURE_MMU	:= $(wildcard pmap/host/mmu_*.c)
+PURE_SRCS	+= $(PURE_LIB) $(PURE_UVM) $(PURE_MMU)
 
 HOST_TESTS	:= $(wildcard tests/host/main.c tests/host/test_*.c \
 		   tests/host/oracle_*.c)

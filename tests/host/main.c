@@ -331,8 +331,10 @@ main(int argc, char **argv)
 		select_name(v, name);
 	for (i = 0; list && i < ntests; i++)
 		printf("%s\t%s\n", v[i]->name, v[i]->file);
-	if (list)
+	if (list) {
+		free(v);
 		return EXIT_SUCCESS;
+	}
 	if (nofork && name != NULL) {
 		seed_test(v[0]);
 		v[0]->fn();

@@ -171,3 +171,71 @@ KTEST(arch_wild_access_panics)
 	KT_PANICS(wild_read, (void *)0x1000, "page fault");
 	KT_PANICS(wild_read, (void *)KERNEL_LINK_BASE, "page fault");
 }
+
+/* -- The image: uvm_kernacc, uvm_chgkprot (UVM-API.md 1.11) ---------------------- */
+
+static const char image_rodata[] = "may be read only";
+static uint64_t image_data = 1;
+
+/* T-uvm_kernacc-2 */
+KTEST(uvm_kernacc_image)
+{
+	caddr_t ro = (caddr_t)(uintptr_t)image_rodata;
+	caddr_t text = (caddr_t)(uintptr_t)uvm_map;
+
+	KT_CHECK(uvm_kernacc(ro, sizeof(image_rodata), B_READ));
+	KT_CHECK(!uvm_kernacc(ro, sizeof(image_rodata), B_WRITE));
+	KT_CHECK(uvm_kernacc((caddr_t)&image_data, 8, B_WRITE));
+	KT_CHECK(uvm_kernacc(text, 4, B_READ));
+	KT_CHECK(!uvm_kernacc(text, 4, B_WRITE));
+}
+
+#ifdef KGDB
+static void
+store_word(void *arg)
+{
+	*(volatile uint64_t *)arg = 42;
+}
+
+/*
+ * T-uvm_chgkprot-1.  On a page of the image: the pager would give the right
+ * back to pageable memory, at the first fault.
+ */
+KTEST(uvm_chgkprot_image)
+{
+	static uint64_t page[PAGE_SIZE / 8] __aligned(PAGE_SIZE);
+	caddr_t va = (caddr_t)page;
+
+	page[1] = 0;
+	KT_CHECK(uvm_chgkprot(va + 8, 8, B_READ) == TRUE);
+	KT_PANICS(store_word, &page[1], "");
+	KT_EQ(*(volatile uint64_t *)&page[1], 0);
+	KT_CHECK(uvm_chgkprot(va, PAGE_SIZE, B_WRITE) == TRUE);
+	store_word(&page[1]);
+	KT_EQ(*(volatile uint64_t *)&page[1], 42);
+}
+
+/* On a page of its own, so that nothing else changes with it. */
+static int __noinline __aligned(4) breakable(int x)
+{
+	return x + 1;
+}
+
+/* T-uvm_chgkprot-2: here a return in place of a breakpoint */
+KTEST(uvm_chgkprot_text)
+{
+	int (*volatile fn)(int) = breakable;
+	uint16_t *code = (uint16_t *)breakable, saved = *code;
+
+	KT_EQ(fn(1), 2);
+	KT_REQUIRE(uvm_chgkprot((caddr_t)code, 2, B_WRITE) == TRUE);
+	*(volatile uint16_t *)code = 0x8082; /* c.ret: the argument as it is */
+	KT_CHECK(uvm_chgkprot((caddr_t)code, 2, B_READ) == TRUE);
+	KT_EQ(fn(1), 1);
+	KT_PANICS(store_word, code, "");
+	KT_REQUIRE(uvm_chgkprot((caddr_t)code, 2, B_WRITE) == TRUE);
+	*(volatile uint16_t *)code = saved;
+	KT_CHECK(uvm_chgkprot((caddr_t)code, 2, B_READ) == TRUE);
+	KT_EQ(fn(1), 2);
+}
+#endif

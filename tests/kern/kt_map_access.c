@@ -1,16 +1,13 @@
 /* Who may access what: uvm_kernacc, uvm_useracc, uvm_chgkprot (1.11). */
 #include "kt_map.h"
 
-static const char rodata[] = "may be read only";
-static uint64_t data = 1;
-
 static caddr_t
 addr(vaddr_t va)
 {
 	return (caddr_t)va;
 }
 
-/* T-uvm_kernacc-1, -2, -3 */
+/* T-uvm_kernacc-1, -3; -2 is in kt_arch.c */
 KTEST(uvm_kernacc)
 {
 	vaddr_t va = uvm_km_alloc(kernel_map, 2 * PAGE_SIZE);
@@ -32,11 +29,6 @@ KTEST(uvm_kernacc)
 	uvm_kernacc(addr(va), 1, B_READ); /* as the manual's void */
 	uvm_km_free(kernel_map, va, PAGE_SIZE);
 
-	KT_CHECK(uvm_kernacc(addr((vaddr_t)rodata), sizeof(rodata), B_READ));
-	KT_CHECK(!uvm_kernacc(addr((vaddr_t)rodata), sizeof(rodata), B_WRITE));
-	KT_CHECK(uvm_kernacc(addr((vaddr_t)&data), sizeof(data), B_WRITE));
-	KT_CHECK(uvm_kernacc(addr((vaddr_t)uvm_map), 4, B_READ));
-	KT_CHECK(!uvm_kernacc(addr((vaddr_t)uvm_map), 4, B_WRITE));
 	KT_EQ(KT_DELTA(&s, faults), 0);
 }
 
@@ -96,19 +88,13 @@ KTEST(uvm_useracc)
 	KT_CHECK(uvm_useracc(addr(KTF_VA(0)), -KTF_VA(0), B_READ) == FALSE);
 	KT_CHECK(uvm_useracc(addr(KTF_VA(0)), ~0UL, B_READ) == FALSE);
 	KT_CHECK(uvm_useracc(addr(VM_MAXUSER_ADDRESS - 1), 2, B_READ) == FALSE);
-	KT_CHECK(uvm_useracc(addr((vaddr_t)&data), 1, B_READ) == FALSE);
+	KT_CHECK(uvm_useracc(addr((vaddr_t)curproc), 1, B_READ) == FALSE);
 	curproc->p_vmspace = own;
 	KT_EQ(KT_DELTA(&s, faults), 0);
 	uvmspace_free(vm);
 }
 
 #ifdef KGDB
-static void
-store_word(void *arg)
-{
-	*(volatile uint64_t *)arg = 42;
-}
-
 static bool
 kernel_writable(vaddr_t va)
 {
@@ -117,25 +103,12 @@ kernel_writable(vaddr_t va)
 	return pmap_probe(pmap_kernel(), va, &prot) && (prot & PROT_WRITE) != 0;
 }
 
-/*
- * T-uvm_chgkprot-1, -3.  On a page of the image: the pager would give the
- * right back to pageable memory, at the first fault.
- */
+/* T-uvm_chgkprot-3; -1 and -2, on pages of the image, are in kt_arch.c */
 KTEST(uvm_chgkprot)
 {
-	static uint64_t page[PAGE_SIZE / 8] __aligned(PAGE_SIZE);
-	vaddr_t va = (vaddr_t)page, km;
-
-	page[1] = 0;
-	KT_CHECK(uvm_chgkprot(addr(va + 8), 8, B_READ) == TRUE);
-	KT_PANICS(store_word, &page[1], "");
-	KT_EQ(*(volatile uint64_t *)&page[1], 0);
-	KT_CHECK(uvm_chgkprot(addr(va), PAGE_SIZE, B_WRITE) == TRUE);
-	store_word(&page[1]);
-	KT_EQ(*(volatile uint64_t *)&page[1], 42);
+	vaddr_t km = uvm_km_zalloc(kernel_map, 3 * PAGE_SIZE);
 
 	/* one page of the range is missing: none is changed */
-	km = uvm_km_zalloc(kernel_map, 3 * PAGE_SIZE);
 	KT_REQUIRE(km != 0);
 	uvm_km_free(kernel_map, km + 2 * PAGE_SIZE, PAGE_SIZE);
 	KT_CHECK(uvm_chgkprot(addr(km), 2 * PAGE_SIZE + 1, B_READ) == FALSE);
@@ -149,29 +122,5 @@ KTEST(uvm_chgkprot)
 	KT_CHECK(uvm_chgkprot(addr(KTF_BASE), 4, B_READ) == FALSE);
 	KT_CHECK(kernel_writable(km) && kernel_writable(km + PAGE_SIZE));
 	uvm_km_free(kernel_map, km, 2 * PAGE_SIZE);
-}
-
-/* On a page of its own, so that nothing else changes with it. */
-static int __noinline __aligned(4) breakable(int x)
-{
-	return x + 1;
-}
-
-/* T-uvm_chgkprot-2: here a return in place of a breakpoint */
-KTEST(uvm_chgkprot_text)
-{
-	int (*volatile fn)(int) = breakable;
-	uint16_t *code = (uint16_t *)breakable, saved = *code;
-
-	KT_EQ(fn(1), 2);
-	KT_REQUIRE(uvm_chgkprot((caddr_t)code, 2, B_WRITE) == TRUE);
-	*(volatile uint16_t *)code = 0x8082; /* c.ret: the argument as it is */
-	KT_CHECK(uvm_chgkprot((caddr_t)code, 2, B_READ) == TRUE);
-	KT_EQ(fn(1), 1);
-	KT_PANICS(store_word, code, "");
-	KT_REQUIRE(uvm_chgkprot((caddr_t)code, 2, B_WRITE) == TRUE);
-	*(volatile uint16_t *)code = saved;
-	KT_CHECK(uvm_chgkprot((caddr_t)code, 2, B_READ) == TRUE);
-	KT_EQ(fn(1), 2);
 }
 #endif

@@ -24,7 +24,7 @@ struct walk {
 static vaddr_t
 va_extend(vaddr_t va)
 {
-	return (vaddr_t)((int64_t)(va << 25) >> 25);
+	return va >> 38 == 0 ? va : va | SV39_UPPER << 39;
 }
 
 /* => number of entries that are not zero */

@@ -1,0 +1,485 @@
+/*
+ * Defects on purpose.  The simulator (tests/sim) and the conformance suite run
+ * with one of them switched on at a time, and have to notice: a mutant that
+ * survives is a hole in them (scripts/mutants, TESTING.md).
+ *
+ * A mutant is a hook where its defect is; the kernel's own code stays as it
+ * would be without:
+ *
+ *	if (!MUTANT(PROTECT_NO_FLUSH))
+ *		tlb_batch_add(&a->batch, va);
+ *
+ * Only objects built with SIM_MUTANTS contain them.  Anywhere else MUTANT() is
+ * the constant 0, and the compiler leaves nothing of the hook.
+ */
+#ifndef _SYS_MUTANT_H_
+#define _SYS_MUTANT_H_
+
+/* X(name, subsystem, "defect: scenario that shows it") */
+#define MUTANTS(X)                                                          \
+	/* Translations */                                                  \
+	X(TLB_VA_NO_REMOTE, "tlb",                                          \
+	    "one address is fenced on this hart only: a thread on another " \
+	    "hart goes on using the page that was taken away")              \
+	X(TLB_BATCH_NO_REMOTE, "tlb",                                       \
+	    "an unmapped range is fenced on this hart only: a thread on "   \
+	    "another hart still reaches the freed pages")                   \
+	X(TLB_BATCH_NO_LOCAL, "tlb",                                        \
+	    "an unmapped range is fenced on other harts only: the thread "  \
+	    "that unmapped still reaches the freed pages")                  \
+	X(TLB_BATCH_FORGETS, "tlb",                                         \
+	    "of more than 16 addresses only the first 16 are fenced: the "  \
+	    "seventeenth page of an unmapped range stays reachable")        \
+	X(TLB_HULL_SHORT, "tlb",                                            \
+	    "the remote fence ends one page early: a thread on another "    \
+	    "hart still reaches the highest page of an unmapped range")     \
+	X(TLB_TABLES_BY_VA, "tlb",                                          \
+	    "fences by address after a table was freed: a hart walks the "  \
+	    "reused table through a cached pointer to it")                  \
+	X(PROTECT_NO_FLUSH, "tlb",                                          \
+	    "no fence after rights were taken: a thread still writes "      \
+	    "after mprotect(PROT_READ), or a parent after fork")            \
+	X(KREMOVE_NO_FLUSH, "tlb",                                          \
+	    "no fence after a kernel mapping went: a hart reaches the "     \
+	    "freed page through the old kernel address")                    \
+	X(ENTER_NO_BREAK, "tlb",                                            \
+	    "no fence when another page takes the place of a mapped one: "  \
+	    "after copy-on-write another thread reads the old page")        \
+	X(SPURIOUS_NO_FENCE, "tlb",                                         \
+	    "no fence after a fault on an entry that permits the access: "  \
+	    "a hart that caches the invalid entry faults for ever")         \
+	X(SWITCH_LOOKS_FIRST, "tlb",                                        \
+	    "activation looks at its bit before it announces itself: an "   \
+	    "invalidation in between neither fences this hart nor makes "   \
+	    "it flush")                                                     \
+	X(TARGETS_NO_PREVPMAP, "tlb",                                       \
+	    "a hart that is just leaving an address space is not fenced: "  \
+	    "its satp still reaches a page that was freed meanwhile")       \
+	X(TARGETS_NO_RECHECK, "tlb",                                        \
+	    "no second look after the bit was cleared: a hart that "        \
+	    "activates in between keeps an entry another thread removes")   \
+	X(TARGETS_KEEP_BIT, "tlb",                                          \
+	    "the bit of a hart that is not running the address space "      \
+	    "stays: a thread that comes back to it uses entries from "      \
+	    "before")                                                       \
+	X(LEAVE_NO_WAIT, "tlb",                                             \
+	    "the tables of a dead process are freed at once: a hart that "  \
+	    "borrowed its address space still walks them")                  \
+	X(ASID_REUSED_UNFLUSHED, "tlb",                                     \
+	    "no flush at the first activation on a hart: a new process "    \
+	    "reads through entries of the last owner of its number")        \
+	X(ASID_0_UNFLUSHED, "tlb",                                          \
+	    "no flush without address-space numbers: after a switch a "     \
+	    "process reads another one's memory")                           \
+	X(ASID_NOT_TAKEN, "tlb",                                            \
+	    "an address-space number is given out twice: two processes "    \
+	    "use each other's entries")                                     \
+	X(FENCEI_LOCAL_ONLY, "tlb",                                         \
+	    "instruction fetch is made coherent on this hart only: "        \
+	    "another hart executes what the page held before")              \
+	X(ICACHE_NO_FENCE, "pmap",                                          \
+	    "a page becomes executable without fence.i: the hart fetches "  \
+	    "what the page held for its last owner")                        \
+	X(ICACHE_STAYS_CLEAN, "pmap",                                       \
+	    "a page that becomes writable stays clean for fetch: written, " \
+	    "then made executable again, its old text is fetched")          \
+	X(NEIGHBOUR_NO_FENCEI, "pmap",                                      \
+	    "a neighbour is mapped executable without fence.i: the hart "   \
+	    "fetches what the page held before")                            \
+	X(REMOVE_KEEPS_PV, "pmap",                                          \
+	    "unmapping leaves the page's record of the mapping: the page "  \
+	    "is freed while it seems mapped")                               \
+	X(REMOVE_NO_PV_LOCK, "pmap",                                        \
+	    "unmapping does not lock the page: another hart takes the "     \
+	    "same mapping from the page's side and finds it gone")          \
+	X(REMOVE_SHORT, "pmap",                                             \
+	    "the last page of each table's part stays mapped: munmap of "   \
+	    "two pages leaves the second reachable")                        \
+	X(REENTER_LOSES_D, "pmap",                                          \
+	    "write is taken from a modified mapping and its D with it: "    \
+	    "the daemon drops the modified page of a file as clean")        \
+	X(FOLD_LOSES_D, "pmap",                                             \
+	    "D of a mapping that goes is not kept: a page of a file is "    \
+	    "written, unmapped and dropped as clean")                       \
+	X(PMAP_WIRED_DRIFT, "pmap",                                         \
+	    "unwiring does not lower the pmap's count: after mlock and "    \
+	    "munlock it does not match the entries")                        \
+	X(PV_INLINE_LOSES_NEXT, "pmap",                                     \
+	    "the first of several mappings goes and takes the second with " \
+	    "it: parent unmaps, the child's mapping is forgotten")          \
+	X(PV_FLUSH_BEFORE_STORE, "pmap",                                    \
+	    "the fence comes before the entry is cleared: another hart "    \
+	    "loads the entry in between and keeps it")                      \
+	X(PV_RESIDENT_DRIFT, "pmap",                                        \
+	    "removing a page's mappings leaves the resident counts: a "     \
+	    "process ends and its pmap still counts pages")                 \
+	X(PV_PROTECT_NO_FLUSH, "pmap",                                      \
+	    "no fence after a page lost its write rights: the owner "       \
+	    "writes to a page that is on loan or copied")                   \
+	X(PV_PROTECT_FIRST_ONLY, "pmap",                                    \
+	    "only the first mapping of a page loses its write right: of "   \
+	    "two processes that share it one still writes after a copy")    \
+	X(CLEAR_ATTR_BLIND, "pmap",                                         \
+	    "clearing A or D stores over what changed meanwhile: mprotect " \
+	    "on another hart takes write, which comes back")                \
+	X(ZERO_PAGE_WRITABLE, "pmap",                                       \
+	    "the page of zeros is mapped writable: a write after a read "   \
+	    "is seen in the untouched memory of everybody")                 \
+	X(ZERO_PAGE_TWICE, "pmap",                                          \
+	    "the page of zeros is entered where it is already: two "        \
+	    "threads read a new page, and the pmap counts it twice")        \
+	X(SKIP_LOSES_EIGHTH, "pmap",                                        \
+	    "a search for mapped pages looks at seven of eight: a page "    \
+	    "alone in its group survives munmap")                           \
+	/* Faults */                                                        \
+	X(RELOCK_NO_CHECK, "fault",                                         \
+	    "after a wait the map is taken to be unchanged: another "       \
+	    "thread has unmapped the range and the fault maps into it")     \
+	X(FAST_COPY_NO_STAMP, "fault",                                      \
+	    "an entry gets its amap without a new timestamp: a fault that " \
+	    "waits for the object's page maps it over what was written")    \
+	X(FAST_COPY_IGNORES_ENOMEM, "fault",                                \
+	    "a copy of the amap that failed is taken for done: the write "  \
+	    "lands in memory the relative sees")                            \
+	X(FAST_ZERO_NO_RECHECK, "fault",                                    \
+	    "the slot is filled without another look: two threads touch a " \
+	    "new page, the first one's write is lost")                      \
+	X(FAST_MAP_WRITABLE, "fault",                                       \
+	    "a shared anon is mapped writable: after fork and a read, the " \
+	    "child's write is seen by the parent")                          \
+	X(FAST_SPARE_LEAK, "fault",                                         \
+	    "the page made for a slot that somebody else filled is not "    \
+	    "given back: two threads touch a new page")                     \
+	X(COW_KEEPS_REF, "fault",                                           \
+	    "copy-on-write keeps its reference to the old anon: the anon "  \
+	    "outlives both processes")                                      \
+	X(ZERO_PAGE_IN_SHARED, "fault",                                     \
+	    "a reader of a shared amap gets the page of zeros: he never "   \
+	    "sees what the other process writes")                           \
+	X(ZERO_PAGE_LEFT, "fault",                                          \
+	    "pages of zeros stay mapped when memory becomes shared: the "   \
+	    "parent never sees what the child writes")                      \
+	X(NEIGHBOUR_WRITABLE, "fault",                                      \
+	    "neighbours with a shared anon are mapped writable: the child " \
+	    "writes beside a page it read, the parent sees it")             \
+	X(WINDOW_PAST_END, "fault",                                         \
+	    "the window of neighbours ends one page late: a page beyond "   \
+	    "the mapping becomes reachable")                                \
+	X(SPARE_ERROR_LEAK, "fault",                                        \
+	    "an anon is not given back when there is no page for it: "      \
+	    "memory runs out during a fault")                               \
+	X(WIRED_COW_KEEPS_OLD, "fault",                                     \
+	    "the page a wired mapping left stays wired: read-only memory "  \
+	    "shared by fork is locked, made writable and written")          \
+	X(NEEDSCOPY_WRITABLE, "fault",                                      \
+	    "a read of an entry that needs a copy maps writable: a "        \
+	    "private file mapping is written, forked, read, then written")  \
+	X(LOANED_MAPPED_WRITABLE, "fault",                                  \
+	    "a page on loan is mapped writable by a read: the owner then "  \
+	    "writes and the borrower sees it")                              \
+	X(LOANED_OBJ_WRITTEN, "fault",                                      \
+	    "a write to an object's page on loan makes no copy: the "       \
+	    "borrower sees it")                                             \
+	X(OBJ_NEIGHBOUR_WRITABLE, "fault",                                  \
+	    "neighbours of a private object mapping are mapped writable: "  \
+	    "a write beside a read page reaches the object")                \
+	X(OBJ_NEIGHBOUR_OVER_ANON, "fault",                                 \
+	    "an object's page is mapped where an anon hides it: a child "   \
+	    "reads beside what its parent had changed")                     \
+	X(LOWER_NO_RECHECK, "fault",                                        \
+	    "after I/O the slot is not looked at again: two threads write " \
+	    "to one page of a file, the first write is lost")               \
+	X(IO_NO_REF, "fault",                                               \
+	    "no reference to the object during I/O: the mapping ends "      \
+	    "meanwhile, and the object with it")                            \
+	X(IO_ERROR_KEEPS_REF, "fault",                                      \
+	    "a failed read keeps its reference to the object: the object "  \
+	    "is never freed")                                               \
+	X(IO_ERROR_IGNORED, "fault",                                        \
+	    "a read that failed is tried for ever: a touch behind the end " \
+	    "of an object never returns")                                   \
+	X(PROMOTE_NO_PROTECT, "fault",                                      \
+	    "the object's page stays mapped where an amap is shared: one "  \
+	    "process writes, the other keeps reading the object")           \
+	X(WIRE_ERROR_LEAK, "fault",                                         \
+	    "pages wired before a fault failed stay wired: mlock over the " \
+	    "end of an object")                                             \
+	X(UNWIRE_KEEPS_COUNT, "fault",                                      \
+	    "unwiring leaves the pages' wire counts: mlock, munlock, and "  \
+	    "the pages never return to a queue")                            \
+	/* Loans */                                                         \
+	X(LOAN_NO_PROTECT, "loan",                                          \
+	    "a page is lent with its writable mappings: the owner writes "  \
+	    "and the borrower sees it")                                     \
+	X(LOAN_LAST_LEAK, "loan",                                           \
+	    "the end of the last loan does not free the page: its owner "   \
+	    "unmapped it during the loan")                                  \
+	X(LOAN_NO_LOCK_REF, "loan",                                         \
+	    "a loaned anon does not keep its lock: the owner exits first, " \
+	    "and the lock is freed under the borrower")                     \
+	X(LOAN_ERROR_LEAK, "loan",                                          \
+	    "pages lent before one failed are not taken back: a loan of a " \
+	    "range that ends in a hole")                                    \
+	/* Amaps */                                                         \
+	X(AMAP_COPY_NO_RECHECK, "amap",                                     \
+	    "no second look whether the amap is ours alone: the relative "  \
+	    "exits just before the copy, and the amap is leaked")           \
+	X(AMAP_COPY_ERROR_LEAK, "amap",                                     \
+	    "a copy that failed leaves its amap behind: no memory for its " \
+	    "nodes")                                                        \
+	X(AMAP_COPY_NO_PROTECT, "amap",                                     \
+	    "pages of a shared amap stay writable when they are copied: a " \
+	    "sharer's write is seen in the copy")                           \
+	X(AMAP_COPY_NO_ANON_REF, "amap",                                    \
+	    "a copied amap takes no reference to its anons: one process "   \
+	    "exits and frees the other's pages")                            \
+	X(AMAP_COPY_UNDO_LEAK, "amap",                                      \
+	    "a copy that failed keeps its references to anons: no memory "  \
+	    "for the second node")                                          \
+	X(SPLIT_NO_AMAP_REF, "amap",                                        \
+	    "half of a split entry has no reference to the amap: the "      \
+	    "other half is unmapped and frees it")                          \
+	X(SPLIT_WRONG_SLOT, "amap",                                         \
+	    "the upper half of a split entry begins one slot low: "         \
+	    "mprotect of a part moves what lies behind")                    \
+	X(COW_NOW_DROPS_TWO, "amap",                                        \
+	    "a copy of wired memory for a child drops two references: the " \
+	    "parent's page is freed under it")                              \
+	X(REPLACE_NO_PROTECT, "amap",                                       \
+	    "the page replaced in a shared amap stays mapped elsewhere: "   \
+	    "the other process keeps reading the old one")                  \
+	X(COVER_LOWERS_TAIL, "amap",                                        \
+	    "giving up a part lowers the count of what follows too: a "     \
+	    "child unmaps a piece and the rest is freed with it")           \
+	X(COVER_RELEASES_PAST, "amap",                                      \
+	    "giving up a part empties slots behind it: the child has "      \
+	    "exited but for a piece, and more is unmapped than asked")      \
+	X(COVER_SINGLE_FIRST, "amap",                                       \
+	    "only the first step tells whether an amap is ours: the child " \
+	    "unmapped the front and sees the parent's writes behind")       \
+	/* Maps */                                                          \
+	X(MAP_BUSY_IGNORED, "map",                                          \
+	    "a map that is being wired is changed: munmap during another "  \
+	    "thread's mlock")                                               \
+	X(MAP_BUSY_NO_RECHECK, "map",                                       \
+	    "who waited for a busy map does not look again: a second "      \
+	    "mlock begins before the munmap runs")                          \
+	X(MAP_UNBUSY_NO_WAKEUP, "map",                                      \
+	    "the end of wiring wakes nobody: munmap during an mlock waits " \
+	    "for ever")                                                     \
+	X(TRIM_WRONG_OFFSET, "map",                                         \
+	    "cutting the front of a mapping does not advance its offset: "  \
+	    "what remains shows other pages of the object")                 \
+	X(MAP_SIZE_DRIFT, "map",                                            \
+	    "cutting a mapping does not change the map's size: the audit "  \
+	    "finds another sum")                                            \
+	X(UNMAP_LEAVES_MAPPED, "map",                                       \
+	    "munmap leaves the pages mapped: a page that is freed is "      \
+	    "still reachable")                                              \
+	X(DISCARD_LEAVES_MAPPED, "map",                                     \
+	    "MADV_DONTNEED leaves shared pages mapped: after fork and a "   \
+	    "write to its entry, old data instead of zeros")                \
+	X(DISCARD_NEEDSCOPY_MAPPED, "map",                                  \
+	    "MADV_DONTNEED after fork leaves the relative's pages mapped: " \
+	    "old data instead of zeros")                                    \
+	X(DISCARD_SHARED, "map",                                            \
+	    "MADV_DONTNEED frees memory another process shares: he reads "  \
+	    "zeros")                                                        \
+	X(HINT_DANGLES, "map",                                              \
+	    "the lookup hint stays on a removed entry: a fault after "      \
+	    "munmap finds memory of the freed entry")                       \
+	X(CLIP_WRONG_OFFSET, "map",                                         \
+	    "the upper half of a split entry keeps the lower one's "        \
+	    "offset: mprotect of a part shows other pages of the object")   \
+	X(CLIP_NO_OBJ_REF, "map",                                           \
+	    "half of a split entry has no reference to the object: the "    \
+	    "other half is unmapped and frees it")                          \
+	X(MERGE_MAXPROT, "map",                                             \
+	    "mappings of different maximum rights are merged: mprotect "    \
+	    "gives the new one rights it must not have")                    \
+	X(MERGE_INHERIT, "map",                                             \
+	    "mappings of different inheritance are merged: the child "      \
+	    "gets, or misses, the new one")                                 \
+	X(MERGE_OFFSET, "map",                                              \
+	    "parts of an object that do not follow each other are merged: " \
+	    "the new mapping shows other pages")                            \
+	X(MERGE_KEEPS_REF, "map",                                           \
+	    "a merged mapping keeps its own reference to the object: the "  \
+	    "object is never freed")                                        \
+	X(EXTRACT_LOCK_ORDER, "map",                                        \
+	    "two maps are locked as they come: two processes pass memory "  \
+	    "to each other and wait for ever")                              \
+	X(EXTRACT_WRONG_SLOT, "map",                                        \
+	    "a shared part of an entry begins at the entry's first slot: "  \
+	    "the other side sees the wrong pages")                          \
+	X(MOVE_LEAVES_MAPPED, "map",                                        \
+	    "moving a range leaves it mapped at the old place: mremap, "    \
+	    "and the old address still works")                              \
+	X(RAISE_SHARED_ANON, "map",                                         \
+	    "mprotect gives write to pages shared by copy-on-write: after " \
+	    "fork the other process sees the write")                        \
+	X(RAISE_LOANED, "map",                                              \
+	    "mprotect gives write to pages on loan: the borrower sees the " \
+	    "write")                                                        \
+	X(RAISE_NEEDSCOPY, "map",                                           \
+	    "mprotect gives write to an entry that needs a copy: after "    \
+	    "fork the other process sees the write")                        \
+	X(PROTECT_NONE_STAYS_WIRED, "map",                                  \
+	    "mprotect(PROT_NONE) of wired memory does not unwire: its "     \
+	    "pages stay wired when they are unmapped")                      \
+	X(PROTECT_NOT_APPLIED, "map",                                       \
+	    "mprotect changes the entry only: what is mapped keeps its "    \
+	    "rights")                                                       \
+	X(INHERIT_NO_CLIP, "map",                                           \
+	    "minherit reaches to the end of the entry: the child misses, "  \
+	    "or shares, what lies behind the range")                        \
+	X(WIRE_RANGE_ERROR_LEAK, "map",                                     \
+	    "entries wired before one failed stay wired: mlock of several " \
+	    "entries, the last over the end of its object")                 \
+	X(ROTATE_NO_FIXUP, "map",                                           \
+	    "a rotation does not mend the lower node: heights and gaps "    \
+	    "are wrong from there on")                                      \
+	X(RETRACE_STOPS, "map",                                             \
+	    "a change of gaps is not carried upwards if the height stays: " \
+	    "free space is not found, or found where there is none")        \
+	X(GAP_STALE_INSERT, "map",                                          \
+	    "a new entry does not shorten the gap below it: the next "      \
+	    "mapping is placed over it")                                    \
+	X(GAP_STALE_REMOVE, "map",                                          \
+	    "a removed entry does not widen the gap below it: its space "   \
+	    "is never given out again")                                     \
+	X(REMOVE_INNER_NO_MAXGAP, "map",                                    \
+	    "an entry takes the place of a removed one with its own "       \
+	    "largest gap: ancestors keep a gap that is gone")               \
+	X(FIND_OFF_BY_ONE, "map",                                           \
+	    "a gap counts one page more than it has: a hint into a gap "    \
+	    "that is just too small gets it")                               \
+	/* Address spaces */                                                \
+	X(HOLD_NO_REF, "space",                                             \
+	    "a look at another process takes no reference: its address "    \
+	    "space is freed by the looker")                                 \
+	X(FORK_SHARE_NO_FLAG, "space",                                      \
+	    "memory shared by inheritance is not marked so: a later fork "  \
+	    "shares pages a sharer still writes to")                        \
+	X(FORK_PARENT_NO_NEEDSCOPY, "space",                                \
+	    "the parent's entry does not need a copy after fork: its "      \
+	    "writes are seen by the child")                                 \
+	X(FORK_NO_PROTECT, "space",                                         \
+	    "fork leaves the parent's pages writable: its writes are seen " \
+	    "by the child")                                                 \
+	X(FORK_NO_OBJ_REF, "space",                                         \
+	    "the child has no reference to its object: its exit frees the " \
+	    "parent's")                                                     \
+	X(FORK_WIRED_COW, "space",                                          \
+	    "wired memory is shared by copy-on-write: the parent faults "   \
+	    "on locked pages after fork")                                   \
+	X(FORK_SHARED_COW, "space",                                         \
+	    "memory shared with a third process is not copied at fork: "    \
+	    "that one's writes are seen by the child")                      \
+	X(FORK_NO_COW_NOW, "space",                                         \
+	    "wired pages are not copied for the child: the parent's "       \
+	    "writes to them are seen by the child")                         \
+	X(FORK_NO_AMAP_REF, "space",                                        \
+	    "the child has no reference to the amap: its exit frees the "   \
+	    "parent's memory")                                              \
+	X(FORK_ZERO_COPIES, "space",                                        \
+	    "memory to be inherited as zeros is copied: the child reads "   \
+	    "the parent's data")                                            \
+	/* Pages and their queues */                                        \
+	X(PAGE_INSERT_ERROR_LEAK, "page",                                   \
+	    "a page is lost when its object cannot hold it: no memory for " \
+	    "a node of the page tree")                                      \
+	X(FREE_STAYS_QUEUED, "page",                                        \
+	    "a freed page stays on its queue: the next owner finds it "     \
+	    "there, or the daemon frees it")                                \
+	X(FREE_STAYS_PENDING, "page",                                       \
+	    "a freed page stays in a hart's batch of activations: it is "   \
+	    "queued while free")                                            \
+	X(UNBUSY_WAKES_ONE, "page",                                         \
+	    "the end of I/O wakes one thread: a second one that waits for " \
+	    "the page sleeps for ever")                                     \
+	X(PAGE_WAIT_NOT_WANTED, "page",                                     \
+	    "who waits for a busy page does not say so: nobody wakes him")  \
+	X(BATCH_NO_RECHECK, "page",                                         \
+	    "a page is taken out of a batch that was flushed meanwhile: "   \
+	    "the active queue is cut")                                      \
+	X(BATCH_FLUSH_NO_LOCK, "page",                                      \
+	    "a batch is flushed while its hart adds to it: the page stays " \
+	    "pending for ever")                                             \
+	X(WIRE_STAYS_QUEUED, "page",                                        \
+	    "a wired page stays on its queue: unwiring queues it twice")    \
+	X(PUT_MARKED_ZERO, "page",                                          \
+	    "a used page is put on the list of zeroed ones: fresh memory "  \
+	    "shows another process's data")                                 \
+	X(MAGAZINE_KEEPS_TOO, "page",                                       \
+	    "pages given back to the lists stay in the magazine: they get " \
+	    "two owners")                                                   \
+	X(MAGAZINE_LOSES_ONE, "page",                                       \
+	    "closing a magazine loses its first page: free memory shrinks " \
+	    "each time it gets short")                                      \
+	X(IDLE_ZERO_ABORTED, "page",                                        \
+	    "a page whose zeroing was broken off counts as zeroed: fresh "  \
+	    "memory shows old data")                                        \
+	X(BUDDY_ANY_ORDER, "page",                                          \
+	    "a free block merges with a neighbour of another size: pages "  \
+	    "are free twice")                                               \
+	X(CARVE_LOSES_REST, "page",                                         \
+	    "the rest of a block that was carved up is lost: free memory "  \
+	    "shrinks with each slab of several pages")                      \
+	X(DAEMON_FREES_MAPPED, "daemon",                                    \
+	    "a clean page is freed with its mappings: a process still "     \
+	    "reaches it")                                                   \
+	X(DAEMON_FREES_DIRTY, "daemon",                                     \
+	    "a page is freed although its mappings modified it: what was "  \
+	    "written to a mapped file is lost")                             \
+	X(DAEMON_FREES_BUSY, "daemon",                                      \
+	    "a busy page is freed: the fault that waits for it maps a "     \
+	    "free page")                                                    \
+	X(DAEMON_STEALS_LOCK, "daemon",                                     \
+	    "a page is treated although its owner is locked: a fault on "   \
+	    "another hart works on the same page")                          \
+	X(DAEMON_SLEEPS_BLINDLY, "daemon",                                  \
+	    "the daemon sleeps without looking for requests: one that "     \
+	    "came during its pass is never served")                         \
+	/* Anonymous objects */                                             \
+	X(AOBJ_FREES_MAPPED, "aobj",                                        \
+	    "a page is freed with its mappings when the object shrinks: a " \
+	    "process still reaches it")                                     \
+	X(AOBJ_FREES_BUSY, "aobj",                                          \
+	    "shrinking does not wait for busy pages: the fault that got "   \
+	    "one maps a free page")                                         \
+	X(AOBJ_KEEPS_TAIL, "aobj",                                          \
+	    "shrinking leaves the end of the last page: it reappears when " \
+	    "the object grows again")                                       \
+	X(AOBJ_GETS_BUSY, "aobj",                                           \
+	    "a page another thread keeps busy is handed out: two threads "  \
+	    "end its I/O")                                                  \
+	X(AOBJ_FLUSH_FREES_SHARED, "aobj",                                  \
+	    "freeing a range forgets other users of the object: they read " \
+	    "zeros")                                                        \
+	/* Pools */                                                         \
+	X(POOL_ITEM_TWICE, "pool",                                          \
+	    "items taken off a slab's free list stay on it: two owners "    \
+	    "write to one item")                                            \
+	X(POOL_ITEM_LOST, "pool",                                           \
+	    "an item put into a full stock is lost: items in use never "    \
+	    "return to zero")                                               \
+	X(POOL_FREES_USED_SLAB, "pool",                                     \
+	    "a slab with one item in use is freed: its page is given out "  \
+	    "under the item's owner")
+
+#define MUTANT_ENUM(name, subsystem, text) MUT_##name,
+enum mutant { MUT_NONE, MUTANTS(MUTANT_ENUM) MUT_COUNT };
+#undef MUTANT_ENUM
+
+#ifdef SIM_MUTANTS
+extern int mutant_on; /* [set once, before the code under test runs] */
+extern unsigned long
+    mutant_hits; /* [one hart at a time] times it was reached */
+#define MUTANT(name) \
+	(__builtin_expect(mutant_on == MUT_##name, 0) && ++mutant_hits != 0)
+#else
+#define MUTANT(name) (0 * MUT_##name) /* so that the name must exist */
+#endif
+
+#endif

@@ -1,0 +1,382 @@
+/*
+ * Accesses of the simulated machine: user programs' loads and stores, the
+ * kernel's copies from and to them, and the kernel's own addresses outside the
+ * direct map, which become views of RAM in the host's address space.
+ */
+#include <tests/sim/host/machine.h>
+#include <pmap/pmap.h>
+#include <uvm/uvm.h>
+
+static const vm_prot_t access_prot[] = { [MMU_LOAD] = PROT_READ,
+	[MMU_STORE] = PROT_WRITE,
+	[MMU_FETCH] = PROT_EXEC };
+
+/* -- Translation ---------------------------------------------------------------- */
+
+#ifdef PMAP_REF
+bool
+sim_translate(vaddr_t va, enum mmu_access access, bool user, paddr_t *pap)
+{
+	struct pmap *pm = user && (curproc->p_flag & P_KTHREAD) == 0
+	    ? vm_map_pmap(&curproc->p_vmspace->vm_map)
+	    : pmap_kernel();
+
+	SIM_POINT();
+	return pmap_ref_access(pm, va, access_prot[access], user, pap) == 0;
+}
+
+/* The reference pmap has one outcome for each access. */
+static bool
+check_outcomes(vaddr_t va, enum mmu_access access, sim_check_fn *check,
+    void *arg, paddr_t pa)
+{
+	return check == NULL || check(arg, *(uint64_t *)sim_ram(pa));
+}
+#else
+bool
+sim_translate(vaddr_t va, enum mmu_access access, bool user, paddr_t *pap)
+{
+	struct mmu_outcome mo;
+
+	SIM_POINT();
+	if (sim_chance(sim_config.speculate))
+		mmu_speculate();
+	mo = mmu_access(va, access, user);
+	*pap = mo.mo_pa;
+	return !mo.mo_fault;
+}
+
+/*
+ * Is each outcome right that an MMU may give now, not only the one it gave?  A
+ * store may go to one page only.
+ */
+static bool
+check_outcomes(vaddr_t va, enum mmu_access access, sim_check_fn *check,
+    void *arg, paddr_t pa)
+{
+	struct mmu_outcome mo[MMU_OUTCOMES_MAX];
+	unsigned n = mmu_outcomes(va, access, true, mo);
+	bool ok = true;
+
+	if (check != NULL)
+		ok = check(arg, *(uint64_t *)sim_ram(pa));
+	for (unsigned i = 0; ok && i < n; i++) {
+		if (mo[i].mo_fault || mo[i].mo_pa == pa)
+			continue;
+		ok = access != MMU_STORE && check != NULL &&
+		    check(arg, *(uint64_t *)sim_ram(mo[i].mo_pa));
+	}
+	if (access == MMU_FETCH && ok)
+		ok = mmu_fetch_coherent(pa);
+	return ok;
+}
+#endif
+
+static void __dead
+wrong(vaddr_t va, enum mmu_access access, paddr_t pa)
+{
+	static const char *const name[] = { "load", "store", "fetch" };
+
+	if (sim_fail_hook != NULL)
+		sim_fail_hook();
+#ifndef PMAP_REF
+	mmu_history(va);
+#endif
+	sim_fail("%s at %#lx by thread %d on hart %u may go wrong: physical "
+		 "%#lx holds %#lx",
+	    name[access], va, curproc->p_tid, sim_cur, pa,
+	    *(u_long *)sim_ram(pa));
+}
+
+/*
+ * What the trap code does with a page fault (arch/riscv/trap.c).
+ * => 0: access again
+ */
+static int
+fault(struct proc *p, vaddr_t va, vm_prot_t access)
+{
+	struct vmspace *vm = p->p_vmspace;
+	vaddr_t page = trunc_page(va);
+
+	if (va >= VM_MAXUSER_ADDRESS)
+		return EFAULT;
+	UVMCNT_INC(traps);
+	if (pmap_fault(vm_map_pmap(&vm->vm_map), page, access))
+		return 0;
+	if (va >= vm->vm_maxsaddr && va < vm->vm_minsaddr && !uvm_grow(p, va))
+		return EFAULT;
+	return uvm_fault(&vm->vm_map, page, VM_FAULT_INVALID, access);
+}
+
+/* => user address translated, in this instant; or errno */
+static int
+user_translate(vaddr_t va, enum mmu_access access, paddr_t *pap)
+{
+	int error = 0;
+
+	while (error == 0 && !sim_translate(va, access, true, pap))
+		error = fault(curproc, va, access_prot[access]);
+	return error;
+}
+
+/* A program in user mode is where the kernel lets others run. */
+static void
+user_mode(void)
+{
+	KASSERT(curcpu()->ci_mtxdepth == 0 && intr_enabled());
+	if (curcpu()->ci_resched)
+		preempt();
+}
+
+static int
+load(vaddr_t va, enum mmu_access access, sim_check_fn *check, void *arg)
+{
+	paddr_t pa;
+	int error;
+
+	user_mode();
+	error = user_translate(va, access, &pa);
+	if (error == 0 && !check_outcomes(va, access, check, arg, pa))
+		wrong(va, access, pa);
+	sim_trace_mix(va + (u_long)error);
+	return error;
+}
+
+int
+sim_load(vaddr_t va, sim_check_fn *check, void *arg)
+{
+	return load(va, MMU_LOAD, check, arg);
+}
+
+int
+sim_fetch(vaddr_t va, sim_check_fn *check, void *arg)
+{
+	return load(va, MMU_FETCH, check, arg);
+}
+
+int
+sim_store(vaddr_t va, uint64_t value, void (*stored)(void *), void *arg)
+{
+	paddr_t pa;
+	int error;
+
+	user_mode();
+	error = user_translate(va, MMU_STORE, &pa);
+	sim_trace_mix(va ^ value);
+	if (error != 0)
+		return error;
+	if (!check_outcomes(va, MMU_STORE, NULL, NULL, pa))
+		wrong(va, MMU_STORE, pa);
+	*(uint64_t *)sim_ram(pa) = value;
+#ifndef PMAP_REF
+	mmu_written(pa, sizeof(value));
+#endif
+	if (stored != NULL)
+		stored(arg);
+	return 0;
+}
+
+/* -- Copies --------------------------------------------------------------------- */
+
+/* => 0 or EFAULT; a page at a time */
+static int
+copy_user(vaddr_t va, char *kaddr, size_t len, bool out)
+{
+	paddr_t pa;
+	size_t n;
+
+	KASSERT(curcpu()->ci_mtxdepth == 0);
+	for (; len > 0; va += n, kaddr += n, len -= n) {
+		n = MIN(len, PAGE_SIZE - (va & PAGE_MASK));
+		if (user_translate(va, out ? MMU_STORE : MMU_LOAD, &pa) != 0)
+			return EFAULT;
+		if (out)
+			memcpy(sim_ram(pa), kaddr, n);
+		else
+			memcpy(kaddr, sim_ram(pa), n);
+	}
+	return 0;
+}
+
+int
+copyin(const void *uaddr, void *kaddr, size_t len)
+{
+	return copy_user((vaddr_t)uaddr, kaddr, len, false);
+}
+
+int
+copyout(const void *kaddr, void *uaddr, size_t len)
+{
+	return copy_user((vaddr_t)uaddr, (char *)(uintptr_t)kaddr, len, true);
+}
+
+int
+copyinstr(const void *uaddr, void *kaddr, size_t len, size_t *lenp)
+{
+	char *p = kaddr;
+
+	for (size_t i = 0; i < len; i++) {
+		if (copyin((const char *)uaddr + i, p + i, 1) != 0)
+			return EFAULT;
+		if (p[i] != '\0')
+			continue;
+		if (lenp != NULL)
+			*lenp = i + 1;
+		return 0;
+	}
+	return ENAMETOOLONG;
+}
+
+int
+copyin32(const uint32_t *uaddr, uint32_t *kaddr)
+{
+	return copyin(uaddr, kaddr, sizeof(*kaddr));
+}
+
+int
+copyout32(uint32_t value, uint32_t *uaddr)
+{
+	return copyout(&value, uaddr, sizeof(value));
+}
+
+int
+ucas32(uint32_t *uaddr, uint32_t *old, uint32_t new)
+{
+	uint32_t *p;
+	paddr_t pa;
+
+	if (user_translate((vaddr_t)uaddr, MMU_STORE, &pa) != 0)
+		return EFAULT;
+	p = sim_ram(pa);
+	if (*p == *old)
+		*p = new;
+	else
+		*old = *p;
+	return 0;
+}
+
+/* -- The kernel's addresses -------------------------------------------------------- */
+
+/* Pages of the kernel arena that the host shows, a bit each. */
+static uint64_t aliases[KVA_SIZE / PAGE_SIZE / 64];
+static u_int naliases;
+
+void
+sim_kva_forget(vaddr_t va, vsize_t size)
+{
+	u_long i, end;
+
+	if (naliases == 0 || va >= KVA_BASE + KVA_SIZE || va + size <= KVA_BASE)
+		return;
+	i = va > KVA_BASE ? atop(va - KVA_BASE) : 0;
+	end = MIN(atop(KVA_SIZE), atop(va + size - KVA_BASE));
+	for (; i < end && naliases > 0; i++) {
+		if (aliases[i / 64] == 0) {
+			i |= 63;
+			continue;
+		}
+		if ((aliases[i / 64] >> i % 64 & 1) == 0)
+			continue;
+		aliases[i / 64] &= ~(1UL << i % 64);
+		naliases--;
+		host_unalias(KVA_BASE + ptoa(i), PAGE_SIZE);
+	}
+}
+
+/*
+ * An access of the kernel outside the direct map.
+ * => called on the stack of the thread, which goes on when it returns TRUE
+ */
+bool
+sim_host_fault(uint64_t va, bool write)
+{
+	enum mmu_access access = write ? MMU_STORE : MMU_LOAD;
+	vaddr_t page = trunc_page(va);
+	u_long i = atop(page - KVA_BASE);
+	paddr_t pa;
+
+	while (!sim_translate(va, access, false, &pa)) {
+		if (pmap_fault(pmap_kernel(), page, access_prot[access]))
+			continue;
+		if (!intr_enabled() || curcpu()->ci_intrdepth != 0 || cold)
+			return false;
+		if (uvm_fault(kernel_map, page, VM_FAULT_INVALID,
+			access_prot[access]) != 0)
+			return false;
+	}
+	host_alias(page, PHYS_TO_DMAP(trunc_page(pa)), write);
+	if ((aliases[i / 64] >> i % 64 & 1) == 0) {
+		aliases[i / 64] |= 1UL << i % 64;
+		naliases++;
+	}
+	return true;
+}
+
+/* => host address of a kernel address that may be accessed now, or NULL */
+static char *
+nofault_page(vaddr_t va, enum mmu_access access)
+{
+	paddr_t pa;
+
+	if (va < KDMAP_BASE || va >= KVA_BASE + KVA_SIZE)
+		return va < VM_MAXUSER_ADDRESS ? NULL : (char *)va;
+	while (!sim_translate(va, access, false, &pa))
+		if (!pmap_fault(
+			pmap_kernel(), trunc_page(va), access_prot[access]))
+			return NULL;
+	return sim_ram(pa);
+}
+
+int
+kcopy_nofault(const void *src, void *dst, size_t len)
+{
+	vaddr_t s = (vaddr_t)src, d = (vaddr_t)dst;
+	char *from, *to;
+
+	for (; len > 0; s++, d++, len--) {
+		from = nofault_page(s, MMU_LOAD);
+		to = nofault_page(d, MMU_STORE);
+		if (from == NULL || to == NULL)
+			return EFAULT;
+		*to = *from;
+	}
+	return 0;
+}
+
+/* -- What the kernel writes ----------------------------------------------------- */
+
+void *string_memset(void *dst, int c, size_t n);
+void *string_memcpy(void *restrict dst, const void *restrict src, size_t n);
+
+/* Instruction fetch may still see what was there before. */
+static void
+written(const void *dst, size_t n)
+{
+#ifndef PMAP_REF
+	if (n > 0 && VA_IS_DMAP(dst))
+		mmu_written(DMAP_TO_PHYS(dst), n);
+#endif
+}
+
+void *
+memset(void *dst, int c, size_t n)
+{
+	written(dst, n);
+	return string_memset(dst, c, n);
+}
+
+void *
+memcpy(void *restrict dst, const void *restrict src, size_t n)
+{
+	written(dst, n);
+	return string_memcpy(dst, src, n);
+}
+
+#ifndef PMAP_REF
+void
+sim_page_freed(struct vm_page_md *md)
+{
+	mmu_check_unreachable(
+	    VM_PAGE_TO_PHYS(container_of(md, struct vm_page, mdpage)));
+}
+#endif

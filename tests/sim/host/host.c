@@ -1,0 +1,232 @@
+/* The host under the simulated machine: memory, contexts, output. */
+#include <sys/mman.h>
+
+#include <execinfo.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "host.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define WITH_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_ASAN 1
+#endif
+#endif
+#ifdef WITH_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#define STACK_SIZE (512 * 1024)
+#else
+#define STACK_SIZE (128 * 1024)
+#endif
+
+#define PAGE 4096UL
+
+void host_switch(void **save, void *sp);
+void host_fiber_begin(void);
+
+static int ram_fd = -1; /* all of RAM, one segment after the other */
+static uint64_t ram_size; /* bytes of it so far */
+#define RAM_SEGMENTS 8
+static struct {
+	uint64_t va, size, off;
+} ram[RAM_SEGMENTS];
+static unsigned nram;
+static uint64_t catch_start, catch_end;
+
+static void
+die(const char *what)
+{
+	perror(what);
+	_exit(2);
+}
+
+/* -- Fibers ------------------------------------------------------------------ */
+
+/*
+ * The switch pops six registers and an address: what host_fiber_begin()
+ * expects.  The stack is as a call would leave it there.
+ */
+void
+host_fiber_reset(struct host_fiber *hf, void (*fn)(void *), void *arg)
+{
+	uint64_t *sp = (uint64_t *)((char *)hf->hf_stack + hf->hf_size) - 2;
+
+#ifdef WITH_ASAN
+	__asan_unpoison_memory_region(hf->hf_stack, hf->hf_size);
+#endif
+	*--sp = (uint64_t)host_fiber_begin;
+	*--sp = 0; /* rbp: the end of backtraces */
+	*--sp = 0; /* rbx */
+	*--sp = (uint64_t)fn; /* r12 */
+	*--sp = (uint64_t)arg; /* r13 */
+	*--sp = (uint64_t)hf; /* r14 */
+	*--sp = 0; /* r15 */
+	hf->hf_sp = sp;
+	hf->hf_fake = NULL;
+}
+
+struct host_fiber *
+host_fiber_create(void (*fn)(void *), void *arg)
+{
+	struct host_fiber *hf = malloc(sizeof(*hf));
+	char *p;
+
+	/* a page without access below: an overflow is seen */
+	p = mmap(NULL, STACK_SIZE + PAGE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (hf == NULL || p == MAP_FAILED || mprotect(p, PAGE, PROT_NONE) != 0)
+		die("stack of a fiber");
+	hf->hf_stack = p + PAGE;
+	hf->hf_size = STACK_SIZE;
+	host_fiber_reset(hf, fn, arg);
+	return hf;
+}
+
+void
+host_fiber_switch(struct host_fiber *from, struct host_fiber *to)
+{
+#ifdef WITH_ASAN
+	__sanitizer_start_switch_fiber(
+	    &from->hf_fake, to->hf_stack, to->hf_size);
+#endif
+	host_switch(&from->hf_sp, to->hf_sp);
+	host_fiber_started(from);
+}
+
+void
+host_fiber_started(struct host_fiber *hf)
+{
+#ifdef WITH_ASAN
+	__sanitizer_finish_switch_fiber(hf->hf_fake, NULL, NULL);
+#else
+	(void)hf;
+#endif
+}
+
+void
+host_skip_frames(void)
+{
+#ifdef WITH_ASAN
+	__asan_handle_no_return();
+#endif
+}
+
+/* -- Memory ------------------------------------------------------------------- */
+
+void
+host_ram(uint64_t va, uint64_t size)
+{
+	if (ram_fd < 0 && (ram_fd = memfd_create("ram", MFD_CLOEXEC)) < 0)
+		die("memfd_create");
+	if (nram == RAM_SEGMENTS || ftruncate(ram_fd, ram_size + size) != 0)
+		die("ftruncate");
+	if (mmap((void *)va, size, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_FIXED_NOREPLACE, ram_fd,
+		ram_size) != (void *)va)
+		die("mmap of RAM");
+	ram[nram].va = va;
+	ram[nram].size = size;
+	ram[nram++].off = ram_size;
+	ram_size += size;
+}
+
+void
+host_alias(uint64_t va, uint64_t at, bool writable)
+{
+	int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+
+	for (unsigned i = 0; i < nram; i++) {
+		if (at - ram[i].va >= ram[i].size)
+			continue;
+		if (mmap((void *)va, PAGE, prot, MAP_SHARED | MAP_FIXED, ram_fd,
+			ram[i].off + (at - ram[i].va)) == MAP_FAILED)
+			die("mmap of an alias");
+		return;
+	}
+	fprintf(stderr, "sim: no RAM at %#lx\n", (unsigned long)at);
+	abort();
+}
+
+void
+host_unalias(uint64_t va, uint64_t size)
+{
+	if (munmap((void *)va, size) != 0)
+		die("munmap");
+}
+
+/*
+ * On the stack of the fiber that faulted, the signal not blocked: the handler
+ * may switch to others before it returns.
+ */
+static void
+on_segv(int sig, siginfo_t *si, void *context)
+{
+	uint64_t va = (uint64_t)si->si_addr;
+	ucontext_t *uc = context;
+	bool write = (uc->uc_mcontext.gregs[REG_ERR] & 2) != 0;
+
+	if (va - catch_start < catch_end - catch_start &&
+	    sim_host_fault(va, write))
+		return;
+	dprintf(2, "sim: wild %s at %#lx, pc %#lx\n", write ? "store" : "load",
+	    (unsigned long)va, (unsigned long)uc->uc_mcontext.gregs[REG_RIP]);
+	host_backtrace();
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+void
+host_catch(uint64_t start, uint64_t end)
+{
+	struct sigaction sa = { .sa_sigaction = on_segv,
+		.sa_flags = SA_SIGINFO | SA_NODEFER };
+
+	catch_start = start;
+	catch_end = end;
+	sigemptyset(&sa.sa_mask);
+	if (sigaction(SIGSEGV, &sa, NULL) != 0 ||
+	    sigaction(SIGBUS, &sa, NULL) != 0)
+		die("sigaction");
+}
+
+/* -- The rest ------------------------------------------------------------------- */
+
+void
+host_write(int fd, const void *buf, size_t n)
+{
+	const char *p = buf;
+	ssize_t w;
+
+	for (; n > 0; p += w, n -= (size_t)w)
+		if ((w = write(fd, p, n)) <= 0)
+			return;
+}
+
+void
+host_backtrace(void)
+{
+	void *pc[40];
+
+	backtrace_symbols_fd(pc, backtrace(pc, 40), 2);
+}
+
+#ifdef SIM_COVERAGE
+void __gcov_dump(void);
+#endif
+
+void
+host_exit(int status)
+{
+	fflush(NULL);
+#ifdef SIM_COVERAGE
+	__gcov_dump();
+#endif
+	_exit(status);
+}
