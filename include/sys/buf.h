@@ -48,8 +48,7 @@ struct buf_seg {
  *	w	bio_mtx of the buf while somebody may wait, else as b
  */
 struct buf {
-	TAILQ_ENTRY(buf)
-	    b_link; /* [d] the device's queue; else [b] free to use */
+	TAILQ_ENTRY(buf) b_link; /* [d] its queue, else [b] */
 	volatile uint32_t b_flags; /* [b] B_*; B_DONE [w] */
 	int b_error; /* [b] errno, with B_ERROR */
 	struct bdev *b_dev; /* [b] set by bdev_strategy() */
