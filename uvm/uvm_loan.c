@@ -63,8 +63,6 @@ uvm_unloanpage(struct vm_page **ploans, int npages)
 			panic("uvm_unloanpage: page %p is not on loan",
 			    ploans[i]);
 		uvm_pageunwire(ploans[i]);
-		if (ploans[i]->uobject == NULL && ploans[i]->uanon == NULL)
-			uvm_pagedequeue(ploans[i]);
 		loan_drop(ploans[i]);
 	}
 }
@@ -118,7 +116,7 @@ uvm_anon_loanbreak(struct vm_anon *anon, bool wired)
 {
 	struct vm_page *pg = anon->an_page, *new;
 
-	KASSERT(pg->loan_count != 0);
+	/* The last loan may end any time: then the copy is made in vain. */
 	new = uvm_pagealloc(NULL, 0, anon, 0);
 	if (new == NULL) {
 		anon->an_page = pg;

@@ -149,16 +149,25 @@ KTEST(pd_minimum)
 
 /* -- Waiting ---------------------------------------------------------------------------- */
 
-static volatile int waited; /* [a] */
+static volatile bool wait_go; /* [a] */
+static volatile uint32_t wait_hungry; /* [a] threads that found no page */
+static volatile uint32_t wait_served; /* [a] threads that got one */
 
 static void
 wait_for_memory(void *arg)
 {
 	struct vm_page *pg;
 
-	while ((pg = uvm_pagealloc(NULL, 0, NULL, 0)) == NULL)
+	while (!atomic_load_acq(&wait_go))
+		kt_sleep_ms(1);
+	pg = uvm_pagealloc(NULL, 0, NULL, 0);
+	if (pg == NULL)
+		atomic_add(&wait_hungry, 1);
+	while (pg == NULL) {
 		uvm_wait("ktwait");
-	atomic_add(&waited, 1);
+		pg = uvm_pagealloc(NULL, 0, NULL, 0);
+	}
+	atomic_add(&wait_served, 1);
 	uvm_pagefree(pg);
 }
 
@@ -168,18 +177,24 @@ KTEST(pd_wait)
 	struct kt_thread *t[6];
 	struct pglist list = TAILQ_HEAD_INITIALIZER(list);
 
-	waited = 0;
+	wait_go = false;
+	wait_hungry = wait_served = 0;
 	KT_EQ(
 	    uvm_pglistalloc(ptoa(30), 0, ~0UL, 0, 0, &list, 30, UVM_PLA_NOWAIT),
 	    0);
-	KT_CHECK(kt_balloon(uvmexp.reserve_kernel + 40));
+	/* their stacks first: from the balloon on nobody takes a page */
 	for (size_t i = 0; i < nitems(t); i++)
 		t[i] = kt_spawn(wait_for_memory, NULL, 0);
 	KT_CHECK(kt_balloon(uvmexp.reserve_kernel));
+	atomic_store_rel(&wait_go, true);
+	for (int i = 0; i < 1000 && atomic_load(&wait_hungry) < nitems(t); i++)
+		kt_sleep_ms(5);
+	KT_EQ(atomic_load(&wait_hungry), nitems(t));
+	KT_EQ(atomic_load(&wait_served), 0);
 	uvm_pglistfree(&list);
 	for (size_t i = 0; i < nitems(t); i++)
 		kt_join(t[i]);
-	KT_EQ(atomic_load(&waited), nitems(t));
+	KT_EQ(atomic_load(&wait_served), nitems(t));
 }
 
 static void

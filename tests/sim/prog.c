@@ -9,6 +9,8 @@
 #include "prog_i.h"
 #include <sys/ktest.h>
 #include <sys/pool.h>
+#include <tests/audit/audit.h>
+#include <tests/kern/kt_audit.h>
 #include <tests/sim/host/host.h>
 
 #define NUSERS   (PROG_MAXPROCS * PROG_MAXTHREADS)
@@ -17,7 +19,6 @@
 #define NPOOLS   64
 #define TIGHT    150 /* free pages with which anything may fail */
 
-int audit_all(void (*report)(const char *fmt, ...)) __attribute__((weak));
 
 static const struct prog *program;
 static struct prog_stats *result;
@@ -401,13 +402,29 @@ audit_report(const char *fmt, ...)
 }
 
 static void
+audit_structures(void *arg)
+{
+	*(int *)arg = audit_all(audit_report);
+}
+
+/* The other harts are kept from the middle of things meanwhile. */
+static void
+audit_frozen(const char *when)
+{
+	int nbad = 0;
+
+	kt_frozen(audit_structures, &nbad);
+	if (nbad != 0)
+		sim_fail("%d violations %s", nbad, when);
+}
+
+static void
 audit(void)
 {
 	for (u_int i = 0; i < prog_cfg->procs; i++)
 		if (procs[i] != NULL)
 			orc_audit(procs[i]);
-	if (audit_all != NULL && audit_all(audit_report) != 0)
-		sim_fail("audit");
+	audit_frozen("between operations");
 	orc_stats.rounds++;
 }
 
@@ -513,8 +530,7 @@ end_all(void)
 	prog_kernel_end();
 	simobj_end();
 	check_baseline();
-	if (audit_all != NULL && audit_all(audit_report) != 0)
-		sim_fail("audit at the end");
+	audit_frozen("at the end");
 }
 
 /* The index of the kernel object's pages grows, and does not shrink. */
@@ -532,6 +548,7 @@ conduct(void *arg)
 {
 	size_t begin, end;
 
+	kta_init();
 	warm_up();
 	take_baseline(&base);
 	orc_init();

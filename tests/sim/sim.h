@@ -28,7 +28,8 @@ struct sim_config {
 	enum sim_ad ad;
 	u_int preempt; /* mean number of points between switches; 0: never */
 	u_int fail; /* one in so many allocations fails; 0: none */
-	u_int speculate; /* one in so many points fills a translation; 0: none */
+	u_int
+	    speculate; /* one in so many points fills a translation; 0: none */
 	bool verbose; /* the kernel's log goes to stderr */
 };
 extern struct sim_config sim_config;
@@ -93,6 +94,8 @@ int sim_store(vaddr_t va, uint64_t value, void (*stored)(void *), void *arg);
 /* -- Defects on purpose -------------------------------------------------------------- */
 /* => before sim_boot(): switch that mutant on; FALSE: there is none */
 bool sim_mutant(const char *name);
+/* => how often the run came to its hook */
+unsigned long sim_mutant_reached(void);
 
 /* -- Failing ------------------------------------------------------------------------ */
 /*

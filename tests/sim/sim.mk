@@ -14,7 +14,7 @@ SIM_SV39	:= $(filter-out pmap/sv39/pmap_hw.c pmap/sv39/pmap_boot.c, \
 		   $(wildcard pmap/sv39/*.c)) $(wildcard pmap/host/mmu_*.c)
 SIM_REF		:= $(wildcard pmap/host/pmap_ref*.c)
 # What knows of Sv39's own state.
-SIM_SV39 	+= tests/kern/kt_pmap.c
+SIM_SV39 	+= tests/kern/kt_pmap.c $(wildcard pmap/sv39/audit/*.c)
 SIM_MACHINE	:= $(filter-out tests/sim/host/host.c, \
 		   $(wildcard tests/sim/host/*.c))
 SIM_TESTS	:= $(filter-out tests/kern/kt_arch.c tests/kern/kt_pmap.c \

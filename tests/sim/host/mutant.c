@@ -18,3 +18,9 @@ sim_mutant(const char *name)
 		}
 	return false;
 }
+
+unsigned long
+sim_mutant_reached(void)
+{
+	return mutant_hits;
+}

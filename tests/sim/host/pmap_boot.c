@@ -14,8 +14,8 @@
 void
 sim_access_init(void)
 {
-	pmap_ref_forget = sim_kva_forget;
-	pmap_ref_bootstrap();
+	pmap_ref_emulate = sim_config.ad != SIM_AD_HARD;
+	pmap_ref_bootstrap(sim_zero_page(), sim_kva_forget);
 }
 
 /* It has no harts that keep anything. */
