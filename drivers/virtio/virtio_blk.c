@@ -379,6 +379,13 @@ vblk_poll(struct disk *dk)
 }
 
 static void
+vblk_abort(struct disk *dk)
+{
+	virtio_fail(
+	    ((struct vblk_softc *)dk->dk_priv)->sc_dev, "does not answer");
+}
+
+static void
 vblk_strategy(struct disk *dk, struct buf *bp)
 {
 	struct vblk_softc *sc = dk->dk_priv;
@@ -616,6 +623,7 @@ describe(const struct vblk_softc *sc, char *text, size_t size)
 static const struct disk_ops vblk_disk_ops = {
 	.do_strategy = vblk_strategy,
 	.do_poll = vblk_poll,
+	.do_abort = vblk_abort,
 };
 
 /* => as attach; the softc is the caller's to free after an error */
