@@ -84,6 +84,13 @@ ram_drain(void *arg)
 }
 
 static void
+ram_tick(void *arg)
+{
+	if (!ram.mute)
+		ram_drain(NULL);
+}
+
+static void
 ram_strategy(struct disk *dk, struct buf *bp)
 {
 	if (!ram.later) {
@@ -95,15 +102,13 @@ ram_strategy(struct disk *dk, struct buf *bp)
 	ram.inflight++;
 	ram.most = MAX(ram.most, ram.inflight);
 	mtx_leave(&ram_mtx);
-	if (!ram.mute)
-		timeout_add_nsec(&ram.to, 500000);
+	timeout_add_nsec(&ram.to, 500000);
 }
 
 static void
 ram_poll(struct disk *dk)
 {
-	if (!ram.mute)
-		ram_drain(NULL);
+	ram_tick(NULL);
 }
 
 static void
@@ -126,7 +131,7 @@ ram_make(void)
 	memset(ram.mem, 0, sizeof(ram.mem));
 	if (!ram.made) {
 		TAILQ_INIT(&ram.queue);
-		timeout_set(&ram.to, ram_drain, NULL);
+		timeout_set(&ram.to, ram_tick, NULL);
 		ram.dk.dk_ops = &ram_ops;
 		ram.dk.dk_blksize = DEV_BSIZE;
 		ram.made = disk_register(&ram.dk, RAM_BLKS, "ktest") == 0;

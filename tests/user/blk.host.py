@@ -352,12 +352,12 @@ def case_kernel(tmp):
     path = image(tmp + "/k", 8 * MIB)
     subprocess.run(["mkswap", "-L", "a label", path], check=True,
                    capture_output=True, env={"PATH": "/usr/sbin:/sbin"})
-    args = ["--kernel", KTEST, "--disk", path, "--swap", "8M", "--swap", "8M",
+    args = ["--kernel", KTEST, "--disk", path, *["--swap", "8M"] * 3,
             "--append", f"ktest=blk_*,bad_* mkswap=1 seed={SEED}"]
     for extra, verdict in (
-            ([], "6 passed, 0 failed, 0 skipped"),
+            ([], "7 passed, 0 failed, 0 skipped"),
             ([LEGACY],
-             "5 passed, 0 failed, 1 skipped")):
+             "6 passed, 0 failed, 1 skipped")):
         _, err = run(args, ["ktest"], extra)
         expect(verdict, err)
         expect("virtio6: virtio-blk at 0x10007000: used index beyond what "
