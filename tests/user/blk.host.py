@@ -346,6 +346,16 @@ def case_resize(tmp):
         os.unlink(sock)
 
 
+def case_rng(tmp):
+    """The entropy device answers, and what it gives differs."""
+    del tmp
+    rng = ["-object rng-random,filename=/dev/urandom,id=r0",
+           "-device virtio-rng-device,rng=r0"]
+    for extra in ([], [LEGACY]):
+        _, err = run([], ["/bin/sleep", "1"], [*extra, *rng])
+        expect(r"virtio7: entropy, \d+ bytes, again every 60 s", err)
+
+
 def case_kernel(tmp):
     """The kernel's tests with a disk that mkswap made: many requests, resets,
     a device that lies."""
