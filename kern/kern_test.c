@@ -500,8 +500,7 @@ ktest_wait(void)
 }
 
 /* The auditor of Image-test takes its place (tests/kern/kt_audit.c). */
-int __attribute__((__weak__))
-ktest_audit(void)
+int __attribute__((__weak__)) ktest_audit(void)
 {
 	return 0;
 }

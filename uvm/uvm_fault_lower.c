@@ -251,7 +251,7 @@ lower_map(struct uvm_faultctx *ctx, struct vm_page *pg)
 	if (__predict_false(pg->loan_count != 0 && fault_is_write(ctx) &&
 		!MUTANT(LOANED_OBJ_WRITTEN))) {
 		struct vm_page *own =
-		    uvm_obj_loanbreak(pg, ctx->wired && !ctx->wire);
+		    uvm_obj_loanbreak(pg, uvm_fault_wires(ctx, pg));
 
 		if (own == NULL) {
 			UVMCNT_INC(fltnoram);

@@ -161,7 +161,8 @@ memory_type(paddr_t pa)
 
 /*
  * Instruction coherence: a page that becomes executable is made clean for
- * fetch on all harts, one that becomes writable loses that.
+ * fetch on all harts, one that becomes writable loses that.  It is not clean
+ * for long while it can be written through another mapping.
  */
 static void
 icache_sync(struct vm_page *pg, vm_prot_t prot)
@@ -172,7 +173,7 @@ icache_sync(struct vm_page *pg, vm_prot_t prot)
 		if (!MUTANT(ICACHE_NO_FENCE))
 			pmap_fencei_all();
 		clean = PVA_ICLEAN;
-		if (!(prot & PROT_WRITE))
+		if (!(prot & PROT_WRITE) && !pv_writable(pg))
 			atomic_or(&pg->mdpage.md_attr, PVA_ICLEAN);
 	} else if ((prot & PROT_WRITE) && clean && !MUTANT(ICACHE_STAYS_CLEAN))
 		atomic_and(&pg->mdpage.md_attr, ~(uint32_t)PVA_ICLEAN);
@@ -238,7 +239,7 @@ reenter_leaf(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, pt_entry_t npte,
 		if (old & PTE_A)
 			new = pte_mark(new, false, user);
 		if ((old & PTE_D) && (pte_prot(npte, user) & PROT_WRITE))
-			new = pte_mark(new, true, user);
+			new = pte_mark_mod(new, user);
 		else if (!MUTANT(REENTER_LOSES_D))
 			new |= old &PTE_D;
 	} while (new != old && !atomic_cas(ptep, &old, new));

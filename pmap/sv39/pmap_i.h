@@ -106,6 +106,8 @@ pv_unlock(struct vm_page *pg)
 	atomic_and_acq_rel(&pg->mdpage.md_attr, ~(uint32_t)PVA_LOCK);
 }
 
+/* => TRUE: a managed mapping of the page permits writing; takes its pv lock */
+bool pv_writable(struct vm_page *pg);
 /* => pool item for pv_insert when the inline entry is taken, or NULL */
 struct pv_entry *pv_alloc(void);
 void pv_free(struct pv_entry *pv);

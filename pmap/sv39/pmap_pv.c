@@ -86,6 +86,26 @@ pv_remove(struct vm_page *pg, struct pmap *pm, vaddr_t va)
 	for ((pv) = (pg)->mdpage.md_pv.pv_pmap ? &(pg)->mdpage.md_pv : NULL; \
 	     (pv) != NULL; (pv) = (pv)->pv_next)
 
+bool
+pv_writable(struct vm_page *pg)
+{
+	struct pv_entry *pv;
+	unsigned long s;
+	bool writable = false;
+
+	if (atomic_load(&pg->mdpage.md_pv.pv_pmap) == NULL)
+		return false;
+	s = intr_disable();
+	pv_lock(pg);
+	PV_FOREACH(pv, pg)
+	writable |= (pte_prot(atomic_load(pmap_leaf(pv->pv_pmap, pv->pv_va)),
+			 pmap_is_user(pv->pv_pmap)) &
+			PROT_WRITE) != 0;
+	pv_unlock(pg);
+	intr_restore(s);
+	return writable;
+}
+
 /*
  * Remove the first mapping of pg.
  * => pv locked; interrupts off; the entry to free, or NULL

@@ -1,5 +1,6 @@
 /* The auditor: what its parts share, the order of the walks, the counters. */
 #include <tests/audit/audit_i.h>
+#include <uvm/uvm_aobj.h>
 #include <lib/sort.h>
 
 struct audit audit;
@@ -197,7 +198,7 @@ pool_counter(struct pool *pp, long should)
 
 	if (pp == NULL)
 		return;
-	is = pool_inuse(pp);
+	is = audit_pool_count(pp);
 	if (is != should)
 		audit_bad("pool %s: %ld items in use, %ld are reachable",
 		    pp->pr_name, is, should);
@@ -218,7 +219,9 @@ audit_counters(void)
 	counter("anonpages", uvmexp.anonpages, audit.au_anonpages);
 	counter("kmapent", uvmexp.kmapent, audit.au_kentries);
 	counter("nanon - nfreeanon", uvmexp.nanon - uvmexp.nfreeanon,
-	    pool_inuse(audit.au_pool.anon));
+	    audit_pool_count(audit.au_pool.anon));
+	counter("aobjs (uao_count)", uao_count(),
+	    audit_pool_count(audit.au_pool.aobj));
 	if (uvmexp.vnodepages < 0 || uvmexp.vtextpages < 0 || uvmexp.paging < 0)
 		audit_bad("uvmexp: vnodepages %d, vtextpages %d, paging %d",
 		    uvmexp.vnodepages, uvmexp.vtextpages, uvmexp.paging);

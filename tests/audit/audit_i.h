@@ -93,6 +93,8 @@ struct audit_ref *audit_ref_find(const void *key, size_t *np);
 
 /* => every pool; first of all, marks slabs and free items */
 void audit_pools(void);
+/* => items in use */
+long audit_pool_count(const struct pool *pp);
 /* => fn for each item in use */
 void audit_pool_items(struct pool *pp, void (*fn)(void *item));
 /* => is item, any pointer, an item in use? */

@@ -69,6 +69,8 @@ object_wrong(const struct vm_map_entry *e, const struct audit_mapping *m)
 	struct uvm_object *obj = e->object.uvm_obj;
 	const struct vm_page *pg;
 
+	if (obj == NULL)
+		return "no object there";
 	if (obj->pgops->pgo_fault != NULL)
 		return NULL; /* the pager maps what it likes */
 	pg = uvm_pagelookup(obj, e->offset + (voff_t)(m->va - e->start));
@@ -99,7 +101,8 @@ slot_is_shared(const struct vm_map_entry *e, vaddr_t va)
 	const struct audit_ref *ref;
 	size_t n, refs = 0;
 
-	if (amap == NULL || (amap->am_flags & AMAP_SHARED) == 0)
+	if (amap == NULL || (amap->am_flags & AMAP_SHARED) == 0 ||
+	    UVM_ET_ISNEEDSCOPY(e))
 		return false;
 	ref = audit_ref_find(amap, &n);
 	for (size_t i = 0; i < n; i++)
@@ -131,8 +134,11 @@ contents_wrong(struct vm_map_entry *e, const struct audit_mapping *m)
 {
 	struct vm_anon *anon = NULL;
 
-	if (e->aref.ar_amap != NULL)
+	if (e->aref.ar_amap != NULL) {
+		if (!audit_pool_live(audit.au_pool.amap, e->aref.ar_amap))
+			return "the amap is not in use";
 		anon = amap_lookup(&e->aref, m->va - e->start);
+	}
 	if (anon != NULL)
 		return anon_wrong(e, anon, m);
 	if (UVM_ET_ISOBJ(e))

@@ -174,6 +174,17 @@ check_stocks(struct pool *pp, void (*fn)(struct pool *, void *))
 	}
 }
 
+/* As pool_inuse(), without the lock, which may be what is wrong. */
+long
+audit_pool_count(const struct pool *pp)
+{
+	long n = (long)pp->pr_nslabs * pp->pr_perpage - pp->pr_nfree;
+
+	for (u_int c = 0; c < MAXCPUS; c++)
+		n -= (long)pp->pr_cache[c].pc_count;
+	return n;
+}
+
 /* -- Pools --------------------------------------------------------------------------- */
 
 static void
@@ -193,9 +204,9 @@ check_pool(struct pool *pp, void *arg)
 			  "%u, should be %u, %u, %u",
 		    pp->pr_name, pp->pr_nslabs, pp->pr_nfree, pp->pr_nempty,
 		    slabs, nfree, nempty);
-	if (pool_inuse(pp) < 0)
-		audit_bad(
-		    "pool %s: %ld items in use", pp->pr_name, pool_inuse(pp));
+	if (audit_pool_count(pp) < 0)
+		audit_bad("pool %s: %ld items in use", pp->pr_name,
+		    audit_pool_count(pp));
 }
 
 /* The pools whose items the other parts walk. */

@@ -88,6 +88,8 @@ conf_rights(struct pmap *pm, vaddr_t va)
 	vm_prot_t prot = PROT_NONE;
 	uint64_t v = 0, code;
 
+	/* this is about rights: what was stored here before is no matter */
+	pmap_proc_iflush(curproc, va, sizeof(code));
 	if (conf_fetch(pm, va, &code) == 0)
 		prot |= PROT_EXEC;
 	if (conf_load(pm, va, &v) == 0)

@@ -13,70 +13,50 @@
 
 /* -- Stopping the harts ------------------------------------------------------------ */
 
-/*
- * A thread for each hart but the first stays asleep until it has to keep its
- * hart busy: a thread made for the purpose would be there, dying, when the
- * next test begins.
- */
-static struct mutex freeze_mtx = MUTEX_INITIALIZER(LR_MISC, "freeze");
-static volatile uint32_t freeze; /* [freeze_mtx] odd: harts have to stop */
-static volatile uint32_t stopped; /* [a] harts that have */
+static volatile uint32_t frozen_harts; /* [a] */
+static volatile uint32_t thaw; /* [a] */
 
 static void
-stop_hart(void)
+freeze_hart(void *arg)
 {
-	uint32_t round = atomic_load_acq(&freeze);
 	unsigned long s = intr_disable();
 
-	atomic_add_acq_rel(&stopped, 1);
-	while (atomic_load_acq(&freeze) == round)
+	atomic_add_acq_rel(&frozen_harts, 1);
+	while (atomic_load_acq(&thaw) == 0)
 		cpu_spinwait();
 	intr_restore(s);
-	atomic_add_acq_rel(&stopped, -1U);
 }
 
-static void
-freezer(void *arg)
-{
-	sched_setaffinity(curproc, 1UL << (uintptr_t)arg);
-	for (;;) {
-		mtx_enter(&freeze_mtx);
-		while ((freeze & 1) == 0)
-			(void)msleep(
-			    &freeze, &freeze_mtx, PVM, "freeze", INFSLP);
-		mtx_leave(&freeze_mtx);
-		yield(); /* to the hart it belongs to */
-		stop_hart();
-	}
-}
-
-static void
-start_freezers(void)
-{
-	for (uintptr_t i = 1; i < ncpus; i++)
-		while (kthread_create(freezer, (void *)i, NULL, "freezer") != 0)
-			kt_sleep_ms(10);
-}
-
+/*
+ * The threads that keep the harts busy are gone on return: one that is still
+ * dying would be missing when the next test ends.
+ */
 void
 kt_frozen(void (*fn)(void *), void *arg)
 {
+	struct kt_thread *t[MAXCPUS];
 	unsigned long s;
+	long entries;
 
+	thread_cache_drain();
+	entries = uvm_map_entry_count();
+	atomic_store(&frozen_harts, 0);
+	atomic_store(&thaw, 0);
 	kt_pin(0);
-	mtx_enter(&freeze_mtx);
-	freeze++;
-	wakeup(&freeze);
-	mtx_leave(&freeze_mtx);
-	while (atomic_load_acq(&stopped) != ncpus - 1)
+	for (u_int i = 1; i < ncpus; i++)
+		t[i] = kt_spawn(freeze_hart, NULL, 1UL << i);
+	while (atomic_load_acq(&frozen_harts) != ncpus - 1)
 		yield();
 	s = intr_disable();
 	fn(arg);
 	intr_restore(s);
-	atomic_add_acq_rel(&freeze, 1);
-	while (atomic_load_acq(&stopped) != 0)
-		yield();
+	atomic_store_rel(&thaw, 1);
+	for (u_int i = 1; i < ncpus; i++)
+		kt_join(t[i]);
 	kt_unpin();
+	for (thread_cache_drain(); uvm_map_entry_count() > entries;
+	     thread_cache_drain())
+		kt_sleep_ms(1);
 }
 
 /* -- One audit ----------------------------------------------------------------------- */
@@ -136,7 +116,6 @@ kta_init(void)
 	done = true;
 	audit_init(kmem_alloc(audit_size(), PR_WAITOK));
 	find_trampoline();
-	start_freezers();
 	audit_known.page_wires = known_wires;
 }
 
@@ -169,4 +148,90 @@ ktest_audit(void)
 	if (r.n > KTA_LINES)
 		printf("# audit: and %d more\n", r.n - KTA_LINES);
 	return r.n;
+}
+
+/* -- Is it found? ------------------------------------------------------------------------ */
+
+#define POKES_MAX 64
+
+/* All members: the thread that tests. */
+static struct {
+	const struct kta_poke *poke;
+	size_t n, now; /* how many, which one */
+	int before; /* violations without any */
+	int with[POKES_MAX], after[POKES_MAX]; /* with it, and again without */
+	bool found[POKES_MAX];
+	char other[POKES_MAX][KTA_LINE]; /* the first line, if it was not it */
+} pokes;
+
+static bool
+line_contains(const char *line, const char *what)
+{
+	size_t n = strlen(what);
+
+	for (; *line != '\0'; line++)
+		if (strncmp(line, what, n) == 0)
+			return true;
+	return false;
+}
+
+static void __printflike(1, 2) match_line(const char *fmt, ...)
+{
+	char line[KTA_LINE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (pokes.other[pokes.now][0] == '\0')
+		strlcpy(pokes.other[pokes.now], line, KTA_LINE);
+	if (line_contains(line, pokes.poke[pokes.now].want))
+		pokes.found[pokes.now] = true;
+}
+
+static void __printflike(1, 2) no_line(const char *fmt, ...)
+{
+}
+
+static void
+try_pokes(void *arg)
+{
+	const struct kta_poke *pk = pokes.poke;
+	uint64_t old;
+
+	pokes.before = audit_all(no_line);
+	for (size_t i = 0; i < pokes.n; i++, pk++) {
+		pokes.now = i;
+		pokes.found[i] = false;
+		pokes.other[i][0] = '\0';
+		if (pk->where == NULL)
+			continue;
+		memcpy(&old, pk->where, pk->size);
+		memcpy(pk->where, &pk->value, pk->size);
+		pokes.with[i] = audit_all(match_line);
+		memcpy(pk->where, &old, pk->size);
+		pokes.after[i] = audit_all(no_line);
+	}
+}
+
+void
+kta_pokes(const struct kta_poke *poke, size_t n)
+{
+	KT_REQUIRE(n <= POKES_MAX);
+	pokes.poke = poke;
+	pokes.n = n;
+	kt_frozen(try_pokes, NULL);
+	KT_EQ(pokes.before, 0);
+	for (size_t i = 0; i < n; i++) {
+		if (poke[i].where == NULL)
+			continue;
+		if (!pokes.found[i])
+			kt_fail(__FILE__, __LINE__,
+			    "\"%s\" is not reported; %d other, first: %s",
+			    poke[i].want, pokes.with[i], pokes.other[i]);
+		if (pokes.after[i] != 0)
+			kt_fail(__FILE__, __LINE__,
+			    "\"%s\": %d reports after it was taken back",
+			    poke[i].want, pokes.after[i]);
+	}
 }

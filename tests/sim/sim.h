@@ -28,7 +28,8 @@ struct sim_config {
 	enum sim_ad ad;
 	u_int preempt; /* mean number of points between switches; 0: never */
 	u_int fail; /* one in so many allocations fails; 0: none */
-	u_int speculate; /* one in so many points fills a translation; 0: none */
+	u_int
+	    speculate; /* one in so many points fills a translation; 0: none */
 	bool verbose; /* the kernel's log goes to stderr */
 };
 extern struct sim_config sim_config;

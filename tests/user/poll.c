@@ -110,8 +110,8 @@ test_errors(void)
 static void
 test_time_left(void)
 {
-	struct timespec ts = { 5, 0 };
-	struct timeval tv = { 5, 0 };
+	struct timespec ts = { 60, 0 };
+	struct timeval tv = { 60, 0 };
 	struct pollfd p;
 	fd_set set;
 	int fd[2];
@@ -123,11 +123,12 @@ test_time_left(void)
 	FD_SET(fd[0], &set);
 	alarm_in(50000, 0);
 	CHECK_ERRNO(syscall(SYS_ppoll, &p, 1, &ts, NULL, 8), EINTR);
-	CHECK(ts.tv_sec == 4 && ts.tv_nsec < 990000000);
-	CHECK(ts.tv_nsec > 100000000);
+	/* less by the 50 ms it took, or more on a busy machine */
+	CHECK(ts.tv_sec > 30 && ts.tv_sec < 60);
+	CHECK(ts.tv_sec < 59 || ts.tv_nsec <= 950000000);
 	alarm_in(50000, SA_RESTART); /* these calls do not restart */
 	CHECK_ERRNO(select(fd[0] + 1, &set, NULL, NULL, &tv), EINTR);
-	CHECK(tv.tv_sec == 4);
+	CHECK(tv.tv_sec > 30 && tv.tv_sec < 60);
 	CHECK(FD_ISSET(fd[0], &set));
 	ts = (struct timespec){ 0, 20000000 };
 	start = now_ns();
@@ -139,9 +140,9 @@ test_time_left(void)
 	CHECK(tv.tv_sec == 0 && tv.tv_usec == 0);
 	CHECK(!FD_ISSET(fd[0], &set));
 	CHECK_EQ(write(fd[1], "x", 1), 1);
-	ts = (struct timespec){ 7, 0 };
+	ts = (struct timespec){ 60, 0 };
 	CHECK_EQ(syscall(SYS_ppoll, &p, 1, &ts, NULL, 8), 1);
-	CHECK(ts.tv_sec == 6 && ts.tv_nsec > 0);
+	CHECK(ts.tv_sec > 30 && ts.tv_sec < 60);
 	close(fd[0]);
 	close(fd[1]);
 }
@@ -155,17 +156,17 @@ test_stopped(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		CHECK_EQ(poll(NULL, 0, 200), 0);
+		CHECK_EQ(poll(NULL, 0, 2000), 0);
 		_exit(0);
 	}
-	sleep_ms(100);
+	sleep_ms(1500);
 	CHECK(kill(pid, SIGSTOP) == 0);
 	CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
 	CHECK(kill(pid, SIGCONT) == 0);
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 	took = now_ns() - start;
-	CHECK(took >= 200000000);
-	CHECK(took < 290000000 || on_peer());
+	CHECK(took >= 2000000000);
+	CHECK(took < 3500000000 || on_peer());
 }
 
 static void

@@ -1,5 +1,6 @@
 /* The simulated machine comes up: memory, the kernel, processes; and fails. */
 #include <tests/sim/host/machine.h>
+#include <sys/buf.h>
 #include <sys/cons.h>
 #include <sys/ktest.h>
 #include <sys/ktrace.h>
@@ -219,6 +220,7 @@ kernel_main(void)
 	clock_cpu_start();
 	intr_enable();
 	random_add(&seed, sizeof(seed));
+	bio_init();
 	vfs_init();
 	cpu_start_all();
 	sched_start_threads();

@@ -14,6 +14,7 @@
 void
 sim_access_init(void)
 {
+	pmap_ref_emulate = sim_config.ad != SIM_AD_HARD;
 	pmap_ref_bootstrap(sim_zero_page(), sim_kva_forget);
 }
 
