@@ -47,7 +47,8 @@ neighbour_done(struct vm_page *pg, bool deactivate)
 {
 	if (deactivate && pg->wire_count == 0)
 		uvm_pagedeactivate(pg);
-	else if ((pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) == 0)
+	else if ((pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) == 0 &&
+	    atomic_load_acq(&pg->loan_count) == 0)
 		uvm_pageactivate(pg);
 	if (__predict_true((pg->pg_flags & (PG_WANTED | PG_RELEASED)) == 0))
 		atomic_and(&pg->pg_flags, ~(uint32_t)PG_BUSY);
