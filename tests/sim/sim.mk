@@ -18,6 +18,7 @@ SIM_SV39 	+= tests/kern/kt_pmap.c $(wildcard pmap/sv39/audit/*.c)
 SIM_MACHINE	:= $(filter-out tests/sim/host/host.c, \
 		   $(wildcard tests/sim/host/*.c))
 SIM_TESTS	:= $(filter-out tests/kern/kt_arch.c tests/kern/kt_pmap.c \
+		   tests/kern/kt_virtio.c \
 		   tests/conform/conform_guest.c, $(wildcard \
 		   tests/kern/*.c tests/audit/*.c tests/conform/*.c))
 SIM_PROG	:= $(wildcard tests/sim/prog*.c tests/sim/oracle*.c)
