@@ -1,5 +1,6 @@
 /* The simulated machine comes up: memory, the kernel, processes; and fails. */
 #include <tests/sim/host/machine.h>
+#include <sys/buf.h>
 #include <sys/cons.h>
 #include <sys/ktest.h>
 #include <sys/ktrace.h>
@@ -220,6 +221,7 @@ kernel_main(void)
 	intr_enable();
 	random_add(&seed, sizeof(seed));
 	vfs_init();
+	bio_init();
 	cpu_start_all();
 	sched_start_threads();
 	uvm_start_daemons();
