@@ -104,11 +104,15 @@ advise_remove(
 		if (!UVM_OBJ_IS_AOBJ(uobj))
 			return EOPNOTSUPP;
 		rw_enter_write(&uobj->uo_lock);
-		(void)uobj->pgops->pgo_flush(
-		    uobj, off, off + (voff_t)(end - start), PGO_FREE);
+		/* of what others use, too, PGO_FREE frees nothing */
+		if (uobj->uo_refs > 1)
+			error = EOPNOTSUPP;
+		else
+			(void)uobj->pgops->pgo_flush(
+			    uobj, off, off + (voff_t)(end - start), PGO_FREE);
 		rw_exit(&uobj->uo_lock);
 	}
-	return 0;
+	return error;
 }
 
 /* DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK: what a child gets. */
