@@ -1,6 +1,7 @@
 /* madvise, by the Linux and by the BSD meaning of the advice. */
 #include <sys/syscall.h>
 #include <uvm/uvm.h>
+#include <uvm/uvm_loan.h>
 #include <uvm/uvm_mman.h>
 
 #define BSD_WILLNEED   3
@@ -76,7 +77,7 @@ remove_anons(struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 	amap_lock_write(amap);
 	for (; (anon = amap_next(amap, &slot, stop)) != NULL; slot++)
 		if (anon->an_page != NULL)
-			pmap_page_protect(anon->an_page, PROT_NONE);
+			uvm_anon_unmap(anon);
 	amap_discard(&e->aref, start - e->start, (u_int)atop(end - start));
 	amap_unlock(amap);
 }
