@@ -17,7 +17,7 @@ SIM_REF		:= $(wildcard pmap/host/pmap_ref*.c)
 SIM_SV39 	+= tests/kern/kt_pmap.c $(wildcard pmap/sv39/audit/*.c)
 SIM_MACHINE	:= $(filter-out tests/sim/host/host.c, \
 		   $(wildcard tests/sim/host/*.c))
-SIM_TESTS	:= $(filter-out tests/kern/kt_arch.c tests/kern/kt_pmap.c \
+SIM_TESTS	:= $(filter-out tests/kern/kt_arch.c tests/kern/kt_virtio.c tests/kern/kt_pmap.c \
 		   tests/conform/conform_guest.c, $(wildcard \
 		   tests/kern/*.c tests/audit/*.c tests/conform/*.c))
 SIM_PROG	:= $(wildcard tests/sim/prog*.c tests/sim/oracle*.c)
