@@ -13,10 +13,17 @@ lower_offset(const struct uvm_faultctx *ctx)
 	return entry->offset + (voff_t)(ctx->ufi.orig_rvaddr - entry->start);
 }
 
-/* => page busy, object locked on entry; both not on exit */
+/*
+ * A page that was fetched, but only copied or not wanted any more, has been on
+ * no queue, where the page daemon would never find it.
+ * => page busy, object locked on entry; both not on exit
+ */
 static void
 lower_release(struct uvm_faultctx *ctx, struct vm_page *pg)
 {
+	if (__predict_false(pg->wire_count == 0 &&
+		(pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) == 0))
+		uvm_pageactivate(pg);
 	(void)uvm_page_unbusy(pg);
 	rw_exit(&ctx->uobj->uo_lock);
 }

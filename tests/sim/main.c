@@ -67,7 +67,7 @@ seconds(void)
 
 /* -- One program ------------------------------------------------------------------- */
 
-#define SET_FIELD(n)                          \
+#define SET_FIELD(n)                           \
 	if (strcmp(override[i].name, #n) == 0) \
 		cfg->n = override[i].value;
 
@@ -117,8 +117,8 @@ start(struct job *j, const struct prog *p, unsigned limit)
 	if (j->stats == MAP_FAILED)
 		abort();
 	memset(j->stats, 0, sizeof(*j->stats));
-	j->out = opt.verbose && limit == TIME_LIMIT ? -1
-						     : memfd_create("out", 0);
+	j->out =
+	    opt.verbose && limit == TIME_LIMIT ? -1 : memfd_create("out", 0);
 	fflush(stdout);
 	j->pid = fork();
 	if (j->pid < 0) {
@@ -367,8 +367,7 @@ run_script(const char *name)
 
 /* -- Options ---------------------------------------------------------------------------- */
 
-static void __attribute__((__noreturn__))
-usage(void)
+static void __attribute__((__noreturn__)) usage(void)
 {
 	fprintf(stderr,
 	    "usage: sim [--seed N | --seeds FROM-TO | --soak SECONDS] "
@@ -405,8 +404,20 @@ set_seeds(const char *arg)
 		usage();
 }
 
-enum { O_SEED = 1, O_STEPS, O_JOBS, O_SOAK, O_SCRIPT, O_KEEP, O_NOSHRINK,
-	O_VERBOSE, O_HASH, O_SET, O_MUTANT, O_KTEST };
+enum {
+	O_SEED = 1,
+	O_STEPS,
+	O_JOBS,
+	O_SOAK,
+	O_SCRIPT,
+	O_KEEP,
+	O_NOSHRINK,
+	O_VERBOSE,
+	O_HASH,
+	O_SET,
+	O_MUTANT,
+	O_KTEST
+};
 static const struct option options[] = {
 	{ "seed", 1, NULL, O_SEED },
 	{ "seeds", 1, NULL, O_SEED },

@@ -420,7 +420,8 @@ orc_fork(struct orc_proc *child, struct orc_proc *parent, uint64_t since,
 	for (int k = 0; k < ORC_SLICES; k++) {
 		from = &parent->slice[k];
 		to = &child->slice[k];
-		if (from->lost || from->gen != gens[k] || from->lo != from->hi) {
+		if (from->lost || from->gen != gens[k] ||
+		    from->lo != from->hi) {
 			to->lost = true;
 			orc_ghosts += !child->ghost;
 			child->ghost = true;

@@ -303,8 +303,7 @@ prog_map(struct prog_thread *t, const struct prog_op *o)
 		uobj->pgops->pgo_reference(uobj);
 	error = uvm_map(own_map(t), &va, ptoa((u_long)q.n), uobj,
 	    uobj != NULL ? (voff_t)ptoa((u_long)q.off) : UVM_UNKNOWN_OFFSET,
-	    q.align,
-	    UVM_MAPFLAG(q.prot, q.max, q.inherit, q.advice, q.flags));
+	    q.align, UVM_MAPFLAG(q.prot, q.max, q.inherit, q.advice, q.flags));
 	sim_trace_mix((uint64_t)error);
 	if (error != 0 && uobj != NULL)
 		uobj->pgops->pgo_detach(uobj);
@@ -358,8 +357,8 @@ prog_query(struct prog_thread *t, const struct prog_op *o)
 	at = prog_first_fit(own(t), r.i, n, 1, orc_base(t->slice));
 	if (fixed && at != r.i)
 		want = ENOMEM;
-	error = uvm_map_query(own_map(t), &va, ptoa((u_long)n),
-	    UVM_UNKNOWN_OFFSET, fixed);
+	error = uvm_map_query(
+	    own_map(t), &va, ptoa((u_long)n), UVM_UNKNOWN_OFFSET, fixed);
 	if (own(t)->gen != gen)
 		return;
 	if (prog_expect(t, error, want) && error == 0 &&
@@ -424,11 +423,10 @@ prog_protect(struct prog_thread *t, const struct prog_op *o)
 	if (nogap && !prog_all_mapped(own(t), r.i, r.j))
 		want = want == 0 ? ENOMEM : want;
 	if (nogap)
-		error = uvm_map_protect_nogap(
-		    own_map(t), r.start, r.end, prot);
+		error = uvm_map_protect_nogap(own_map(t), r.start, r.end, prot);
 	else
-		error = uvm_map_protect(
-		    own_map(t), r.start, r.end, prot, set_max);
+		error =
+		    uvm_map_protect(own_map(t), r.start, r.end, prot, set_max);
 	sim_trace_mix((uint64_t)error);
 	if (nogap && want == EACCES && error == ENOMEM)
 		want = ENOMEM; /* whichever comes first */
@@ -451,8 +449,8 @@ prog_inherit(struct prog_thread *t, const struct prog_op *o)
 
 	if (!prog_begin(t, r.i, r.j))
 		return;
-	error = uvm_map_inherit(own_map(t), r.start, r.end,
-	    o->arg[2] & 4 ? inherit >> 4 : inherit);
+	error = uvm_map_inherit(
+	    own_map(t), r.start, r.end, o->arg[2] & 4 ? inherit >> 4 : inherit);
 	if (prog_expect(t, error, 0))
 		for (int i = r.i; i < r.j; i++)
 			if (own(t)->page[i].mapped)

@@ -137,8 +137,8 @@ prog_pass(struct prog_thread *t, const struct prog_op *o)
 	vm = prog_hold(ps.op);
 	want = pass_want(&ps);
 	pin(&ps, 1);
-	error = uvm_map_extract(&vm->vm_map, ps.r.start,
-	    ps.r.end - ps.r.start, &t->op->vm->vm_map, &va, ps.flags);
+	error = uvm_map_extract(&vm->vm_map, ps.r.start, ps.r.end - ps.r.start,
+	    &t->op->vm->vm_map, &va, ps.flags);
 	pin(&ps, -1);
 	if (prog_expect(t, error, want) && want == 0)
 		pass_done(t, &ps, va);
