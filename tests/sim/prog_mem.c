@@ -115,12 +115,14 @@ load_check(void *arg, uint64_t x)
 static void
 store_blurred(struct access *a)
 {
-	struct orc_page *pg = a->try.pg;
-	struct orc_slot *s = pg->slot;
+	struct orc_slice *sl = a->try.sl;
+	int i = a->try.page;
 
-	a->try.sl->blur[a->try.page / 64] |= 1UL << (a->try.page % 64);
-	if (s != NULL)
-		orc_blur_slot(s);
+	sl->blur[i / 64] |= 1UL << (i % 64);
+	if (sl->page[i].slot != NULL)
+		orc_blur_slot(sl->page[i].slot);
+	if (sl->next[i] != NULL)
+		orc_blur_slot(sl->next[i]);
 }
 
 static void

@@ -16,11 +16,16 @@ static void
 pin(struct pass *ps, int by)
 {
 	struct orc_page *pg;
+	int to;
 
 	for (int i = ps->r.i; i < ps->r.j; i++) {
 		pg = &ps->src->page[i];
-		if (pg->mapped && (!pg->past || pg->slot != NULL))
-			orc_page_slot(pg)->pins += (u_int)by;
+		to = ps->to + i - ps->r.i;
+		if (!pg->mapped || (pg->past && pg->slot == NULL))
+			continue;
+		orc_page_slot(pg)->pins += (u_int)by;
+		if (by > 0 && to < ORC_PAGES)
+			ps->dst->next[to] = pg->slot;
 	}
 }
 
