@@ -105,7 +105,8 @@ nothing_wrong(const struct vm_map_entry *e, const struct audit_mapping *m)
 		return "the page of zeros, writable";
 	if (!UVM_ET_ISCOPYONWRITE(e))
 		return "the page of zeros in shared memory";
-	if (amap != NULL && (amap->am_flags & AMAP_SHARED) != 0)
+	/* the flag is the amap's, though perhaps only other slots are shared */
+	if (amap != NULL && uvm_map_amap_shared(e, m->va, m->va + PAGE_SIZE))
 		return "the page of zeros, the amap is shared";
 	return NULL;
 }

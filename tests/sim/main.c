@@ -154,11 +154,13 @@ signature(const struct job *j, int status, char *sig, size_t n)
 	snprintf(sig, n, "signal %d", WTERMSIG(status));
 	len = pread(j->out, buf, sizeof(buf) - 1, 0);
 	buf[len < 0 ? 0 : len] = '\0';
-	s = strstr(buf, "] sim: seed ");
+	s = strstr(buf, "audit: "); /* the first violation tells more */
+	if (s == NULL && (s = strstr(buf, "] sim: seed ")) != NULL) {
+		s += strcspn(s, "\n:") + 1;
+		s += strcspn(s, ":\n") + 1;
+	}
 	if (WIFSIGNALED(status) || s == NULL)
 		return;
-	s += strcspn(s, "\n:") + 1;
-	s += strcspn(s, ":\n") + 1;
 	for (; n > 1 && *s != '\n' && *s != '\0'; s++)
 		if (!isxdigit((unsigned char)*s) && *s != 'x') {
 			*sig++ = *s;
