@@ -101,6 +101,9 @@ advise_remove(
 	if (UVM_ET_ISOBJ(e)) {
 		if (!UVM_OBJ_IS_AOBJ(e->object.uvm_obj))
 			return EOPNOTSUPP;
+		/* of what others use, too, PGO_FREE frees nothing */
+		if (atomic_load(&e->object.uvm_obj->uo_refs) > 1)
+			return EOPNOTSUPP;
 		uvm_map_flush(map, start, end, PGO_FREE);
 	}
 	return 0;

@@ -93,7 +93,7 @@ mmap_place(struct proc *p, struct mmap_req *rq, uint64_t len)
 	rq->size = round_page(len);
 	if (rq->size < len || rq->size > max - min)
 		return ENOMEM;
-	if (rq->offset < 0 || rq->offset + (voff_t)rq->size < rq->offset)
+	if (rq->offset < 0 || rq->offset > INT64_MAX - (voff_t)rq->size)
 		return EOVERFLOW;
 	if (rq->flags & MAP_FIXED_NOREPLACE)
 		rq->flags |= MAP_FIXED;

@@ -123,7 +123,7 @@ nothing_wrong(const struct vm_map_entry *e, const struct audit_mapping *m)
 		return "the page of zeros, writable";
 	if (!UVM_ET_ISCOPYONWRITE(e))
 		return "the page of zeros in shared memory";
-	if (slot_is_shared(e, m->va))
+	if (!UVM_ET_ISNEEDSCOPY(e) && slot_is_shared(e, m->va))
 		return "the page of zeros, the amap is shared";
 	return NULL;
 }
