@@ -15,6 +15,7 @@
 
 #define NUSERS    (PROG_MAXPROCS * PROG_MAXTHREADS)
 #define NTHREADS  (NUSERS + PROG_MAXKTHREADS)
+#define SHORT_PAGES 8192 /* with fewer, an allocation may fail */
 #define WARM_SIZE (128UL << 20)
 #define NPOOLS    64
 #define TIGHT     150 /* free pages with which anything may fail */
@@ -550,6 +551,8 @@ conduct(void *arg)
 	size_t begin, end;
 
 	kta_init();
+	audit_known.shortage =
+	    sim_config.fail != 0 || sim_config.npages < SHORT_PAGES;
 	warm_up();
 	take_baseline(&base);
 	orc_init();

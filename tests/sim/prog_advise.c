@@ -84,7 +84,7 @@ remove_error(const struct orc_page *pg)
 		return EINVAL;
 	if ((pg->max & PROT_WRITE) == 0)
 		return EACCES;
-	if (pg->obj != 0 && simobj_has_io(pg->obj - 1))
+	if (pg->obj != 0) /* which the simulator holds, too */
 		return EOPNOTSUPP;
 	return 0;
 }
