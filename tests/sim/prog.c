@@ -403,6 +403,9 @@ static void __printflike(1, 2) audit_report(const char *fmt, ...)
 static void
 audit_structures(void *arg)
 {
+	/* where memory was so short, the daemon has been woken */
+	uvmexp_collect();
+	audit_known.shortage = prog_cfg->fail != 0 || uvmexp.pdwoke != 0;
 	*(int *)arg = audit_all(audit_report);
 }
 
