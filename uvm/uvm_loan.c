@@ -262,9 +262,16 @@ spot_lend_page(struct loan_spot *sp)
 static bool
 spot_own(struct loan_spot *sp)
 {
+	bool wired = VM_MAPENT_ISWIRED(sp->ufi.entry);
+	paddr_t pa;
+
 	if (sp->anon == NULL || sp->page->uanon == sp->anon)
 		return true;
-	if (!uvm_anon_loanbreak(sp->anon, VM_MAPENT_ISWIRED(sp->ufi.entry)))
+	/* only what is mapped there was wired for the entry */
+	wired = wired &&
+	    pmap_extract(vm_map_pmap(sp->ufi.map), sp->ufi.orig_rvaddr, &pa) &&
+	    pa == VM_PAGE_TO_PHYS(sp->page);
+	if (!uvm_anon_loanbreak(sp->anon, wired))
 		return false;
 	sp->page = sp->anon->an_page;
 	return true;

@@ -95,6 +95,12 @@ void biodone_error(struct buf *bp, int error);
  * => thread context, or booting (cold: the device is polled); b_error or 0
  */
 int biowait(struct buf *bp);
+/*
+ * The same without interrupts and without sleeping; a device that takes longer
+ * than nsecs is given up, or the boot would hang with it.
+ * => any context that may take so long
+ */
+int biowait_poll(struct buf *bp, uint64_t nsecs);
 /* => boot, before the first device attaches */
 void bio_init(void);
 

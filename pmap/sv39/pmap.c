@@ -239,7 +239,7 @@ reenter_leaf(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, pt_entry_t npte,
 		if (old & PTE_A)
 			new = pte_mark(new, false, user);
 		if ((old & PTE_D) && (pte_prot(npte, user) & PROT_WRITE))
-			new = pte_mark(new, true, user);
+			new = pte_mark_mod(new, user);
 		else if (!MUTANT(REENTER_LOSES_D))
 			new |= old &PTE_D;
 	} while (new != old && !atomic_cas(ptep, &old, new));

@@ -93,6 +93,7 @@ object_wrong(const struct vm_map_entry *e, const struct audit_mapping *m)
 static const char *
 nothing_wrong(const struct vm_map_entry *e, const struct audit_mapping *m)
 {
+	u_int slot = e->aref.ar_pageoff + (u_int)atop(m->va - e->start);
 	struct vm_amap *amap = e->aref.ar_amap;
 
 	if (m->managed || PHYS_TO_VM_PAGE(m->pa) != NULL)
@@ -105,8 +106,11 @@ nothing_wrong(const struct vm_map_entry *e, const struct audit_mapping *m)
 		return "the page of zeros, writable";
 	if (!UVM_ET_ISCOPYONWRITE(e))
 		return "the page of zeros in shared memory";
-	if (amap != NULL && (amap->am_flags & AMAP_SHARED) != 0)
-		return "the page of zeros, the amap is shared";
+	/* parts of an amap that only this entry has do not matter */
+	if (amap != NULL && (amap->am_flags & AMAP_SHARED) != 0 &&
+	    !UVM_ET_ISNEEDSCOPY(e) &&
+	    !amap_cover_single(&amap->am_cover, slot, slot + 1))
+		return "the page of zeros, the slot is shared";
 	return NULL;
 }
 

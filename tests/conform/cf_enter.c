@@ -108,6 +108,25 @@ KTEST(conform_enter_again_keeps_attributes)
 	conf_teardown(&f);
 }
 
+/* Modified and not referenced is a state like others. */
+KTEST(conform_enter_again_adds_no_reference)
+{
+	struct conf f;
+
+	conf_setup(&f);
+	CONF_ENTER(&f, 0, 0, RW, 0);
+	for (vm_prot_t prot = 1; prot <= PROT_MASK; prot++) {
+		KT_EQ(conf_store(f.pm, AT(0), prot), 0);
+		(void)pmap_clear_reference(f.pg[0]);
+		CONF_ENTER(&f, 0, 0, prot, 0);
+		KT_CHECK(conf_referenced_is(f.pg[0], false));
+		CONF_ENTER(&f, 0, 0, RW, 0);
+		KT_CHECK(conf_referenced_is(f.pg[0], false));
+		KT_CHECK(pmap_is_modified(f.pg[0]));
+	}
+	conf_teardown(&f);
+}
+
 KTEST(conform_enter_sets_attributes_of_access)
 {
 	struct conf f;

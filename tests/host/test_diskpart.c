@@ -365,6 +365,12 @@ TEST(diskpart_mbr_refused)
 	mbr_part(0, 2, 0x83, 99, 1);
 	refused("partition 3 overlaps another");
 	mbr_make();
+	mbr_part(0, 2, 0x83, 5, 6);
+	refused("partition 3 overlaps another");
+	mbr_make();
+	mbr_part(0, 2, 0x83, 5, 1200);
+	refused("partition 3 overlaps another");
+	mbr_make();
 	mbr_part(0, 2, 0x83, BLKS - 1, 2);
 	refused("partition 3 is not on the disk");
 	mbr_make();

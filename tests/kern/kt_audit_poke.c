@@ -75,7 +75,6 @@ KTEST(audit_amap)
 		KTA_POKE(f.amap->am_nslot, 2, "am_nslot is 2"),
 		KTA_POKE(f.amap->am_store.as_count, 9, "as_count is 9"),
 		KTA_POKE(f.amap->am_flags, 0x80, "am_flags is 0x80"),
-		KTA_POKE(f.amap->am_flags, AMAP_SHARED, "the amap is shared"),
 		KTA_POKE(f.amap->am_cover.ac_step[0].st_refs, 1,
 		    "entries refer to slot 0, am_cover says 1"),
 		KTA_POKE(f.amap->am_cover.ac_step[0].st_refs, 3,

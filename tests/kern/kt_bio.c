@@ -19,6 +19,7 @@ static struct ramdisk {
 	struct disk dk; /* see there */
 	bool made; /* [T] registered: disks are for ever */
 	bool later; /* [T] answer from a timeout */
+	bool mute; /* [T] no answer */
 	int64_t bad; /* [T] block that cannot be read or written; -1: none */
 	TAILQ_HEAD(, buf) queue; /* [m] to be answered */
 	struct timeout to; /* [m] */
@@ -83,6 +84,13 @@ ram_drain(void *arg)
 }
 
 static void
+ram_tick(void *arg)
+{
+	if (!ram.mute)
+		ram_drain(NULL);
+}
+
+static void
 ram_strategy(struct disk *dk, struct buf *bp)
 {
 	if (!ram.later) {
@@ -100,22 +108,30 @@ ram_strategy(struct disk *dk, struct buf *bp)
 static void
 ram_poll(struct disk *dk)
 {
+	ram_tick(NULL);
+}
+
+static void
+ram_abort(struct disk *dk)
+{
+	disk_gone(dk);
+	ram.bad = 0;
 	ram_drain(NULL);
 }
 
-static const struct disk_ops ram_ops = { ram_strategy, ram_poll };
+static const struct disk_ops ram_ops = { ram_strategy, ram_poll, ram_abort };
 
 /* => the whole disk, empty, honest and quick */
 static struct bdev *
 ram_make(void)
 {
-	ram.later = false;
+	ram.later = ram.mute = false;
 	ram.bad = -1;
 	ram.most = 0;
 	memset(ram.mem, 0, sizeof(ram.mem));
 	if (!ram.made) {
 		TAILQ_INIT(&ram.queue);
-		timeout_set(&ram.to, ram_drain, NULL);
+		timeout_set(&ram.to, ram_tick, NULL);
 		ram.dk.dk_ops = &ram_ops;
 		ram.dk.dk_blksize = DEV_BSIZE;
 		ram.made = disk_register(&ram.dk, RAM_BLKS, "ktest") == 0;
@@ -303,6 +319,28 @@ KTEST(bio_error)
 	KT_EQ(bd->bd_rbytes - bytes, 3 * DEV_BSIZE);
 	KT_EQ(bdev_rw(bd, NULL, B_READ, mem, DEV_BSIZE, 10 * DEV_BSIZE), 0);
 	KT_EQ(bdev_rw(bd, NULL, B_WRITE, mem, DEV_BSIZE, 11 * DEV_BSIZE), EIO);
+	buf_put(bp);
+	kmem_free(mem, PAGE_SIZE);
+}
+
+/* Without interrupts; and a device that does not answer is given up. */
+KTEST(bio_poll)
+{
+	struct bdev *bd = ram_make();
+	char *mem = kmem_zalloc(PAGE_SIZE, PR_WAITOK);
+	struct buf *bp = buf_get(B_READ, 0);
+
+	ram.later = true;
+	KT_CHECK(buf_add_kva(bp, mem, PAGE_SIZE));
+	bdev_strategy(bd, bp);
+	KT_EQ(biowait_poll(bp, 10000000000UL), 0);
+	ram.mute = true;
+	buf_init(bp, B_READ, 0);
+	KT_CHECK(buf_add_kva(bp, mem, PAGE_SIZE));
+	bdev_strategy(bd, bp);
+	KT_EQ(biowait_poll(bp, 20000000), EIO);
+	KT_EQ(bdev_open(bd, false, false), ENXIO);
+	(void)ram_make();
 	buf_put(bp);
 	kmem_free(mem, PAGE_SIZE);
 }

@@ -1,5 +1,6 @@
 /*
- * Virtio disks as the machine has them: vda to read and write, vdb to be lost.
+ * Virtio disks as the machine has them: vda to read and write, vdb, vdc
+ * and vdd to be lost.
  * testrun and blk.host.py attach them.
  */
 #include <sys/ktest.h>
@@ -21,14 +22,14 @@ virtio_of(struct bdev *bd)
 	return *(struct virtio_dev **)bd->bd_disk->dk_priv;
 }
 
-/* => vda or vdb, which no one has spoilt; or NULL, and the test is skipped */
+/* => the disk; or NULL, and the test is skipped */
 static struct bdev *
 the_disk(const char *name)
 {
 	struct bdev *bd = bdev_lookup(name);
 
 	if (bd == NULL)
-		kt_skip("no such disk: vmrun --swap 8M --swap 8M");
+		kt_skip("no such disk: four times vmrun --swap 8M");
 	return bd;
 }
 
@@ -177,13 +178,14 @@ KTEST(blk_no_memory)
 /* -- Devices in trouble ----------------------------------------------------------- */
 
 /*
- * QEMU takes an available index that is too far for a broken driver, and a
+ * QEMU takes a descriptor that does not exist for the end of the driver, and a
  * modern device then asks for a reset; what was under way is done again.
  */
 KTEST(blk_reset)
 {
 	static struct flight f;
 	struct bdev *bd = the_disk("vda");
+	volatile struct vring_avail *avail;
 	struct virtio_dev *vd;
 
 	if (bd == NULL)
@@ -196,7 +198,10 @@ KTEST(blk_reset)
 	KT_REQUIRE(fits(bd, 1));
 	f = (struct flight){ .bd = bd, .first = 1 };
 	for (int i = 0; i < 5; i++) {
-		vd->vd_queue[0]->q_vq.vq_avail->idx += 1000;
+		/* not an index too far: it would do old requests again */
+		avail = vd->vd_queue[0]->q_vq.vq_avail;
+		avail->ring[avail->idx % vd->vd_queue[0]->q_num] = UINT16_MAX;
+		avail->idx++;
 		bus_write32(vd->vd_reg + NOTIFY, 0);
 		fly(&f);
 	}
@@ -264,4 +269,180 @@ KTEST(bad_disk)
 	flight_free(bps, pages);
 	kmem_free(bps, INFLIGHT * sizeof(*bps));
 	kmem_free(pages, INFLIGHT * sizeof(*pages));
+}
+
+/* -- One lie after the other --------------------------------------------------------- */
+
+/* What the device wrote for a request; fields [T]: of the test's thread. */
+struct answer {
+	volatile uint16_t *idx; /* [T] used index */
+	volatile struct vring_used_elem *elem; /* [T] */
+	volatile uint8_t *status; /* [T] */
+};
+
+static void
+lie_index(struct answer *a)
+{
+	*a->idx += 5;
+}
+
+static void
+lie_id(struct answer *a)
+{
+	a->elem->id = 4711;
+}
+
+static void
+lie_foreign(struct answer *a)
+{
+	a->elem->id ^= 1;
+}
+
+static void
+lie_long(struct answer *a)
+{
+	a->elem->len = PAGE_SIZE + 2;
+}
+
+static void
+lie_short(struct answer *a)
+{
+	a->elem->len = PAGE_SIZE;
+}
+
+static void
+lie_status(struct answer *a)
+{
+	*a->status = 0xff;
+}
+
+/* Immutable. */
+static const struct {
+	void (*tell)(struct answer *); /* [I] */
+	bool modern; /* [I] only a modern device has to know better */
+	const char *why; /* [I] what is said of it */
+} lies[] = {
+	{ lie_index, false, "used index beyond what was sent" },
+	{ lie_id, false, "id of no descriptor" },
+	{ lie_foreign, false, "id of no request" },
+	{ lie_long, true, "more written than there was room for" },
+	{ lie_short, true, "less written than a finished request has" },
+	{ lie_status, false, "no status in a finished request" },
+};
+
+/* => the answer to the only request of a queue with descriptor tables */
+static struct answer
+find_answer(struct virtqueue *vq)
+{
+	uint16_t mask = vq->vq_num - 1;
+	uint16_t head = vq->vq_avail->ring[(vq->vq_avail_idx - 1) & mask];
+	const struct vring_desc *table =
+	    (void *)PHYS_TO_DMAP(vq->vq_desc[head].addr);
+	uint32_t n = vq->vq_desc[head].len / sizeof(*table);
+
+	return (struct answer){ &vq->vq_used->idx,
+		&vq->vq_used->ring[vq->vq_used_idx & mask],
+		(void *)PHYS_TO_DMAP(table[n - 1].addr) };
+}
+
+static bool
+no_ears(struct virtio_dev *vd)
+{
+	return true;
+}
+
+/* A device that was taken out is put back; without its interrupt. */
+static void
+revive(struct virtio_dev *vd, struct disk *dk)
+{
+	atomic_store(&vd->vd_gone, 0);
+	KT_CHECK(virtio_stop(vd));
+	KT_EQ(virtio_restart(vd), 0);
+	atomic_store(&dk->dk_gone, 0);
+}
+
+/* => one request, whose answer is changed before the driver looks at it */
+static void
+tell_lie(struct bdev *bd, u_int i, struct buf *bp, char *mem)
+{
+	struct virtio_driver deaf = virtio_blk_driver;
+	struct virtio_dev *vd = virtio_of(bd);
+	struct virtqueue *vq = &vd->vd_queue[0]->q_vq;
+	struct answer a;
+
+	deaf.vr_intr = no_ears;
+	vd->vd_driver = &deaf;
+	buf_init(bp, B_READ, 0);
+	KT_CHECK(buf_add_kva(bp, mem, PAGE_SIZE));
+	bdev_strategy(bd, bp);
+	for (int ms = 0; ms < 20000 && !vq_pending(vq); ms++)
+		kt_sleep_ms(1);
+	a = find_answer(vq);
+	KT_EQ(*a.status, 0);
+	lies[i].tell(&a);
+	bd->bd_disk->dk_ops->do_poll(bd->bd_disk);
+	KT_EQ(biowait_poll(bp, 1000000000), EIO);
+	KT_EQ(vd->vd_gone, 1);
+	KT_CHECK(
+	    vq->vq_broken != NULL && strcmp(vq->vq_broken, lies[i].why) == 0);
+	vd->vd_driver = &virtio_blk_driver;
+}
+
+KTEST(bad_answers)
+{
+	struct bdev *bd = the_disk("vdd");
+	struct virtio_dev *vd;
+	struct buf *bp;
+	char *mem;
+
+	if (bd == NULL)
+		return;
+	vd = virtio_of(bd);
+	bp = buf_get(B_READ, 0);
+	mem = kmem_zalloc(PAGE_SIZE, PR_WAITOK);
+	for (u_int i = 0; i < nitems(lies); i++) {
+		if (lies[i].modern && vd->vd_legacy)
+			continue;
+		tell_lie(bd, i, bp, mem);
+		revive(vd, bd->bd_disk);
+		buf_init(bp, B_READ, 0);
+		KT_CHECK(buf_add_kva(bp, mem, PAGE_SIZE));
+		bdev_strategy(bd, bp);
+		KT_EQ(biowait_poll(bp, 10000000000UL), 0);
+	}
+	kmem_free(mem, PAGE_SIZE);
+	buf_put(bp);
+}
+
+static bool
+no_work(struct virtio_dev *vd)
+{
+	vd->vd_idle = 1000;
+	vd->vd_idle_since = nsecuptime();
+	return false;
+}
+
+/* The last interrupt of a storm, by a driver that finds nothing to do. */
+KTEST(bad_storm)
+{
+	struct bdev *bd = the_disk("vdc");
+	struct virtio_driver deaf = virtio_blk_driver;
+	struct virtio_dev *vd;
+	struct buf *bp;
+	char *mem;
+
+	if (bd == NULL)
+		return;
+	vd = virtio_of(bd);
+	deaf.vr_intr = no_work;
+	mem = kmem_zalloc(PAGE_SIZE, PR_WAITOK);
+	bp = buf_get(B_READ, 0);
+	KT_CHECK(buf_add_kva(bp, mem, PAGE_SIZE));
+	vd->vd_driver = &deaf;
+	bdev_strategy(bd, bp);
+	KT_EQ(biowait(bp), EIO);
+	KT_EQ(vd->vd_gone, 1);
+	vd->vd_driver = &virtio_blk_driver;
+	buf_put(bp);
+	kmem_free(mem, PAGE_SIZE);
 }

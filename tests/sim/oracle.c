@@ -346,7 +346,7 @@ void
 orc_end(struct orc_slice *sl)
 {
 	for (int i = sl->lo; i < sl->hi; i++)
-		if ((sl->blur[i / 64] >> (i % 64) & 1) != 0)
+		if (orc_blurred(sl, i))
 			orc_blur_page(&sl->page[i]);
 	sl->lo = sl->hi = 0;
 	sl->gen++;
@@ -454,6 +454,16 @@ audit_entry(struct orc_proc *op, struct orc_page *pg, struct vm_map_entry *e,
 		sim_fail("%#lx: etype %#x, private %d", va, e->etype, pg->priv);
 }
 
+static uint64_t
+expected(const struct orc_page *pg, int w)
+{
+	const struct orc_slot *s = pg->slot;
+
+	while (s != NULL && !s->present)
+		s = s->lower;
+	return s != NULL ? s->w[w].val : 0;
+}
+
 static void
 audit_page(struct orc_proc *op, struct orc_page *pg, vaddr_t va)
 {
@@ -472,8 +482,10 @@ audit_page(struct orc_proc *op, struct orc_page *pg, vaddr_t va)
 	for (int w = 0; w < ORC_WORDS; w++) {
 		x = *(volatile uint64_t *)(PHYS_TO_DMAP(pa) + ORC_OFF(w));
 		if (!orc_check(pg, w, x))
-			sim_fail("%#lx: page %#lx holds %#lx in word %d", va,
-			    pa, x, w);
+			sim_fail("%#lx: page %#lx holds %#lx in word %d, not "
+				 "%#lx (object %d, private %d, wired %d)",
+			    va, pa, x, w, expected(pg, w), pg->obj, pg->priv,
+			    pg->wired);
 	}
 }
 

@@ -137,6 +137,12 @@ orc_busy(const struct orc_slice *sl, int i)
 {
 	return i >= sl->lo && i < sl->hi;
 }
+/* => was page i stored to since the change began? */
+static inline bool
+orc_blurred(const struct orc_slice *sl, int i)
+{
+	return (sl->blur[i / 64] >> (i % 64) & 1) != 0;
+}
 
 /* -- Processes ------------------------------------------------------------------------- */
 struct orc_proc *orc_proc_new(void);

@@ -114,6 +114,17 @@ remove_range(
 		(void)prog_expect(t, error, want);
 }
 
+/* Some pages of the range are private to a degree that is not known. */
+static bool
+is_unclear(struct prog_thread *t, struct prog_range r)
+{
+	for (int i = r.i; i < r.j; i++)
+		if (own(t)->page[i].mapped &&
+		    own(t)->page[i].priv == ORC_MAYBE)
+			return true;
+	return false;
+}
+
 /* -- Inheritance by advice ---------------------------------------------------------------- */
 
 static void
@@ -140,6 +151,20 @@ inherit_range(struct prog_thread *t, struct prog_range r, int advice, int error)
 							  : MAP_INHERIT_SHARE;
 	}
 	(void)prog_expect(t, error, want);
+}
+
+/* A fork came in between: the inheritance is not known, so it is set. */
+static void
+inherit_anew(struct prog_thread *t, struct prog_range r)
+{
+	int error = uvm_map_inherit(
+	    &t->op->vm->vm_map, r.start, r.end, MAP_INHERIT_COPY);
+
+	if (error != 0)
+		sim_fail("uvm_map_inherit: %d", error);
+	for (int i = r.i; i < r.j; i++)
+		if (own(t)->page[i].mapped)
+			own(t)->page[i].inherit = MAP_INHERIT_COPY;
 }
 
 /* -- Populate ------------------------------------------------------------------------------- */
@@ -182,17 +207,6 @@ static const uint8_t advices[16] = { LINUX_MADV_DONTNEED, LINUX_MADV_DONTNEED,
 	LINUX_MADV_COLD, LINUX_MADV_PAGEOUT, LINUX_MADV_POPULATE_READ,
 	LINUX_MADV_POPULATE_WRITE };
 
-/* Some pages of the range are private to a degree that is not known. */
-static bool
-is_unclear(struct prog_thread *t, struct prog_range r)
-{
-	for (int i = r.i; i < r.j; i++)
-		if (own(t)->page[i].mapped &&
-		    own(t)->page[i].priv == ORC_MAYBE)
-			return true;
-	return false;
-}
-
 static void
 set_flux(struct prog_thread *t, struct prog_range r, int by)
 {
@@ -234,6 +248,9 @@ prog_madvise(struct prog_thread *t, const struct prog_op *o)
 		discard_range(t, r, advice, error, was);
 	else if (advice == LINUX_MADV_REMOVE)
 		remove_range(t, r, error, since);
+	else if (advice >= LINUX_MADV_DONTFORK &&
+	    advice <= LINUX_MADV_WIPEONFORK && is_unclear(t, r))
+		inherit_anew(t, r);
 	else if (advice >= LINUX_MADV_DONTFORK &&
 	    advice <= LINUX_MADV_WIPEONFORK)
 		inherit_range(t, r, advice, error);

@@ -218,14 +218,30 @@ map_may_fail(struct prog_thread *t, const struct request *q, int error)
 	    (q->backing == B_OBJ || q->backing == B_OBJCOW) && error == EIO;
 }
 
+/* It was mapped for a while: stores may have gone to the object. */
+static void
+map_undone(struct prog_thread *t, const struct request *q)
+{
+	const struct orc_obj *obj = &orc_obj[q->obj];
+	struct orc_slice *sl = own(t);
+
+	if (q->backing != B_OBJ)
+		return;
+	for (int i = 0; i < q->n && q->at + i < ORC_PAGES; i++)
+		if (orc_blurred(sl, q->at + i) && q->off + i < obj->npages)
+			orc_blur_slot(&obj->slot[q->off + i]);
+}
+
 /* It failed, perhaps when what was there was unmapped already. */
 static void
 map_failed(struct prog_thread *t, struct request *q, int error)
 {
 	if (!map_may_fail(t, q, error))
 		sim_fail("uvm_map: %d, expected %d", error, map_want(t, q));
-	if (!t->op->wirefuture || q->prot == PROT_NONE ||
-	    (q->flags & UVM_FLAG_UNMAP) == 0)
+	if (!t->op->wirefuture || q->prot == PROT_NONE)
+		return;
+	map_undone(t, q);
+	if ((q->flags & UVM_FLAG_UNMAP) == 0)
 		return;
 	uvm_unmap(own_map(t), orc_va(t->slice, q->at),
 	    orc_va(t->slice, q->at + q->n));
@@ -245,6 +261,7 @@ map_done(struct prog_thread *t, struct request *q, vaddr_t va, uint64_t since)
 	q->at = at;
 	if (at + q->n > ORC_PAGES) {
 		uvm_unmap(own_map(t), va, va + ptoa((u_long)q->n));
+		map_undone(t, q);
 		return;
 	}
 	if (prog_any_mapped(own(t), at, at + q->n) &&

@@ -319,19 +319,25 @@ loan_word(const struct prog_loan *l, u_int i, int w)
 	    ORC_OFF(w));
 }
 
-/* The errno of a loan that failed, by the first page it fails for. */
+/*
+ * The errno of a loan, by the first page it fails for.
+ * => *iop: a transfer failed before that, which is EACCES too
+ */
 static int
-loan_want(struct prog_thread *t, int page, u_int n, const u_int *errors)
+loan_want(struct prog_thread *t, int page, u_int n, const u_int *errors,
+    bool *iop)
 {
 	const struct orc_page *pg = &t->op->slice[t->slice].page[page];
 
+	*iop = false;
 	for (u_int i = 0; i < n; i++, pg++) {
 		if (!pg->mapped)
 			return EFAULT;
 		if ((pg->prot & PROT_READ) == 0 || pg->past)
 			return EACCES;
-		if (pg->obj != 0 && orc_obj[pg->obj - 1].errors != errors[pg->obj - 1])
-			return EACCES;
+		if (pg->obj != 0)
+			*iop |= orc_obj[pg->obj - 1].errors !=
+			    errors[pg->obj - 1];
 	}
 	return 0;
 }
@@ -363,6 +369,7 @@ prog_loan(struct prog_thread *t, const struct prog_op *o)
 	uint64_t since = orc_now;
 	struct prog_loan *l;
 	struct prog_try try;
+	bool io;
 
 	for (slot = 0; slot < PROG_LOANS && t->loan[slot].flags != 0;)
 		slot++;
@@ -379,10 +386,12 @@ prog_loan(struct prog_thread *t, const struct prog_op *o)
 	error = uvm_loan(&t->op->vm->vm_map, orc_va(t->slice, page), ptoa(n),
 	    l->what, l->flags);
 	sim_trace_mix((uint64_t)error);
-	want = prog_try_quiet(&try) ? loan_want(t, page, n, errors) : error;
+	want = loan_want(t, page, n, errors, &io);
+	if (!prog_try_quiet(&try) || (io && error == EACCES))
+		want = error;
 	if (error == 0) {
-		if (want == EFAULT)
-			sim_fail("uvm_loan of page %d: nothing there", page);
+		if (want != 0)
+			sim_fail("uvm_loan of page %d, expected %d", page, want);
 		loan_note(t, l, page, prog_try_quiet(&try) ? since : 0);
 		return;
 	}

@@ -312,6 +312,8 @@ simobj_flush(int o, int flags)
 {
 	struct uvm_object *uobj = objects[o];
 
+	if (!simobj_has_io(o))
+		flags &= ~PGO_FREE; /* nobody has it mapped: it would be lost */
 	rw_enter_write(&uobj->uo_lock);
 	(void)uobj->pgops->pgo_flush(
 	    uobj, 0, (voff_t)ptoa((u_long)orc_obj[o].npages), flags);

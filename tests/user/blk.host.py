@@ -346,22 +346,34 @@ def case_resize(tmp):
         os.unlink(sock)
 
 
+def case_rng(tmp):
+    """The entropy device answers, and what it gives differs."""
+    del tmp
+    rng = ["-object rng-random,filename=/dev/urandom,id=r0",
+           "-device virtio-rng-device,rng=r0"]
+    for extra in ([], [LEGACY]):
+        _, err = run([], ["/bin/sleep", "1"], [*extra, *rng])
+        expect(r"virtio7: entropy, \d+ bytes, again every 60 s", err)
+
+
 def case_kernel(tmp):
     """The kernel's tests with a disk that mkswap made: many requests, resets,
     a device that lies."""
     path = image(tmp + "/k", 8 * MIB)
     subprocess.run(["mkswap", "-L", "a label", path], check=True,
-                   capture_output=True)
-    args = ["--kernel", KTEST, "--disk", path, "--swap", "8M", "--append",
-            f"ktest=blk_*,bad_disk mkswap=1 seed={SEED}"]
+                   capture_output=True, env={"PATH": "/usr/sbin:/sbin"})
+    args = ["--kernel", KTEST, "--disk", path, *["--swap", "8M"] * 3,
+            "--append", f"ktest=blk_*,bad_* mkswap=1 seed={SEED}"]
     for extra, verdict in (
-            ([], "5 passed, 0 failed, 0 skipped"),
+            ([], "7 passed, 0 failed, 0 skipped"),
             ([LEGACY],
-             "4 passed, 0 failed, 1 skipped")):
+             "6 passed, 0 failed, 1 skipped")):
         _, err = run(args, ["ktest"], extra)
         expect(verdict, err)
         expect("virtio6: virtio-blk at 0x10007000: used index beyond what "
                "was sent; taken out", err)
+        expect("virtio5: virtio-blk at 0x10006000: interrupts without end; "
+               "taken out", err)
 
 
 def main():

@@ -42,7 +42,8 @@ KTEST(audit_sv39)
 		KTA_POKE(pm->pm_wired, 1, "pm_wired is 1"),
 		KTA_POKE(pm->pm_refs, 2, "pm_refs is 2"),
 		KTA_POKE(pm->pm_ptpages.tqh_first, NULL, "pm_ptpages has 0"),
-		KTA_POKE(pm->pm_root[SV39_ENTRIES - 2], 0, "root entry 510"),
+		KTA_POKE(pm->pm_root[sv39_index(VM_MIN_KERNEL_ADDRESS, 2)], 0,
+		    "root entry"),
 		KTA_POKE(pm->pm_mtx.mtx_locked, 1, "pm_mtx is held"),
 	};
 	kta_pokes(poke, nitems(poke));

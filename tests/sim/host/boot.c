@@ -220,6 +220,7 @@ kernel_main(void)
 	clock_cpu_start();
 	intr_enable();
 	random_add(&seed, sizeof(seed));
+	bio_init();
 	vfs_init();
 	bio_init();
 	cpu_start_all();
