@@ -230,7 +230,8 @@ batch_free(struct anon_batch *ab)
 static inline bool
 page_is_plain(const struct vm_anon *anon, const struct vm_page *pg)
 {
-	return pg != NULL && pg->uanon == anon && pg->loan_count == 0 &&
+	return pg != NULL && pg->uanon == anon &&
+	    atomic_load_acq(&pg->loan_count) == 0 &&
 	    (pg->pg_flags & PG_BUSY) == 0 && anon->an_swslot == 0 &&
 	    !vm_page_md_ismapped(&pg->mdpage);
 }

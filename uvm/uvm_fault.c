@@ -119,8 +119,11 @@ uvm_fault_enter_wired(
 	if (pmap_extract(pmap, va, &pa))
 		old = PHYS_TO_VM_PAGE(pa);
 	if (pmap_enter(pmap, va, VM_PAGE_TO_PHYS(pg), prot,
-		ctx->access | PMAP_CANFAIL | PMAP_WIRED) != 0)
+		ctx->access | PMAP_CANFAIL | PMAP_WIRED) != 0) {
+		if (uvm_fault_activates(pg))
+			uvm_pageactivate(pg);
 		return false;
+	}
 	if (ctx->wire)
 		uvm_pagewire(pg);
 	else if (old != pg) {

@@ -215,11 +215,11 @@ window_is_settled(const struct fast *f)
 static __always_inline bool
 fast_enter_new(const struct fast *f, struct vm_page *pg)
 {
+	uvm_pageactivate(pg);
 	if (__predict_false(
 		pmap_enter_new(vm_map_pmap(f->map), f->va, pg,
 		    f->entry->protection, f->access | PMAP_CANFAIL) != 0))
 		return false;
-	uvm_pageactivate(pg);
 	pmap_update(vm_map_pmap(f->map));
 	return true;
 }

@@ -123,8 +123,9 @@ bool uvm_fault_enter_wired(
 static inline bool
 uvm_fault_activates(const struct vm_page *pg)
 {
+	/* Where the last loan ended, uvm_pageactivate() sees what it left. */
 	return (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0 &&
-	    pg->loan_count == 0;
+	    atomic_load_acq(&pg->loan_count) == 0;
 }
 
 /*
@@ -139,11 +140,12 @@ uvm_fault_enter(struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot)
 
 	if (__predict_false(ctx->wired))
 		return uvm_fault_enter_wired(ctx, pg, prot);
+	/* It may be new, and stays if it cannot be mapped. */
+	if (uvm_fault_activates(pg))
+		uvm_pageactivate(pg);
 	if (pmap_enter(pmap, ctx->ufi.orig_rvaddr, VM_PAGE_TO_PHYS(pg), prot,
 		ctx->access | PMAP_CANFAIL) != 0)
 		return false;
-	if (uvm_fault_activates(pg))
-		uvm_pageactivate(pg);
 	pmap_update(pmap);
 	return true;
 }

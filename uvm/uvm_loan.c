@@ -42,7 +42,8 @@ loan_drop(struct vm_page *pg)
 	mtx_enter(&uvm.pageqlock);
 	if (pg->loan_count == 0)
 		panic("uvm_loan: page %p is not on loan", pg);
-	pg->loan_count--;
+	/* who sees that the loan is over sees what it left of the queues */
+	atomic_store_rel(&pg->loan_count, pg->loan_count - 1);
 	last = pg->loan_count == 0 && pg->uobject == NULL && pg->uanon == NULL;
 	mtx_leave(&uvm.pageqlock);
 	if (last && !MUTANT(LOAN_LAST_LEAK)) {

@@ -89,13 +89,31 @@ object_wrong(const struct vm_map_entry *e, const struct audit_mapping *m)
 	return NULL;
 }
 
+/*
+ * May somebody put a page into the slot without asking this map?  Entries of a
+ * shared amap's other slots do not matter: they never get to this one.
+ */
+static bool
+slot_is_shared(const struct vm_map_entry *e, vaddr_t va)
+{
+	struct vm_amap *amap = e->aref.ar_amap;
+	uint32_t slot = e->aref.ar_pageoff + (uint32_t)atop(va - e->start);
+	const struct audit_ref *ref;
+	size_t n, refs = 0;
+
+	if (amap == NULL || (amap->am_flags & AMAP_SHARED) == 0 ||
+	    UVM_ET_ISNEEDSCOPY(e))
+		return false;
+	ref = audit_ref_find(amap, &n);
+	for (size_t i = 0; i < n; i++)
+		refs += ref[i].ar_off <= slot && slot < ref[i].ar_end;
+	return refs > 1;
+}
+
 /* => the same where nothing is: only the page of zeros, for reading */
 static const char *
 nothing_wrong(const struct vm_map_entry *e, const struct audit_mapping *m)
 {
-	u_int slot = e->aref.ar_pageoff + (u_int)atop(m->va - e->start);
-	struct vm_amap *amap = e->aref.ar_amap;
-
 	if (m->managed || PHYS_TO_VM_PAGE(m->pa) != NULL)
 		return "a page where there is none";
 	if (zero_pa == 0)
@@ -106,11 +124,8 @@ nothing_wrong(const struct vm_map_entry *e, const struct audit_mapping *m)
 		return "the page of zeros, writable";
 	if (!UVM_ET_ISCOPYONWRITE(e))
 		return "the page of zeros in shared memory";
-	/* parts of an amap that only this entry has do not matter */
-	if (amap != NULL && (amap->am_flags & AMAP_SHARED) != 0 &&
-	    !UVM_ET_ISNEEDSCOPY(e) &&
-	    !amap_cover_single(&amap->am_cover, slot, slot + 1))
-		return "the page of zeros, the slot is shared";
+	if (slot_is_shared(e, m->va))
+		return "the page of zeros, the amap is shared";
 	return NULL;
 }
 
