@@ -222,7 +222,6 @@ kernel_main(void)
 	random_add(&seed, sizeof(seed));
 	bio_init();
 	vfs_init();
-	bio_init();
 	cpu_start_all();
 	sched_start_threads();
 	uvm_start_daemons();
