@@ -378,6 +378,25 @@ NOMEM(fork_shared, 4)
 	return error;
 }
 
+/* Who refers to which part of a shared amap is known in ever more pieces. */
+NOMEM(cover, 2)
+{
+	struct vmspace *child;
+
+	map_shared_anon(w, NEW, 64);
+	KT_EQ(touch(w, NEW + 63, RW) & ~ENOMEM, 0);
+	child = uvmspace_fork(w->w_ku.ku_process);
+	for (int i = 1; i < 40; i += 3)
+		KT_EQ(uvm_unmap_user(
+			  &child->vm_map, KTF_VA(NEW + i), KTF_VA(NEW + i + 1)),
+		    0);
+	for (int i = 2; i < 40; i += 7)
+		KT_EQ(KT_CALL(sys_munmap, KTF_VA(NEW + i), ptoa(2)), 0);
+	KT_EQ(KT_CALL(sys_munmap, KTF_VA(NEW), ptoa(64)), 0);
+	uvmspace_free(child);
+	return 0;
+}
+
 /* -- Wiring --------------------------------------------------------------------------------- */
 
 NOMEM(wire, 4)
