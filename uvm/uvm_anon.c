@@ -187,7 +187,7 @@ anon_free_one(struct vm_anon *anon)
 		return false;
 	} else {
 		if (__predict_false(vm_page_md_ismapped(&pg->mdpage)))
-			pmap_page_protect(pg, PROT_NONE);
+			uvm_page_unmap(pg);
 		uvm_pagefree(pg);
 	}
 	if (__predict_false(anon->an_swslot != 0))

@@ -332,6 +332,7 @@ fast_map(const struct fast *f, struct vm_anon *anon)
 	struct vm_page *pg = anon->an_page;
 	vm_prot_t prot = f->entry->protection;
 
+	/* a wired page is on no queue */
 	if (pg == NULL || pg->loan_count != 0 ||
 	    (pg->pg_flags & (PG_BUSY | PG_CLEAN)) != 0 ||
 	    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0)
@@ -358,7 +359,7 @@ fast_cow(const struct fast *f, struct vm_anon *old)
 	struct vm_anon *anon;
 
 	if (pg == NULL || (pg->pg_flags & PG_BUSY) != 0 ||
-	    (f->amap->am_flags & AMAP_SHARED) != 0)
+	    (f->amap->am_flags & AMAP_SHARED) != 0 || pg->wire_count != 0)
 		return false;
 	anon = fast_anon(pg);
 	if (anon == NULL)

@@ -106,12 +106,24 @@ uvm_fault_spare_take(struct uvm_faultctx *ctx)
 }
 
 /*
- * Is the page wired on account of the entry?  A wired address whose page was
- * replaced through another map that shares the amap has a page it did not wire.
+ * What is wired stays so, whoever faults on it: the thread that is wiring the
+ * range may have been here since we looked at the entry, which is not wired
+ * before all of it is; or only its pages are (uvm_vslock).
  * => owner of the page locked
  */
-bool
-uvm_fault_wires(const struct uvm_faultctx *ctx, const struct vm_page *pg);
+static inline bool
+uvm_fault_mapped_wired(struct vm_map *map, vaddr_t va)
+{
+	return pmap_wired_count(vm_map_pmap(map)) != 0 &&
+	    pmap_is_wired(vm_map_pmap(map), va);
+}
+
+static inline bool
+uvm_fault_is_wired(const struct uvm_faultctx *ctx)
+{
+	return ctx->wired ||
+	    uvm_fault_mapped_wired(ctx->ufi.map, ctx->ufi.orig_rvaddr);
+}
 /* As uvm_fault_enter() for a wired address. */
 bool uvm_fault_enter_wired(
     struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot);
@@ -138,7 +150,7 @@ uvm_fault_enter(struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot)
 {
 	pmap_t pmap = vm_map_pmap(ctx->ufi.map);
 
-	if (__predict_false(ctx->wired))
+	if (__predict_false(uvm_fault_is_wired(ctx)))
 		return uvm_fault_enter_wired(ctx, pg, prot);
 	/* It may be new, and stays if it cannot be mapped. */
 	if (uvm_fault_activates(pg))
@@ -153,7 +165,7 @@ uvm_fault_enter(struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot)
 static inline bool
 uvm_fault_enter_writes(const struct uvm_faultctx *ctx, const struct vm_page *pg)
 {
-	return ctx->wired || uvm_fault_activates(pg);
+	return uvm_fault_is_wired(ctx) || uvm_fault_activates(pg);
 }
 
 /* Pages around va that are mapped with it, inside the entry. */

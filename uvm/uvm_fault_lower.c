@@ -250,8 +250,7 @@ lower_map(struct uvm_faultctx *ctx, struct vm_page *pg)
 
 	if (__predict_false(pg->loan_count != 0 && fault_is_write(ctx) &&
 		!MUTANT(LOANED_OBJ_WRITTEN))) {
-		struct vm_page *own =
-		    uvm_obj_loanbreak(pg, uvm_fault_wires(ctx, pg));
+		struct vm_page *own = uvm_obj_loanbreak(pg);
 
 		if (own == NULL) {
 			UVMCNT_INC(fltnoram);
@@ -301,7 +300,7 @@ lower_promote(struct uvm_faultctx *ctx, struct vm_page *pg)
 	/* Others that use the amap must not go on seeing the object's page. */
 	if ((ctx->amap->am_flags & AMAP_SHARED) != 0 &&
 	    !MUTANT(PROMOTE_NO_PROTECT))
-		pmap_page_protect(pg, PROT_NONE);
+		uvm_page_unmap(pg);
 	entered = uvm_fault_enter(ctx, anon->an_page, ctx->prot);
 	lower_release(ctx, pg);
 	if (!entered)

@@ -413,6 +413,16 @@ uvm_pagefree_bulk(struct vm_page **pgs, size_t n)
 
 /* -- Busy pages -------------------------------------------------------------------- */
 
+void
+uvm_page_unmap(struct vm_page *pg)
+{
+	u_int n = pg->wire_count != 0 ? pmap_page_wirings(pg) : 0;
+
+	pmap_page_protect(pg, PROT_NONE);
+	for (; n > 0 && !MUTANT(UNMAP_KEEPS_WIRED); n--)
+		uvm_pageunwire(pg);
+}
+
 /* => the daemon should know of pg, an object's page, but does not */
 static inline bool
 unbusy_activates(const struct vm_page *pg, uint32_t flags)
@@ -441,7 +451,7 @@ uvm_page_unbusy(struct vm_page *pg)
 			uvm_pageactivate(pg);
 		return false;
 	}
-	pmap_page_protect(pg, PROT_NONE);
+	uvm_page_unmap(pg);
 	uvm_pagefree(pg);
 	/* whoever detached the object waits for its last page */
 	if (obj != NULL && obj->uo_npages == 0 && obj->uo_refs == 0)

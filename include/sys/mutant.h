@@ -168,6 +168,9 @@
 	X(SPARE_ERROR_LEAK, "fault",                                        \
 	    "an anon is not given back when there is no page for it: "      \
 	    "memory runs out during a fault")                               \
+	X(UNMAP_KEEPS_WIRED, "fault",                                       \
+	    "a page that another one replaces in a shared amap, or a copy " \
+	    "of which ends a loan, stays wired")                            \
 	X(WIRED_COW_KEEPS_OLD, "fault",                                     \
 	    "the page a wired mapping left stays wired: read-only memory "  \
 	    "shared by fork is locked, made writable and written")          \

@@ -491,6 +491,32 @@ pmap_unwire(struct pmap *pm, vaddr_t va)
 /* -- Asking ---------------------------------------------------------------------- */
 
 boolean_t
+pmap_is_wired(struct pmap *pm, vaddr_t va)
+{
+	struct ref_mapping *rm;
+	bool wired;
+
+	mtx_enter(&ref_mtx);
+	rm = find(pm, va);
+	wired = rm != NULL && rm->rm_wired;
+	mtx_leave(&ref_mtx);
+	return wired;
+}
+
+u_int
+pmap_page_wirings(struct vm_page *pg)
+{
+	struct ref_mapping *rm;
+	u_int n = 0;
+
+	mtx_enter(&ref_mtx);
+	LIST_FOREACH (rm, &pg->mdpage.md_mappings, rm_of_page)
+		n += rm->rm_wired;
+	mtx_leave(&ref_mtx);
+	return n;
+}
+
+boolean_t
 pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pap)
 {
 	vm_prot_t prot;

@@ -567,6 +567,19 @@ pmap_unwire(struct pmap *pm, vaddr_t va)
 /* -- Asking ------------------------------------------------------------------------ */
 
 boolean_t
+pmap_is_wired(struct pmap *pm, vaddr_t va)
+{
+	pt_entry_t *ptep;
+	boolean_t wired;
+
+	mtx_enter(&pm->pm_mtx);
+	ptep = pmap_leaf(pm, va);
+	wired = ptep != NULL && (atomic_load(ptep) & PTE_WIRED) != 0;
+	mtx_leave(&pm->pm_mtx);
+	return wired;
+}
+
+boolean_t
 pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pap)
 {
 	pt_entry_t *ptep, pte = 0;

@@ -67,7 +67,7 @@ seconds(void)
 
 /* -- One program ------------------------------------------------------------------- */
 
-#define SET_FIELD(n)                          \
+#define SET_FIELD(n)                           \
 	if (strcmp(override[i].name, #n) == 0) \
 		cfg->n = override[i].value;
 
@@ -117,8 +117,8 @@ start(struct job *j, const struct prog *p, unsigned limit)
 	if (j->stats == MAP_FAILED)
 		abort();
 	memset(j->stats, 0, sizeof(*j->stats));
-	j->out = opt.verbose && limit == TIME_LIMIT ? -1
-						     : memfd_create("out", 0);
+	j->out =
+	    opt.verbose && limit == TIME_LIMIT ? -1 : memfd_create("out", 0);
 	fflush(stdout);
 	j->pid = fork();
 	if (j->pid < 0) {
@@ -154,11 +154,13 @@ signature(const struct job *j, int status, char *sig, size_t n)
 	snprintf(sig, n, "signal %d", WTERMSIG(status));
 	len = pread(j->out, buf, sizeof(buf) - 1, 0);
 	buf[len < 0 ? 0 : len] = '\0';
-	s = strstr(buf, "] sim: seed ");
+	s = strstr(buf, "audit: "); /* the first violation tells more */
+	if (s == NULL && (s = strstr(buf, "] sim: seed ")) != NULL) {
+		s += strcspn(s, "\n:") + 1;
+		s += strcspn(s, ":\n") + 1;
+	}
 	if (WIFSIGNALED(status) || s == NULL)
 		return;
-	s += strcspn(s, "\n:") + 1;
-	s += strcspn(s, ":\n") + 1;
 	for (; n > 1 && *s != '\n' && *s != '\0'; s++)
 		if (!isxdigit((unsigned char)*s) && *s != 'x') {
 			*sig++ = *s;
@@ -367,8 +369,7 @@ run_script(const char *name)
 
 /* -- Options ---------------------------------------------------------------------------- */
 
-static void __attribute__((__noreturn__))
-usage(void)
+static void __attribute__((__noreturn__)) usage(void)
 {
 	fprintf(stderr,
 	    "usage: sim [--seed N | --seeds FROM-TO | --soak SECONDS] "
@@ -405,8 +406,20 @@ set_seeds(const char *arg)
 		usage();
 }
 
-enum { O_SEED = 1, O_STEPS, O_JOBS, O_SOAK, O_SCRIPT, O_KEEP, O_NOSHRINK,
-	O_VERBOSE, O_HASH, O_SET, O_MUTANT, O_KTEST };
+enum {
+	O_SEED = 1,
+	O_STEPS,
+	O_JOBS,
+	O_SOAK,
+	O_SCRIPT,
+	O_KEEP,
+	O_NOSHRINK,
+	O_VERBOSE,
+	O_HASH,
+	O_SET,
+	O_MUTANT,
+	O_KTEST
+};
 static const struct option options[] = {
 	{ "seed", 1, NULL, O_SEED },
 	{ "seeds", 1, NULL, O_SEED },

@@ -339,6 +339,7 @@ orc_begin(struct orc_slice *sl, int lo, int hi)
 	sl->hi = MIN(hi, ORC_PAGES);
 	sl->gen++;
 	memset(sl->blur, 0, sizeof(sl->blur));
+	memset(sl->next, 0, sizeof(sl->next));
 }
 
 /* A store during the change went to the page as it was, or as it is. */
@@ -346,7 +347,7 @@ void
 orc_end(struct orc_slice *sl)
 {
 	for (int i = sl->lo; i < sl->hi; i++)
-		if (orc_blurred(sl, i))
+		if ((sl->blur[i / 64] >> (i % 64) & 1) != 0)
 			orc_blur_page(&sl->page[i]);
 	sl->lo = sl->hi = 0;
 	sl->gen++;
@@ -420,7 +421,8 @@ orc_fork(struct orc_proc *child, struct orc_proc *parent, uint64_t since,
 	for (int k = 0; k < ORC_SLICES; k++) {
 		from = &parent->slice[k];
 		to = &child->slice[k];
-		if (from->lost || from->gen != gens[k] || from->lo != from->hi) {
+		if (from->lost || from->gen != gens[k] ||
+		    from->lo != from->hi) {
 			to->lost = true;
 			orc_ghosts += !child->ghost;
 			child->ghost = true;

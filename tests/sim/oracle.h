@@ -57,6 +57,8 @@ struct orc_page {
 struct orc_slice {
 	struct orc_page page[ORC_PAGES]; /* [sim] */
 	uint64_t blur[ORC_PAGES / 64]; /* [sim] stored to during a change */
+	struct orc_slot
+	    *next[ORC_PAGES]; /* [sim] what a page may come to show */
 	u_int gen; /* [sim] changes begun and ended */
 	int lo, hi; /* [sim] pages being changed */
 	bool held; /* [sim] a foreign thread reads the mappings */
@@ -137,13 +139,6 @@ orc_busy(const struct orc_slice *sl, int i)
 {
 	return i >= sl->lo && i < sl->hi;
 }
-/* => was page i stored to since the change began? */
-static inline bool
-orc_blurred(const struct orc_slice *sl, int i)
-{
-	return (sl->blur[i / 64] >> (i % 64) & 1) != 0;
-}
-
 /* -- Processes ------------------------------------------------------------------------- */
 struct orc_proc *orc_proc_new(void);
 /* => all pages cleared; back to the free ones */

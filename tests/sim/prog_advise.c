@@ -84,8 +84,8 @@ remove_error(const struct orc_page *pg)
 		return EINVAL;
 	if ((pg->max & PROT_WRITE) == 0)
 		return EACCES;
-	if (pg->obj != 0)
-		return EOPNOTSUPP; /* the program itself refers to it, too */
+	if (pg->obj != 0) /* which the simulator holds, too */
+		return EOPNOTSUPP;
 	return 0;
 }
 

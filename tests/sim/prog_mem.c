@@ -34,7 +34,8 @@ prog_try_quiet(const struct prog_try *try)
 }
 
 void
-prog_try_error(const struct prog_try *try, int error, int denied, vm_prot_t prot)
+prog_try_error(
+    const struct prog_try *try, int error, int denied, vm_prot_t prot)
 {
 	const struct orc_page *pg = try->pg;
 	int want = 0;
@@ -114,12 +115,14 @@ load_check(void *arg, uint64_t x)
 static void
 store_blurred(struct access *a)
 {
-	struct orc_page *pg = a->try.pg;
-	struct orc_slot *s = pg->slot;
+	struct orc_slice *sl = a->try.sl;
+	int i = a->try.page;
 
-	a->try.sl->blur[a->try.page / 64] |= 1UL << (a->try.page % 64);
-	if (s != NULL)
-		orc_blur_slot(s);
+	sl->blur[i / 64] |= 1UL << (i % 64);
+	if (sl->page[i].slot != NULL)
+		orc_blur_slot(sl->page[i].slot);
+	if (sl->next[i] != NULL)
+		orc_blur_slot(sl->next[i]);
 }
 
 static void
@@ -217,8 +220,8 @@ io_read_done(const struct prog_try *try, int w, uint64_t x)
 	    try->pg->past)
 		sim_fail("uvm_io read page %d, which it must not", try->page);
 	if (!orc_check(try->pg, w, x))
-		sim_fail("uvm_io read %#lx from page %d, word %d", x,
-		    try->page, w);
+		sim_fail(
+		    "uvm_io read %#lx from page %d, word %d", x, try->page, w);
 }
 
 /*
@@ -227,13 +230,12 @@ io_read_done(const struct prog_try *try, int w, uint64_t x)
  * => s: what the page showed then, or NULL
  */
 static void
-io_write_done(
-    const struct prog_try *try, struct orc_slot *s, int w, uint64_t x)
+io_write_done(const struct prog_try *try, struct orc_slot *s, int w, uint64_t x)
 {
 	struct orc_page *pg = try->pg;
 
-	if (prog_try_quiet(try) && pg->slot == s && s != NULL &&
-	    s->flux == 0 && s->mtime <= try->since) {
+	if (prog_try_quiet(try) && pg->slot == s && s != NULL && s->flux == 0 &&
+	    s->mtime <= try->since) {
 		if (!pg->mapped || (pg->max & PROT_WRITE) == 0 || pg->past)
 			sim_fail("uvm_io wrote page %d, which it must not",
 			    try->page);
@@ -315,8 +317,8 @@ loan_page(const struct prog_loan *l, u_int i)
 static uint64_t
 loan_word(const struct prog_loan *l, u_int i, int w)
 {
-	return *(volatile uint64_t *)(VM_PAGE_TO_DMAP(loan_page(l, i)) +
-	    ORC_OFF(w));
+	return *(
+	    volatile uint64_t *)(VM_PAGE_TO_DMAP(loan_page(l, i)) + ORC_OFF(w));
 }
 
 /*
@@ -324,8 +326,8 @@ loan_word(const struct prog_loan *l, u_int i, int w)
  * => *iop: a transfer failed before that, which is EACCES too
  */
 static int
-loan_want(struct prog_thread *t, int page, u_int n, const u_int *errors,
-    bool *iop)
+loan_want(
+    struct prog_thread *t, int page, u_int n, const u_int *errors, bool *iop)
 {
 	const struct orc_page *pg = &t->op->slice[t->slice].page[page];
 
@@ -336,8 +338,8 @@ loan_want(struct prog_thread *t, int page, u_int n, const u_int *errors,
 		if ((pg->prot & PROT_READ) == 0 || pg->past)
 			return EACCES;
 		if (pg->obj != 0)
-			*iop |= orc_obj[pg->obj - 1].errors !=
-			    errors[pg->obj - 1];
+			*iop |=
+			    orc_obj[pg->obj - 1].errors != errors[pg->obj - 1];
 	}
 	return 0;
 }
@@ -391,7 +393,8 @@ prog_loan(struct prog_thread *t, const struct prog_op *o)
 		want = error;
 	if (error == 0) {
 		if (want != 0)
-			sim_fail("uvm_loan of page %d, expected %d", page, want);
+			sim_fail(
+			    "uvm_loan of page %d, expected %d", page, want);
 		loan_note(t, l, page, prog_try_quiet(&try) ? since : 0);
 		return;
 	}

@@ -66,8 +66,8 @@ check_outcomes(vaddr_t va, enum mmu_access access, sim_check_fn *check,
 		ok = access != MMU_STORE && check != NULL &&
 		    check(arg, *(uint64_t *)sim_ram(mo[i].mo_pa));
 	}
-	if (access == MMU_FETCH && ok)
-		ok = mmu_fetch_coherent(pa);
+	if (access == MMU_FETCH && ok && !mmu_fetch_coherent(pa))
+		ok = check != NULL && check(arg, SIM_STALE);
 	return ok;
 }
 #endif
