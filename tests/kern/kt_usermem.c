@@ -468,6 +468,16 @@ KTEST(fault_device)
 	KT_EQ(uvm_loan(&vm->vm_map, KTF_VA(0), PAGE_SIZE, (void **)pgs,
 		  UVM_LOAN_TOPAGE),
 	    EINVAL);
+	/* below private memory it is asked as well */
+	device.faults = 0;
+	device.answer[0] = VM_PAGER_OK;
+	device_reference(&device.obj);
+	ktf_map_obj(vm, KTF_VA(4), &device.obj, 2, true, MADV_NORMAL);
+	KT_EQ(amap_copy(&vm->vm_map, ktf_entry(vm, 4), true, false, KTF_VA(4),
+		  KTF_VA(6)),
+	    0);
+	KT_EQ(ktf_fault(vm, 4, PROT_READ), 0);
+	KT_EQ(ktf_read(vm, 4), 99);
 	/* nothing to flush, and nothing is */
 	KT_EQ(uvm_map_clean(
 		  &vm->vm_map, KTF_VA(0), KTF_VA(2), PGO_CLEANIT | PGO_SYNCIO),
@@ -760,4 +770,140 @@ KTEST(map_audit_sees)
 		check_wrong(map, &wrong[i]);
 	uvm_map_audit(map);
 	uvmspace_free(vm);
+}
+
+/* -- Places from the top ------------------------------------------------------------------------------- */
+
+/* => where n pages went; align in pages; 0: no room */
+static vaddr_t
+place(vm_map_t map, vaddr_t hint, int n, vsize_t align)
+{
+	vaddr_t va = hint;
+
+	if (uvm_map(map, &va, ptoa(n), NULL, UVM_UNKNOWN_OFFSET, ptoa(align),
+		UVM_MAPFLAG(RW, RW, UVM_INH_COPY, UVM_ADV_NORMAL,
+		    UVM_FLAG_COPYONW | UVM_FLAG_NOMERGE)) != 0)
+		return 0;
+	return va;
+}
+
+KTEST(map_topdown)
+{
+	struct vmspace *vm = uvmspace_alloc(KTF_VA(0), KTF_VA(64), TRUE, TRUE);
+	vm_map_t map = &vm->vm_map;
+
+	map->flags |= VM_MAP_TOPDOWN;
+	KT_EQ(place(map, 0, 4, 0), KTF_VA(60));
+	KT_EQ(place(map, 0, 4, 0), KTF_VA(56));
+	/* below the hint, which is no gap of its own */
+	KT_EQ(place(map, KTF_VA(30), 4, 0), KTF_VA(30));
+	KT_EQ(place(map, KTF_VA(30), 2, 0), KTF_VA(28));
+	KT_EQ(place(map, KTF_VA(62), 2, 0), KTF_VA(54));
+	/* the highest gap that is large enough */
+	KT_EQ(place(map, KTF_VA(30), 25, 0), KTF_VA(3));
+	KT_EQ(place(map, 0, 3, 0), KTF_VA(51));
+	/* aligned: 48 is the highest multiple of 16 below 51 */
+	KT_EQ(place(map, 0, 1, 16) % ptoa(16), 0);
+	KT_EQ(place(map, 0, 18, 0), 0);
+	KT_EQ(place(map, KTF_VA(10), 40, 0), 0);
+	for (int i = 0; i < 30; i++)
+		(void)place(map, KTF_VA(kt_random() % 64), 1, 1UL << i % 4);
+	uvm_map_audit(map);
+	for (int i = 0; i < 200 && place(map, 0, 1, 4) != 0; i++)
+		;
+	for (int i = 0; i < 200 && place(map, 0, 1, 0) != 0; i++)
+		;
+	KT_EQ(map->size, ptoa(64)); /* not a page was overlooked */
+	uvm_map_audit(map);
+	uvmspace_free(vm);
+}
+
+/* -- The kernel's addresses ------------------------------------------------------------------------------- */
+
+static struct {
+	vm_map_t map;
+	volatile uint32_t held, go;
+} holder;
+
+static void
+hold_map(void *arg)
+{
+	vm_map_lock(holder.map);
+	atomic_store_rel(&holder.held, 1);
+	while (atomic_load_acq(&holder.go) == 0)
+		yield();
+	vm_map_unlock(holder.map);
+}
+
+/* Alignments that are no power of two; a map that somebody else has locked. */
+KTEST(km_typed_modulus)
+{
+	const uvm_flag_t addresses = UVM_KMT_VAONLY;
+	struct kt_thread *t;
+	vaddr_t min, max, va;
+	vm_map_t sub = uvm_km_suballoc(
+	    kernel_map, &min, &max, ptoa(16), VM_MAP_PAGEABLE, FALSE, NULL);
+
+	va = uvm_km_alloc_typed(sub, ptoa(2), ptoa(3), addresses);
+	KT_CHECK(va >= min && va < max);
+	KT_EQ(va % ptoa(3), 0);
+	KT_EQ(uvm_km_alloc_typed(sub, ptoa(15), ptoa(3), addresses), 0);
+	KT_EQ(uvm_km_alloc_typed(sub, ptoa(17), 0,
+		  addresses | UVM_KMT_WAITVA | UVM_KMT_CANFAIL),
+	    0);
+	holder.map = sub;
+	holder.held = holder.go = 0;
+	t = kt_spawn(hold_map, NULL, 0);
+	while (atomic_load_acq(&holder.held) == 0)
+		yield();
+	KT_EQ(uvm_km_alloc_typed(
+		  sub, ptoa(1), ptoa(3), addresses | UVM_KMT_TRYLOCK),
+	    0);
+	KT_EQ(uvm_km_alloc_typed(sub, ptoa(1), 0, addresses | UVM_KMT_TRYLOCK),
+	    0);
+	atomic_store_rel(&holder.go, 1);
+	kt_join(t);
+	uvm_km_free_typed(sub, va, ptoa(2), UVM_KMT_VAONLY);
+	uvm_km_free(kernel_map, min, max - min);
+	va = (uvm_km_alloc)(kernel_map, ptoa(2));
+	KT_REQUIRE(va != 0);
+	*(volatile uint64_t *)(va + ptoa(1)) = 1;
+	KT_CHECK(uvm_kernacc((caddr_t)va, ptoa(2), B_WRITE));
+	uvm_km_free(kernel_map, va, ptoa(2));
+	/* the direct map ends where memory does */
+	KT_CHECK(uvm_kernacc(
+	    (caddr_t)PHYS_TO_DMAP(vm_physmem[0].start), PAGE_SIZE, B_READ));
+	KT_CHECK(!uvm_kernacc(
+	    (caddr_t)PHYS_TO_DMAP(vm_physmem[vm_nphysseg - 1].end) +
+		(1UL << 30),
+	    PAGE_SIZE, B_READ));
+}
+
+/* What the process does to locked memory before it is unlocked. */
+KTEST(vsunlock_changed)
+{
+	struct kt_user ku;
+	caddr_t addr = (caddr_t)KTF_VA(0);
+	uint64_t fd;
+
+	kt_user_enter(&ku);
+	fd = (uint64_t)kt_user_file(2, O_RDWR);
+	KT_EQ(KT_CALL(
+		  sys_mmap, KTF_VA(0), ptoa(2), RW, MAP_SHARED | MAP_FIXED, fd),
+	    0);
+	kt_user_map(2, 8);
+	KT_EQ(KT_CALL(sys_mlock, KTF_VA(4), ptoa(1)), 0);
+	KT_EQ(uvm_vslock(curproc, addr, ptoa(8), RW), 0);
+	KT_EQ(ktf_page(ku.ku_vm, KTF_VA(4))->wire_count, 2);
+	KT_EQ(KT_CALL(sys_munmap, KTF_VA(2), ptoa(1)), 0);
+	kt_user_map(3, 4); /* another page is there, or none */
+	kt_user_map(5, 6);
+	kt_user_store(KTF_VA(5), 1);
+	uvm_vsunlock(curproc, addr, ptoa(8));
+	KT_EQ(ktf_page(ku.ku_vm, KTF_VA(0))->wire_count, 0);
+	KT_EQ(ktf_page(ku.ku_vm, KTF_VA(4))->wire_count, 1);
+	KT_EQ(ktf_page(ku.ku_vm, KTF_VA(5))->wire_count, 0);
+	KT_EQ(ktf_page(ku.ku_vm, KTF_VA(7))->wire_count, 0);
+	KT_EQ(pmap_wired_count(ku.ku_vm->vm_map.pmap), 1);
+	kt_user_leave(&ku);
 }
