@@ -214,22 +214,6 @@ touch(struct world *w, int i, vm_prot_t access)
 
 /* -- Mapping ------------------------------------------------------------------------------ */
 
-NOMEM(map, 1)
-{
-	struct kt_user *ku = &w->w_ku;
-	int error;
-
-	for (int i = 0; i < 6; i += 2) {
-		error = KT_CALL(
-		    sys_mmap, KTF_VA(NEW + i), ptoa(1), RW, ANON, (uint64_t)-1);
-		if (error != 0) {
-			KT_CHECK(ktf_entry(ku->ku_vm, NEW + i) == NULL);
-			return error;
-		}
-	}
-	return 0;
-}
-
 /* Memory with its amap at once, and a mapping that grows over its end. */
 NOMEM(map_overlay, 2)
 {
@@ -271,49 +255,6 @@ NOMEM(map_replace, 1)
 		   ANON | MAP_POPULATE, (uint64_t)-1) == 0
 	    ? KT_CALL(sys_munmap, KTF_VA(PRIV + 2), ptoa(2))
 	    : ENOMEM;
-}
-
-/* The middle of entries goes: they are cut. */
-NOMEM(unmap, 1)
-{
-	int error = KT_CALL(sys_munmap, KTF_VA(PRIV + 2), ptoa(3));
-
-	if (error == 0)
-		error = KT_CALL(sys_munmap, KTF_VA(SHANON + 1), ptoa(1));
-	if (error == 0)
-		error = KT_CALL(sys_munmap, KTF_VA(LARGE + 100), ptoa(100));
-	return error;
-}
-
-NOMEM(protect, 1)
-{
-	static const uint64_t prot[] = { PROT_READ, PROT_NONE, RW };
-	int error = 0;
-
-	for (size_t i = 0; i < nitems(prot) && error == 0; i++) {
-		error =
-		    KT_CALL(sys_mprotect, KTF_VA(PRIV + 1), ptoa(2), prot[i]);
-		if (error == 0)
-			error = KT_CALL(
-			    sys_mprotect, KTF_VA(COWOBJ + 1), ptoa(2), prot[i]);
-	}
-	return error;
-}
-
-NOMEM(attributes, 1)
-{
-	int error =
-	    KT_CALL(sys_minherit, KTF_VA(PRIV + 1), ptoa(1), MAP_INHERIT_SHARE);
-
-	if (error == 0)
-		error = KT_CALL(
-		    sys_madvise, KTF_VA(PRIV + 3), ptoa(1), MADV_SEQUENTIAL);
-	if (error == 0)
-		error = KT_CALL(sys_madvise, KTF_VA(PRIV + 5), ptoa(1),
-		    LINUX_MADV_DONTDUMP);
-	if (error == 0)
-		error = KT_CALL(sys_mimmutable, KTF_VA(PRIV + 7), ptoa(1));
-	return error;
 }
 
 NOMEM(discard, 0)
@@ -437,6 +378,25 @@ NOMEM(fork_shared, 4)
 	return error;
 }
 
+/* Who refers to which part of a shared amap is known in ever more pieces. */
+NOMEM(cover, 2)
+{
+	struct vmspace *child;
+
+	map_shared_anon(w, NEW, 64);
+	KT_EQ(touch(w, NEW + 63, RW) & ~ENOMEM, 0);
+	child = uvmspace_fork(w->w_ku.ku_process);
+	for (int i = 1; i < 40; i += 3)
+		KT_EQ(uvm_unmap_user(
+			  &child->vm_map, KTF_VA(NEW + i), KTF_VA(NEW + i + 1)),
+		    0);
+	for (int i = 2; i < 40; i += 7)
+		KT_EQ(KT_CALL(sys_munmap, KTF_VA(NEW + i), ptoa(2)), 0);
+	KT_EQ(KT_CALL(sys_munmap, KTF_VA(NEW), ptoa(64)), 0);
+	uvmspace_free(child);
+	return 0;
+}
+
 /* -- Wiring --------------------------------------------------------------------------------- */
 
 NOMEM(wire, 4)
@@ -550,12 +510,12 @@ NOMEM(extract, 2)
 	return 0;
 }
 
-NOMEM(extract_move, 2)
+NOMEM(extract_move, 1)
 {
 	struct vmspace *vm = ktf_space();
 	vaddr_t to = KTF_BASE;
 	int error = uvm_map_extract(w->w_map, KTF_VA(PRIV + 2), ptoa(2),
-	    &vm->vm_map, &to, UVM_EXTRACT_REMOVE | UVM_EXTRACT_CONTIG);
+	    &vm->vm_map, &to, UVM_EXTRACT_REMOVE);
 
 	if (error == 0) {
 		KT_CHECK(ktf_entry(w->w_vm, PRIV + 2) == NULL);
@@ -567,30 +527,7 @@ NOMEM(extract_move, 2)
 	return error;
 }
 
-/* -- The kernel's own -------------------------------------------------------------------------- */
-
-NOMEM(km_nowait, 1)
-{
-	vaddr_t va = uvm_km_kmemalloc(
-	    kernel_map, uvm.kernel_object, ptoa(4), UVM_KMF_NOWAIT);
-
-	if (va == 0)
-		return ENOMEM;
-	*(volatile uint64_t *)(va + ptoa(3)) = 1;
-	uvm_km_free(kernel_map, va, ptoa(4));
-	return 0;
-}
-
-NOMEM(km_waits, 0)
-{
-	vaddr_t va = uvm_km_alloc1(kernel_map, ptoa(4), 0, TRUE);
-
-	if (va == 0)
-		return EINVAL; /* it may wait, and so may not fail */
-	KT_EQ(*(volatile uint64_t *)(va + ptoa(3)), 0);
-	uvm_km_free(kernel_map, va, ptoa(4));
-	return 0;
-}
+/* -- Files, brk, whole spaces ---------------------------------------------------------------------- */
 
 /* A file that is written, read and mapped. */
 NOMEM(file, 3)
