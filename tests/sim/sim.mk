@@ -73,3 +73,12 @@ $(eval $(call sim_variant,sv39-asan,$(HOSTCC),-O1 $(SIM_CHECKS) $(SIM_SAN),$(SIM
 $(eval $(call sim_variant,ref-asan,$(HOSTCC),-O1 $(SIM_CHECKS) $(SIM_SAN),$(SIM_REF),-DPMAP_REF))
 $(eval $(call sim_variant,sv39-clang,$(HOSTCLANG),-O2 $(SIM_CHECKS),$(SIM_SV39),))
 $(eval $(call sim_variant,sv39-cov,$(HOSTCC),-O0 --coverage -DSIM_COVERAGE -DDEBUG,$(SIM_SV39),))
+
+# Three runs: the kernel's tests on both kinds of A and D bits, and programs.
+SIM_COV		:= $(B)/sim/sim-sv39-cov
+sim-coverage: $(SIM_COV)
+	$(Q)scripts/sim-coverage --jobs 2 --missing $(B)/sim/coverage.txt \
+	    --run "$(SIM_COV) --ktest all --seed 3" \
+	    --run "$(SIM_COV) --ktest all --seed 4 --set ad=3 --set harts=2" \
+	    --run "$(SIM_COV) --seeds 1-40 --steps 1000 --no-shrink"
+.PHONY: sim-coverage
