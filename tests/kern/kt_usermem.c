@@ -495,6 +495,7 @@ KTEST(uiomove_error)
 	uvm_obj_init(&device.obj, &device_ops, 1);
 	KT_EQ(move_word(&device.obj, &word, UIO_READ), EIO);
 	KT_EQ(move_word(&device.obj, &word, UIO_WRITE), EIO);
+	device_detach(&device.obj);
 	uvm_obj_destroy(&device.obj);
 }
 

@@ -78,7 +78,6 @@ $(eval $(call sim_variant,sv39-cov,$(HOSTCC),-O0 --coverage -DSIM_COVERAGE -DDEB
 
 STEPS	?= 5000
 SIM_PMAP ?= sv39
-SIM_JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 .PHONY: sim sim-soak sim-ktest test-sim sim-coverage
 # One seed again, exactly.
@@ -96,3 +95,11 @@ sim-ktest: $(B)/sim/sim-ref $(B)/sim/sim-sv39
 # under the sanitizers.
 test-sim: $(B)/sim/sim-ref $(B)/sim/sim-sv39 $(B)/sim/sim-sv39-asan
 	$(Q)scripts/sim-soak --golden --time '$(or $(TIME),100s)' --seed $(or $(SEED),1)
+
+# Three runs: the kernel's tests on both kinds of A and D bits, and programs.
+SIM_COV		:= $(B)/sim/sim-sv39-cov
+sim-coverage: $(SIM_COV)
+	$(Q)scripts/sim-coverage --jobs 2 --missing $(B)/sim/coverage.txt \
+	    --run "$(SIM_COV) --ktest all --seed 3" \
+	    --run "$(SIM_COV) --ktest all --seed 4 --set ad=3 --set harts=2" \
+	    --run "$(SIM_COV) --seeds 1-40 --steps 1000 --no-shrink"
