@@ -143,11 +143,11 @@ test-guest: deps-test
 	@$(MAKE) --no-print-directory all $(B)/Image-test
 	@scripts/testrun $(if $(T),--name $(T)) $(if $(SEED),--seed $(SEED))
 
-# Do the tools notice defects on purpose? [T=GLOB] [SEED=n] [SEEDS=n] [BUDGET=s]
+# Do the tools notice defects on purpose? [T=GLOBS] [SEED=n] [BUDGET=s] [DEEP=n]
 test-mutants: deps-test
 	@$(MAKE) --no-print-directory $(B)/sim/sim-sv39
 	@scripts/mutants $(if $(T),--name '$(T)') $(if $(SEED),--seed $(SEED)) \
-	    $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BUDGET),--budget $(BUDGET))
+	    $(if $(BUDGET),--budget $(BUDGET)) $(if $(DEEP),--deep $(DEEP))
 
 bench: deps-run
 	@$(MAKE) --no-print-directory all $(B)/user/vmbench
