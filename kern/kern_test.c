@@ -186,7 +186,8 @@ kt_state_take(struct kt_state *ks)
 {
 	kt_settle();
 	uvmexp_collect();
-	ks->ks_free = uvm_free_count();
+	/* how many slabs the same items take is chance */
+	ks->ks_free = kt_free();
 	ks->ks_pool = pool_inuse_all();
 	ks->ks_pv = pmap_pv_count();
 	ks->ks_kmapent = uvmexp.kmapent;
