@@ -416,13 +416,14 @@ balloon_fit(long free)
 
 /*
  * Taking pages wakes the daemon, which empties caches, some of them by way of
- * process zero: what that frees comes later.
+ * process zero: what that frees comes later.  So they are emptied first.
  */
 bool
 kt_balloon(long free)
 {
 	bool fits = true;
 
+	kt_settle();
 	for (int i = 0; i < BALLOON_TRIES && fits; i++) {
 		if (uvm_pd_rests() && uvm_free_count() == free)
 			return true;
