@@ -4,6 +4,7 @@
 #include <sys/param.h>
 #include <sys/systm.h>
 #include <sys/cons.h>
+#include <sys/disk.h>
 #include <sys/ktest.h>
 #include <sys/ktrace.h>
 #include <sys/pool.h>
@@ -12,6 +13,7 @@
 #include <sys/vnode.h>
 #include <machine/boot.h>
 #include <machine/cpu.h>
+#include <drivers/virtio/virtio.h>
 #include <uvm/uvm_extern.h>
 
 #ifndef VERSION
@@ -49,6 +51,14 @@ load_root(void)
 		      "initrd (-initrd initramfs.cpio)");
 	initramfs_load(archive, size);
 	boot_initrd_free();
+}
+
+static void
+find_disks(void)
+{
+	bio_init();
+	virtio_attach_all(platform.virtio, platform.nvirtio);
+	disk_make_nodes();
 }
 
 /*
@@ -97,6 +107,7 @@ main(void)
 	cpu_configure();
 	random_init();
 	load_root();
+	find_disks();
 	cpu_start_all();
 	sched_start_threads();
 	uvm_start_daemons();

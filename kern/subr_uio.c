@@ -80,6 +80,13 @@ uiomove(void *cp, size_t n, struct uio *uio)
 	return 0;
 }
 
+void
+uio_skip(struct uio *uio, size_t n)
+{
+	KASSERT(n <= uio->uio_iov->iov_len && n <= uio->uio_resid);
+	advance(uio, n);
+}
+
 int
 uiozero(size_t n, struct uio *uio)
 {

@@ -825,7 +825,9 @@ sys_fsync(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 	if (fp == NULL)
 		return EBADF;
-	if (fp->f_vnode == NULL ||
+	if (fp->f_ops->fo_sync != NULL)
+		error = fp->f_ops->fo_sync(fp);
+	else if (fp->f_vnode == NULL ||
 	    (fp->f_vnode->v_type != VREG && fp->f_vnode->v_type != VDIR))
 		error = EINVAL;
 	file_rele(fp);

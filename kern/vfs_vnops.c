@@ -155,7 +155,7 @@ open_check(struct vnode *vp, int flags)
 		return ELOOP;
 	if (vp->v_type == VDIR && (writing || (flags & O_TRUNC)))
 		return EISDIR;
-	return vp->v_type == VSOCK || vp->v_type == VBLK ? ENXIO : 0;
+	return vp->v_type == VSOCK ? ENXIO : 0;
 }
 
 /* => a writer from now on if it was opened for that; ETXTBSY */
@@ -178,8 +178,10 @@ open_regular(struct vnode *vp, int flags)
 static int
 open_device(struct proc *p, struct file *fp, int flags)
 {
-	int error =
-	    dev_open(p, fp->f_vnode->v_rdev, flags, &fp->f_ops, &fp->f_data);
+	dev_t rdev = fp->f_vnode->v_rdev;
+	int error = fp->f_vnode->v_type == VBLK
+	    ? blkdev_open(rdev, flags, &fp->f_ops, &fp->f_data)
+	    : dev_open(p, rdev, flags, &fp->f_ops, &fp->f_data);
 
 	if (error == 0 && fp->f_ops->fo_seek != NULL)
 		fp->f_mode |= FM_SEEK;
@@ -201,7 +203,7 @@ vn_open(struct proc *p, struct vnode *vp, int flags, struct file **fpp)
 		error = 0;
 	else if (vp->v_type == VREG)
 		error = open_regular(vp, flags);
-	else if (vp->v_type == VCHR)
+	else if (vp->v_type == VCHR || vp->v_type == VBLK)
 		error = open_device(p, fp, flags);
 	else if (vp->v_type == VFIFO)
 		error = fifo_open(fp);

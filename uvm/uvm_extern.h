@@ -6,6 +6,7 @@
 #define _UVM_UVM_EXTERN_H_
 
 #include <sys/param.h>
+#include <sys/buf.h> /* B_READ, B_WRITE */
 #include <sys/errno.h>
 #include <sys/queue.h>
 #include <sys/uvmexp.h>
@@ -102,9 +103,6 @@ struct vnode;
 
 #define MCL_CURRENT        1
 #define MCL_FUTURE         2
-
-#define B_WRITE            0
-#define B_READ             1
 
 /* Both forms of an inheritance, 0x00..0x30 and 0..3, are accepted (D2). */
 #define UVM_INH_NORM(i) ((((i) | (((i)&3) << 4))) & MAP_INHERIT_MASK)
@@ -254,6 +252,17 @@ boolean_t uvm_kernacc(caddr_t addr, size_t len, int rw);
 boolean_t uvm_useracc(caddr_t addr, size_t len, int rw);
 int uvm_vslock(struct proc *p, caddr_t addr, size_t len, vm_prot_t access_type);
 void uvm_vsunlock(struct proc *p, caddr_t addr, size_t len);
+/*
+ * Pages of p for a device's transfer (uvm_physio.c): they keep their place in
+ * memory and the process until uvm_vsrelease(), whatever is unmapped.
+ * => the range has been uvm_vslock()ed for `access'; page-aligned, npages
+ * => 0: pgs filled in, each busy; EAGAIN: not now, or not these pages: nothing
+ *    held, the caller copies
+ */
+int uvm_vshold(struct proc *p, vaddr_t va, size_t npages, vm_prot_t access,
+    struct vm_page **pgs);
+/* => `access' with PROT_WRITE: the contents changed; may sleep */
+void uvm_vsrelease(struct vm_page **pgs, size_t npages, vm_prot_t access);
 void uvm_meter(void);
 int uvm_sysctl(int *name, u_int namelen, void *oldp, size_t *oldlenp,
     void *newp, size_t newlen, struct proc *p);

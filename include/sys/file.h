@@ -27,6 +27,8 @@ struct fileops {
 	int (*fo_poll)(struct file *fp, int events, struct pollwait *pw);
 	int (*fo_stat)(struct file *fp, struct stat *st);
 	void (*fo_close)(struct file *fp);
+	/* => what was written is safe; NULL: as far as it can be, it always is */
+	int (*fo_sync)(struct file *fp);
 	/* f_lock held; => new offset in *to; NULL: what a vnode's size says */
 	int (*fo_seek)(struct file *fp, off_t off, int whence, off_t *to);
 };

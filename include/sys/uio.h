@@ -32,6 +32,8 @@ struct uio {
 int uiomove(void *cp, size_t n, struct uio *uio);
 /* => the same with zeros for cp; UIO_READ */
 int uiozero(size_t n, struct uio *uio);
+/* => n bytes of the first vector, which has as many, were moved otherwise */
+void uio_skip(struct uio *uio, size_t n);
 /*
  * Between the steps of a long transfer, not before the first: lets others run.
  * => thread context, no mutex held; EINTR: the process has been killed

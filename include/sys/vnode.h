@@ -193,6 +193,9 @@ int fd_mmap(struct proc *p, int fd, bool shared, vm_prot_t prot,
 /* => file operations and data for a device; ENXIO if there is none */
 int dev_open(struct proc *p, dev_t rdev, int flags, const struct fileops **opsp,
     void **datap);
+/* => the same for a block device (fs/blkdev.c); EROFS, EBUSY */
+int
+blkdev_open(dev_t rdev, int flags, const struct fileops **opsp, void **datap);
 /* => is it /dev/zero, whose mapping is anonymous memory? */
 bool dev_is_zero(dev_t rdev);
 
