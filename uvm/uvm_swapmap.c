@@ -102,7 +102,8 @@ update(struct uvm_swapmap *sm, uint32_t w)
 
 	sm->sm_node[i] = leaf_node(sm->sm_free[w]);
 	while ((i /= 2) != 0)
-		sm->sm_node[i] = join(sm->sm_node[2 * i], sm->sm_node[2 * i + 1]);
+		sm->sm_node[i] =
+		    join(sm->sm_node[2 * i], sm->sm_node[2 * i + 1]);
 }
 
 /* -- Slots ---------------------------------------------------------------------- */
@@ -161,7 +162,8 @@ descend(const struct uvm_swapmap *sm, uint32_t i, uint32_t w, uint32_t span,
  * => FALSE: none
  */
 static bool
-find_behind(const struct uvm_swapmap *sm, uint32_t w, uint32_t n, uint32_t *slot)
+find_behind(
+    const struct uvm_swapmap *sm, uint32_t w, uint32_t n, uint32_t *slot)
 {
 	const struct swapmap_node *node = sm->sm_node;
 	uint32_t i = sm->sm_leaves + w, span = 1, last = node[i].sn_last;

@@ -45,8 +45,7 @@ void uvm_swapmap_init(struct uvm_swapmap *sm, uint32_t nslots, void *mem);
  * free.
  * => 1 <= n <= SWAPMAP_RUN; the first of them in *slot; FALSE: no such run
  */
-bool
-uvm_swapmap_alloc(struct uvm_swapmap *sm, uint32_t n, uint32_t *slot);
+bool uvm_swapmap_alloc(struct uvm_swapmap *sm, uint32_t n, uint32_t *slot);
 /* => slots [slot, slot + n), all in use, become free */
 void uvm_swapmap_free(struct uvm_swapmap *sm, uint32_t slot, uint32_t n);
 /* => slots of the longest free run, SWAPMAP_RUN if it is longer */

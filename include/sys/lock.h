@@ -25,6 +25,7 @@ enum lock_rank {
 	LR_FILEDESC, /* rw: a process's descriptor table */
 	LR_FILE, /* rw: offset of an open file */
 	LR_MOUNT, /* rw: mount table, directory rename */
+	LR_SWAPCTL, /* rw: configuring swap devices */
 	LR_VNODE, /* rw: a vnode */
 	LR_PIPE, /* rw: a pipe */
 	LR_TTY, /* rw: a terminal */
@@ -44,6 +45,7 @@ enum lock_rank {
 	LR_POOL, /* mutex: a pool */
 	LR_FPAGE, /* mutex: free pages */
 	LR_SELINFO, /* mutex: who polls an object */
+	LR_SWAP, /* mutex: swap devices and slots */
 	LR_MISC, /* mutex: leaves that take no lock but the ones below */
 	LR_SLEEPQ, /* mutex: a sleep queue */
 	LR_RUNQ, /* mutex: a hart's run queue */

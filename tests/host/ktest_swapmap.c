@@ -98,8 +98,8 @@ TEST(swapmap_model)
 			if (test_below(5) < 2)
 				give_some();
 			else
-				(void)take(1 +
-				    (uint32_t)test_below(i % 2 ? 16 : 64));
+				(void)take(
+				    1 + (uint32_t)test_below(i % 2 ? 16 : 64));
 			if (i % 16 == 0)
 				audit();
 		}
