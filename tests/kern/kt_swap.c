@@ -67,6 +67,7 @@ put_page(struct vmspace *vm, int i, uint64_t value)
 	anon = lock_anon(vm, i, PROT_READ | PROT_WRITE, &error);
 	if (anon == NULL)
 		return error;
+	KT_EQ(anon->an_ref, 1);
 	atomic_and(&anon->an_page->pg_flags, ~(uint32_t)PG_CLEAN);
 	p = (uint64_t *)VM_PAGE_TO_DMAP(anon->an_page);
 	for (size_t k = 0; k < PAGE_SIZE / sizeof(*p); k++)
@@ -597,4 +598,158 @@ KTEST(swap_off_lost)
 		KT_EQ(check_page(vm, i, word_of(i)), i == 3 ? EIO : 0);
 	uvmspace_free(vm);
 	KT_EQ(uvmexp.swpgonly, 0);
+}
+
+/* -- Memory is short ------------------------------------------------------------- */
+
+#define HOGS      4
+#define HOG_PAGES 400
+#define HOG_FREE  500 /* pages left for everybody */
+
+/* One thread with more memory than its share. All: [its thread]. */
+struct hog {
+	struct vmspace *vm;
+	uint64_t seed;
+	int ops;
+	bool forks;
+	uint32_t version[HOG_PAGES];
+};
+
+static uint64_t
+hog_word(const struct hog *h, int i)
+{
+	return (h->seed << 32 ^ (uint64_t)i << 48) + h->version[i];
+}
+
+static void
+hog_check(struct hog *h, struct vmspace *vm, int i)
+{
+	if (h->version[i] != 0)
+		KT_EQ(check_page(vm, i, hog_word(h, i)), 0);
+}
+
+/* A child sees what its parent wrote, and changes nothing of it. */
+static void
+hog_fork(struct hog *h, uint64_t *rnd)
+{
+	struct vmspace *child = uvmspace_fork_vm(h->vm);
+	int i = (int)(kt_random_r(rnd) % HOG_PAGES);
+
+	for (int n = 0; n < 20; n++) {
+		i = (i + 7) % HOG_PAGES;
+		hog_check(h, child, i);
+		KT_EQ(put_page(child, i, 1), 0);
+		hog_check(h, h->vm, i);
+		KT_EQ(check_page(child, i, 1), 0);
+	}
+	uvmspace_free(child);
+}
+
+static void
+hog_run(void *arg)
+{
+	struct hog *h = arg;
+	uint64_t rnd = h->seed;
+
+	h->vm = ktf_space();
+	ktf_map_anon(
+	    h->vm, HOG_PAGES, h->seed % 2 == 0 ? MADV_NORMAL : MADV_RANDOM);
+	for (int n = 0; n < h->ops; n++) {
+		uint64_t r = kt_random_r(&rnd);
+		int i = (int)((r >> 8) % HOG_PAGES);
+
+		if (h->forks && r % 64 == 0) {
+			hog_fork(h, &rnd);
+		} else if (r % 64 == 1) {
+			KT_EQ(page_out(h->vm, i, MIN(i + 40, HOG_PAGES)), 0);
+		} else if (r % 2 == 0) {
+			h->version[i]++;
+			KT_EQ(put_page(h->vm, i, hog_word(h, i)), 0);
+		} else
+			hog_check(h, h->vm, i);
+	}
+	for (int i = 0; i < HOG_PAGES; i++)
+		hog_check(h, h->vm, i);
+	uvmspace_free(h->vm);
+}
+
+static void
+hogs_run(int ops, bool forks)
+{
+	struct hog *h = kmem_zalloc(HOGS * sizeof(*h), PR_WAITOK);
+
+	for (int i = 0; i < HOGS; i++) {
+		h[i].seed = kt_random();
+		h[i].ops = ops;
+		h[i].forks = forks;
+	}
+	kt_parallel(HOGS, hog_run, h, sizeof(*h));
+	kmem_free(h, HOGS * sizeof(*h));
+}
+
+/* Four threads with three times the memory there is. */
+KTEST(swap_pressure)
+{
+	struct bdev *bd = swap_on(0, 2500, 0);
+	struct uvmexp s;
+
+	KT_SNAP(&s);
+	KT_CHECK(kt_balloon(uvmexp.freemin + HOG_FREE));
+	hogs_run(3000, false);
+	KT_CHECK(KT_DELTA(&s, pgswapout) > HOG_PAGES);
+	kt_balloon_release();
+	KT_EQ(uvmexp.swpginuse, 0);
+	KT_EQ(uvmexp.swpgonly, 0);
+	swap_off(0, bd);
+}
+
+/* The same with forks in the middle, and two devices, one of them going. */
+KTEST(swap_pressure_fork)
+{
+	struct bdev *bd[2] = { swap_on(0, 2000, 0), swap_on(1, 2000, 0) };
+
+	KT_CHECK(kt_balloon(uvmexp.freemin + HOG_FREE));
+	hogs_run(1000, true);
+	kt_balloon_release();
+	KT_EQ(uvmexp.swpginuse, 0);
+	KT_EQ(uvmexp.swpgonly, 0);
+	swap_off(1, bd[1]);
+	swap_off(0, bd[0]);
+}
+
+static volatile bool toggling; /* [a] */
+
+static void
+toggle(void *arg)
+{
+	struct bdev **bd = arg;
+	int error;
+
+	for (int i = 0; atomic_load(&toggling); i ^= 1) {
+		error = uvm_swap_off(bd[i]);
+		if (error == 0)
+			KT_EQ(uvm_swap_on(bd[i], 0), 0);
+		else
+			KT_EQ(error, ENOMEM);
+		kt_sleep_ms(1);
+	}
+}
+
+/* Devices come and go while pages do. */
+KTEST(swap_off_under_load)
+{
+	struct bdev *bd[2] = { swap_on(0, 2500, 0), swap_on(1, 2500, 0) };
+	struct kt_thread *t;
+
+	KT_CHECK(kt_balloon(uvmexp.freemin + HOG_FREE));
+	atomic_store(&toggling, true);
+	t = kt_spawn(toggle, bd, 0);
+	hogs_run(1500, true);
+	atomic_store(&toggling, false);
+	kt_join(t);
+	kt_balloon_release();
+	KT_EQ(uvmexp.swpginuse, 0);
+	KT_EQ(uvmexp.swpgonly, 0);
+	swap_off(1, bd[1]);
+	swap_off(0, bd[0]);
 }

@@ -2,8 +2,7 @@
 #include <tests/kern/kt_tdisk.h>
 #include <sys/errno.h>
 #include <sys/pool.h>
-#include <pmap/pmap.h>
-#include <uvm/uvm_extern.h>
+#include <uvm/uvm.h>
 
 /*
  * Locks used to protect members:
@@ -14,8 +13,8 @@ struct tdisk {
 	struct mutex td_mtx;
 	struct disk td_disk;
 	bool td_known; /* [x] registered: for ever */
-	vaddr_t td_data; /* [x] 0: closed */
-	vsize_t td_size; /* [x] bytes */
+	struct vm_page **td_page; /* [x] contents; NULL: closed */
+	uint32_t td_npages; /* [x] */
 	bool td_stalled; /* [t] */
 	TAILQ_HEAD(, buf) td_queue; /* [t] */
 	u_int td_queued; /* [t] */
@@ -52,29 +51,48 @@ note(struct tdisk *td, struct buf *bp)
 	return true;
 }
 
+/* => a stretch within one page of the disk, to or from memory */
+static void
+copy(struct tdisk *td, uint64_t off, char *mem, size_t n, bool write)
+{
+	char *at =
+	    (char *)VM_PAGE_TO_DMAP(td->td_page[atop(off)]) + (off & PAGE_MASK);
+
+	if (write)
+		memcpy(at, mem, n);
+	else
+		memcpy(mem, at, n);
+}
+
+static void
+transfer(struct tdisk *td, struct buf *bp)
+{
+	uint64_t off = bp->b_rawblkno << DEV_BSHIFT;
+
+	for (u_int i = 0; i < bp->b_nsegs; i++) {
+		char *mem = (char *)PHYS_TO_DMAP(bp->b_seg[i].bs_addr);
+		size_t left = bp->b_seg[i].bs_len, n;
+
+		for (; left > 0; left -= n, off += n, mem += n) {
+			n = MIN(left, PAGE_SIZE - (off & PAGE_MASK));
+			copy(td, off, mem, n, (bp->b_flags & B_READ) == 0);
+		}
+	}
+}
+
 static void
 serve(struct tdisk *td, struct buf *bp)
 {
-	char *at = (char *)td->td_data + (bp->b_rawblkno << DEV_BSHIFT);
 	bool fail;
 
 	mtx_enter(&td->td_mtx);
 	fail = note(td, bp);
 	mtx_leave(&td->td_mtx);
-	if (fail || td->td_data == 0) {
+	if (fail || td->td_page == NULL) {
 		biodone_error(bp, EIO);
 		return;
 	}
-	for (u_int i = 0; i < bp->b_nsegs; i++) {
-		void *mem = (void *)PHYS_TO_DMAP(bp->b_seg[i].bs_addr);
-		size_t n = bp->b_seg[i].bs_len;
-
-		if (bp->b_flags & B_READ)
-			memcpy(mem, at, n);
-		else
-			memcpy(at, mem, n);
-		at += n;
-	}
+	transfer(td, bp);
 	bp->b_resid = 0;
 	biodone(bp);
 }
@@ -103,6 +121,12 @@ tdisk_poll(struct disk *dk)
 
 static const struct disk_ops tdisk_ops = { tdisk_strategy, tdisk_poll };
 
+static uint64_t
+blocks(const struct tdisk *td)
+{
+	return (uint64_t)td->td_npages * (PAGE_SIZE / DEV_BSIZE);
+}
+
 static bool
 tdisk_setup(struct tdisk *td)
 {
@@ -111,8 +135,7 @@ tdisk_setup(struct tdisk *td)
 	td->td_disk.dk_blksize = td->td_disk.dk_physblksize = DEV_BSIZE;
 	mtx_init(&td->td_mtx, LR_MISC, "tdisk");
 	TAILQ_INIT(&td->td_queue);
-	td->td_known =
-	    disk_register(&td->td_disk, td->td_size >> DEV_BSHIFT, "test") == 0;
+	td->td_known = disk_register(&td->td_disk, blocks(td), "test") == 0;
 	return td->td_known;
 }
 
@@ -121,13 +144,15 @@ tdisk_open(u_int n, uint32_t npages)
 {
 	struct tdisk *td = &tdisk[n];
 
-	td->td_size = ptoa((vsize_t)npages);
-	td->td_data = uvm_km_zalloc(kernel_map, td->td_size);
-	if (td->td_data == 0)
-		return NULL;
+	td->td_npages = npages;
+	td->td_page = kmem_alloc(npages * sizeof(*td->td_page), PR_WAITOK);
+	for (uint32_t i = 0; i < npages; i++)
+		while ((td->td_page[i] = uvm_page_get_unowned(UVM_PGA_ZERO)) ==
+		    NULL)
+			uvm_wait("tdisk");
 	if (!td->td_known && !tdisk_setup(td))
 		return NULL;
-	td->td_disk.dk_part[0].bd_size = td->td_size >> DEV_BSHIFT;
+	td->td_disk.dk_part[0].bd_size = blocks(td);
 	td->td_stalled = false;
 	td->td_failr = td->td_failw = 0;
 	td->td_bad = td->td_badend = 0;
@@ -141,8 +166,10 @@ tdisk_close(u_int n)
 	struct tdisk *td = &tdisk[n];
 
 	KT_EQ(td->td_queued, 0);
-	uvm_km_free(kernel_map, td->td_data, td->td_size);
-	td->td_data = 0;
+	for (uint32_t i = 0; i < td->td_npages; i++)
+		uvm_pagefree(td->td_page[i]);
+	kmem_free(td->td_page, td->td_npages * sizeof(*td->td_page));
+	td->td_page = NULL;
 }
 
 void
@@ -213,11 +240,13 @@ tdisk_queued(u_int n)
 bool
 tdisk_holds(u_int n, uint64_t word)
 {
-	const uint64_t *p = (const uint64_t *)tdisk[n].td_data;
-	const uint64_t *end = p + tdisk[n].td_size / sizeof(*p);
+	const uint64_t *p;
 
-	for (; p < end; p++)
-		if (*p == word)
-			return true;
+	for (uint32_t i = 0; i < tdisk[n].td_npages; i++) {
+		p = (const uint64_t *)VM_PAGE_TO_DMAP(tdisk[n].td_page[i]);
+		for (size_t k = 0; k < PAGE_SIZE / sizeof(*p); k++)
+			if (p[k] == word)
+				return true;
+	}
 	return false;
 }
