@@ -30,6 +30,7 @@ enum lock_rank {
 	LR_PIPE, /* rw: a pipe */
 	LR_TTY, /* rw: a terminal */
 	LR_FUTEX, /* rw: a futex bucket */
+	LR_SHM, /* rw: System V shared memory segments */
 	LR_PROCESS, /* rw: a process's threads, limits, timers */
 	LR_MAP, /* rw: vm_map of a process */
 	LR_KMAP, /* rw: kernel_map and its submaps */
