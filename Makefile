@@ -108,10 +108,20 @@ deps-test:
 QEMU	:= qemu-system-riscv64
 QEMUARGS = -machine $(BOARD) -smp $(SMP) -m $(MEM) -nographic -bios default \
 	   -kernel $(B)/Image -initrd $(B)/initramfs.cpio \
-	   $(if $(APPEND),-append '$(APPEND)') $(QEMUEXTRA)
+	   $(if $(APPEND),-append '$(APPEND)') $(if $(DISK),$(call \
+	   drive,disk,$(DISK),)) $(if $(SWAP),$(call \
+	   drive,swap,$(SWAPFILE),$(comma)cache=unsafe)) $(QEMUEXTRA)
+# $(1) name, $(2) file, $(3) options: the first is vda in the guest
+drive	= -drive file=$(2),format=raw,if=none,id=$(1)$(3) \
+	  -device virtio-blk-device,drive=$(1),serial=$(1)
+comma	:= ,
+# SWAP is a size or a file.
+SWAPFILE = $(or $(wildcard $(SWAP)),$(B)/swap.img)
 
 run: deps-run
 	@$(MAKE) --no-print-directory all
+	@$(if $(SWAP),[ $(SWAPFILE) = '$(SWAP)' ] || { \
+	    truncate -s 0 $(SWAPFILE) && truncate -s $(SWAP) $(SWAPFILE); })
 	@echo "Booting $(BOARD): $(SMP) harts, $(MEM).  Ctrl-A X leaves."
 	@$(QEMU) $(QEMUARGS)
 
@@ -150,6 +160,7 @@ clean:
 help:
 	@echo "make             kernel (build/Image, build/kernel.elf) and initramfs"
 	@echo "make run         boot to a shell [MEM=256M] [SMP=2] [APPEND='aslr=0']"
+	@echo "                 [DISK=FILE] [SWAP=512M|FILE]"
 	@echo "make test        every test; last line: N passed, N failed, N skipped"
 	@echo "make test-host   tests on this machine, under ASan and UBSan [T=name] [SEED=n]"
 	@echo "make test-guest  tests in the booted kernel [T=name] [SEED=n]"

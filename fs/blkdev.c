@@ -77,8 +77,7 @@ direct(struct bdev *bd, struct uio *uio, size_t len, size_t *donep)
 	int error;
 
 	KASSERT(npages <= B_MAXSEGS);
-	if (!uvm_useracc((caddr_t)va, len, B_READ) ||
-	    uvm_vslock(p, (caddr_t)va, len, access) != 0)
+	if (uvm_vslock(p, (caddr_t)va, len, access) != 0)
 		return EAGAIN;
 	error = uvm_vshold(p, trunc_page(va), npages, access, pgs);
 	if (error == 0) {

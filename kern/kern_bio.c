@@ -7,12 +7,14 @@
 #include <sys/errno.h>
 #include <sys/lock.h>
 #include <sys/pool.h>
+#include <sys/timeout.h>
 #include <machine/cpu.h>
 #include <pmap/pmap.h>
 #include <uvm/uvm_page.h>
 
 /* Threads that wait for different bufs seldom meet at one of these. */
 #define BIO_LOCKS 16
+#define BOOT_NSEC 10000000000UL /* for an answer while booting */
 
 static struct mutex bio_mtx[BIO_LOCKS];
 static struct pool buf_pool;
@@ -163,13 +165,29 @@ biodone_error(struct buf *bp, int error)
 }
 
 int
+biowait_poll(struct buf *bp, uint64_t nsecs)
+{
+	uint64_t end = nsecuptime() + nsecs;
+	struct disk *dk;
+
+	while ((atomic_load_acq(&bp->b_flags) & B_DONE) == 0) {
+		dk = bp->b_dev->bd_disk;
+		if (nsecuptime() < end)
+			dk->dk_ops->do_poll(dk);
+		else
+			dk->dk_ops->do_abort(dk);
+	}
+	return bp->b_error;
+}
+
+int
 biowait(struct buf *bp)
 {
 	struct mutex *m = bio_lock(bp);
 
 	KASSERT(bp->b_iodone == NULL && (bp->b_flags & B_ASYNC) == 0);
-	while (cold && (atomic_load_acq(&bp->b_flags) & B_DONE) == 0)
-		bp->b_dev->bd_disk->dk_ops->do_poll(bp->b_dev->bd_disk);
+	if (cold)
+		return biowait_poll(bp, BOOT_NSEC);
 	mtx_enter(m);
 	while ((bp->b_flags & B_DONE) == 0)
 		(void)msleep(bp, m, PRIBIO, "biowait", INFSLP);

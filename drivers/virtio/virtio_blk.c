@@ -280,9 +280,9 @@ req_free(struct vblk_queue *vq, struct vblk_req *vr)
  * => queue locked; NULL, or which rule it broke
  */
 static const char *
-check_used(const struct vblk_queue *vq, const struct vblk_req *vr, uint32_t len)
+check_used(const struct vblk_queue *vq, const struct vblk_req *vr,
+    uint8_t status, uint32_t len)
 {
-	uint8_t status = vr->vr_dma->vd_status;
 	uint64_t data =
 	    vr->vr_buf->b_flags & B_READ && status == S_OK ? vr->vr_len : 0;
 
@@ -295,9 +295,9 @@ check_used(const struct vblk_queue *vq, const struct vblk_req *vr, uint32_t len)
 
 /* => queue locked; the buf, or the rest of it, goes to done or waits again */
 static void
-finish(struct vblk_queue *vq, struct vblk_req *vr, struct bufq *done)
+finish(struct vblk_queue *vq, struct vblk_req *vr, uint8_t status,
+    struct bufq *done)
 {
-	uint8_t status = vr->vr_dma->vd_status;
 	uint64_t len = vr->vr_len;
 	struct buf *bp = req_free(vq, vr);
 
@@ -322,20 +322,24 @@ harvest(struct vblk_queue *vq, struct bufq *done)
 	struct vblk_req *vr;
 	bool work = false;
 	const char *why;
+	struct buf *bp;
 	uint32_t len;
+	uint8_t status;
 
 	do {
 		vq_intr_off(q);
 		while ((vr = vq_get(q, &len)) != NULL) {
 			work = true;
-			why = check_used(vq, vr, len);
+			status = vr->vr_dma->vd_status; /* once */
+			why = check_used(vq, vr, status, len);
 			if (why == NULL) {
-				finish(vq, vr, done);
+				finish(vq, vr, status, done);
 				continue;
 			}
 			vq_break(q, why);
-			buf_error(vr->vr_buf, EIO);
-			TAILQ_INSERT_TAIL(done, req_free(vq, vr), b_link);
+			bp = req_free(vq, vr);
+			buf_error(bp, EIO);
+			TAILQ_INSERT_TAIL(done, bp, b_link);
 		}
 	} while (vq_intr_on(q));
 	return work;
@@ -376,6 +380,13 @@ static void
 vblk_poll(struct disk *dk)
 {
 	(void)vblk_intr(((struct vblk_softc *)dk->dk_priv)->sc_dev);
+}
+
+static void
+vblk_abort(struct disk *dk)
+{
+	virtio_fail(
+	    ((struct vblk_softc *)dk->dk_priv)->sc_dev, "does not answer");
 }
 
 static void
@@ -616,6 +627,7 @@ describe(const struct vblk_softc *sc, char *text, size_t size)
 static const struct disk_ops vblk_disk_ops = {
 	.do_strategy = vblk_strategy,
 	.do_poll = vblk_poll,
+	.do_abort = vblk_abort,
 };
 
 /* => as attach; the softc is the caller's to free after an error */

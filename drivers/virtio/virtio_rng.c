@@ -25,6 +25,7 @@ struct rng_softc {
 	struct virtio_dev *rs_dev; /* [I] */
 	struct virtio_queue rs_queue; /* [m] */
 	struct timeout rs_timeout; /* [m] */
+	bool rs_told; /* [m] there has been an answer */
 	uint8_t rs_buf[RNG_BYTES]; /* [d], else [m] */
 };
 
@@ -58,7 +59,7 @@ rng_intr(struct virtio_dev *vd)
 	uint8_t got[RNG_BYTES];
 	uint32_t len, n = 0;
 	const char *broken;
-	bool work = false;
+	bool work = false, first;
 
 	mtx_enter(&rs->rs_mtx);
 	do {
@@ -70,7 +71,12 @@ rng_intr(struct virtio_dev *vd)
 		}
 	} while (vq_intr_on(q));
 	broken = q->vq_broken;
+	first = n > 0 && !rs->rs_told;
+	rs->rs_told |= first;
 	mtx_leave(&rs->rs_mtx);
+	if (first)
+		printf("%s: entropy, %u bytes, again every %lu s\n",
+		    vd->vd_name, n, RNG_NSEC / 1000000000UL);
 	if (broken != NULL)
 		virtio_fail(vd, broken);
 	else if (work)
@@ -133,8 +139,6 @@ rng_attach(struct virtio_dev *vd)
 	mtx_enter(&rs->rs_mtx);
 	rng_ask(rs);
 	mtx_leave(&rs->rs_mtx);
-	printf("%s: entropy, %u bytes every %lu s\n", vd->vd_name, RNG_BYTES,
-	    RNG_NSEC / 1000000000UL);
 	return 0;
 }
 

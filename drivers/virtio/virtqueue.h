@@ -116,7 +116,7 @@ void vq_init(struct virtqueue *vq, uint16_t num, size_t align, void *ring,
 int vq_add(struct virtqueue *vq, const struct vq_seg *segs, u_int nread,
     u_int nwrite, void *cookie, struct vring_desc *table, uint64_t table_addr);
 /* => everything added is the device's; TRUE: it wants to be notified */
-bool vq_publish(struct virtqueue *vq) __warn_unused;
+bool vq_publish(struct virtqueue *vq);
 /*
  * Take the next chain the device is done with.
  * => its cookie, *lenp bytes were written; NULL: none, or the queue is broken
@@ -132,7 +132,7 @@ void vq_intr_off(struct virtqueue *vq);
  * Interrupts on, for the next chain used.
  * => TRUE: something was used meanwhile and may not interrupt: look again
  */
-bool vq_intr_on(struct virtqueue *vq) __warn_unused;
+bool vq_intr_on(struct virtqueue *vq);
 /*
  * Take back a chain the device will not answer, in no particular order.
  * => the device has been stopped; cookie, or NULL: none is left

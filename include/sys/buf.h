@@ -48,8 +48,7 @@ struct buf_seg {
  *	w	bio_mtx of the buf while somebody may wait, else as b
  */
 struct buf {
-	TAILQ_ENTRY(buf)
-	    b_link; /* [d] the device's queue; else [b] free to use */
+	TAILQ_ENTRY(buf) b_link; /* [d] its queue, else [b] */
 	volatile uint32_t b_flags; /* [b] B_*; B_DONE [w] */
 	int b_error; /* [b] errno, with B_ERROR */
 	struct bdev *b_dev; /* [b] set by bdev_strategy() */
@@ -96,6 +95,12 @@ void biodone_error(struct buf *bp, int error);
  * => thread context, or booting (cold: the device is polled); b_error or 0
  */
 int biowait(struct buf *bp);
+/*
+ * The same without interrupts and without sleeping; a device that takes longer
+ * than nsecs is given up, or the boot would hang with it.
+ * => any context that may take so long
+ */
+int biowait_poll(struct buf *bp, uint64_t nsecs);
 /* => boot, before the first device attaches */
 void bio_init(void);
 

@@ -30,6 +30,8 @@ struct disk_ops {
 	void (*do_strategy)(struct disk *dk, struct buf *bp);
 	/* => completes what the device is done with, without interrupts */
 	void (*do_poll)(struct disk *dk);
+	/* => gives the device up: disk_gone(), and all it has gets EIO */
+	void (*do_abort)(struct disk *dk);
 };
 
 /*

@@ -12,12 +12,13 @@ FUZZ_TIME	?= 10
 # Sources that need nothing of a kernel.  Add yours; a file that is not there
 # yet is left out.
 PURE_LIB	:= $(addprefix lib/, string.c format.c sort.c fdt.c \
-		   fdt_platform.c chacha20.c cpio.c bootargs.c)
+		   fdt_platform.c chacha20.c cpio.c bootargs.c diskpart.c)
+PURE_DRV	:= drivers/virtio/virtqueue.c
 PURE_UVM	?= $(wildcard uvm/uvm_maptree.c uvm/uvm_buddy.c \
 		   uvm/uvm_pagetree.c uvm/uvm_pdpolicy.c uvm/uvm_swapmap.c \
 		   uvm/uvm_amap_slots.c uvm/uvm_amap_cover.c)
 PURE_MMU	:= $(wildcard pmap/host/mmu_*.c)
-PURE_SRCS	+= $(PURE_LIB) $(PURE_UVM) $(PURE_MMU)
+PURE_SRCS	+= $(PURE_LIB) $(PURE_DRV) $(PURE_UVM) $(PURE_MMU)
 
 HOST_TESTS	:= $(wildcard tests/host/main.c tests/host/test_*.c \
 		   tests/host/oracle_*.c)
@@ -67,7 +68,7 @@ endef
 
 $(eval $(call host_binary,$(HOSTCC),$(B)/host))
 $(eval $(call host_binary,$(HOSTCLANG),$(B)/host-clang))
-$(eval $(call host_objects,$(HOSTCLANG),$(B)/fuzz,$(HOST_SAN) -fsanitize=fuzzer-no-link,$(PURE_LIB)))
+$(eval $(call host_objects,$(HOSTCLANG),$(B)/fuzz,$(HOST_SAN) -fsanitize=fuzzer-no-link,$(PURE_LIB) $(PURE_DRV)))
 
 # The nasty trees are meant to be wrong: warnings would only be noise.
 $(B)/dts/%.dtb: dts/%.dts
