@@ -20,7 +20,7 @@ WARN	:= -Wall -Wextra -Werror -Wundef -Wshadow -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
 DEFS	:= -D_KERNEL -DDIAGNOSTIC -DKTRACE -DKGDB
 ifneq ($(DEBUG),0)
-DEFS	+= -DDEBUG
+DEFS	+= -DDEBUG -DFAULT_INJECT
 endif
 KINC	:= -Iinclude -Iarch/riscv/include -I.
 KFLAGS	:= -std=gnu11 -O2 -g -ffreestanding -fno-builtin -nostdinc \
@@ -37,10 +37,13 @@ KDIRS	:= arch/riscv kern uvm pmap/sv39 fs drivers/uart drivers/virtio lib
 KSRC	:= $(sort $(foreach d,$(KDIRS),$(wildcard $d/*.c $d/*.S)))
 KOBJ	:= $(patsubst %,$(B)/obj/%.o,$(basename $(KSRC)))
 # The kernel's own tests make an image of their own: build/Image-test.
-TSRC	:= $(sort $(wildcard tests/kern/*.c))
+# conform_host.c is for the machine that builds.
+TSRC	:= $(sort $(wildcard tests/kern/*.c tests/audit/*.c \
+	   pmap/sv39/audit/*.c) \
+	   $(filter-out %/conform_host.c,$(wildcard tests/conform/*.c)))
 TOBJ	:= $(patsubst %,$(B)/obj/%.o,$(basename $(TSRC)))
 
-.PHONY: all kernel run test test-host test-guest bench bench-linux debug \
+.PHONY: all kernel run test test-host test-guest test-mutants bench bench-linux debug \
 	help clean lint format deps-run deps-test
 
 all: $(B)/Image $(B)/kernel.elf $(B)/initramfs.cpio
@@ -140,6 +143,12 @@ test-guest: deps-test
 	@$(MAKE) --no-print-directory all $(B)/Image-test
 	@scripts/testrun $(if $(T),--name $(T)) $(if $(SEED),--seed $(SEED))
 
+# Do the tools notice defects on purpose? [T=GLOB] [SEED=n] [SEEDS=n] [BUDGET=s]
+test-mutants: deps-test
+	@$(MAKE) --no-print-directory $(B)/sim/sim-sv39
+	@scripts/mutants $(if $(T),--name '$(T)') $(if $(SEED),--seed $(SEED)) \
+	    $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BUDGET),--budget $(BUDGET))
+
 bench: deps-run
 	@$(MAKE) --no-print-directory all $(B)/user/vmbench
 	@scripts/bench $(BENCHARGS)
@@ -164,6 +173,7 @@ help:
 	@echo "make test        every test; last line: N passed, N failed, N skipped"
 	@echo "make test-host   tests on this machine, under ASan and UBSan [T=name] [SEED=n]"
 	@echo "make test-guest  tests in the booted kernel [T=name] [SEED=n]"
+	@echo "make test-mutants  defects on purpose: which are noticed [T=GLOB] [BUDGET=s]"
 	@echo "make fuzz        libFuzzer on the readers [FUZZ_TIME=10]"
 	@echo "make bench       instructions per operation, beside baseline and Linux"
 	@echo "make bench-linux the same, with Debian's Linux measured in the same run"

@@ -157,7 +157,7 @@ tmpfs_inactive(struct vnode *vp)
 {
 	struct tmpfs_node *tn = VTOTN(vp);
 
-	KASSERT(atomic_load(&tn->tn_nlink) == 0);
+	KASSERT(atomic_load(&tn->tn_nlink) == 0 && vp->v_fifo == NULL);
 	switch (vp->v_type) {
 	case VREG:
 		atomic_add(&tmpfs_pages, -tn->tn_file.counted);
@@ -901,7 +901,8 @@ write_pages(struct tmpfs_node *tn, struct uio *uio, size_t len)
 static int
 write_locked(struct tmpfs_node *tn, struct uio *uio, size_t len)
 {
-	off_t old = tn->tn_file.size, end = uio->uio_offset + (off_t)len;
+	off_t start = uio->uio_offset, end = start + (off_t)len;
+	off_t old = tn->tn_file.size;
 	int error = 0;
 
 	if (end > old)
@@ -910,7 +911,8 @@ write_locked(struct tmpfs_node *tn, struct uio *uio, size_t len)
 		return error;
 	error = write_pages(tn, uio, len);
 	if (error && end > old)
-		(void)set_size(tn, MAX(old, uio->uio_offset));
+		(void)set_size(tn,
+		    uio->uio_offset == start ? old : MAX(old, uio->uio_offset));
 	count_pages(tn);
 	touch(tn, true);
 	return error;

@@ -345,7 +345,8 @@ fork_process(struct proc *p1, const struct clone_args *ca, pid_t *pidp)
 	int error;
 
 	pr = process_alloc(parent);
-	pr->ps_exitsig = (int)ca->ca_exit_signal;
+	pr->ps_exitsig = ca->ca_flags & CLONE_PARENT ? parent->ps_exitsig
+						     : (int)ca->ca_exit_signal;
 	p2 = thread_alloc(pr, p1->p_comm);
 	if (p2 == NULL) {
 		process_rele(pr);

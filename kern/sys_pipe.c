@@ -141,32 +141,35 @@ pipe_chunk(struct pipe *pi, size_t pos, size_t *n)
  * uiomove() of one chunk, all of it or nothing: what a pipe is said to have
  * taken or given is what it has.
  */
-static inline int
-pipe_move(char *cp, size_t n, struct uio *uio, enum uio_rw rw)
+static int
+pipe_move(char *cp, size_t n, struct uio *uio)
 {
-	struct iovec *iov = uio->uio_iov;
 	size_t before = uio->uio_resid;
-	int error;
+	int error = uiomove(cp, n, uio);
 
-	if (__predict_true(
-		n <= iov->iov_len && uio->uio_segflg == UIO_USERSPACE)) {
-		error = rw == UIO_READ ? copyout(cp, iov->iov_base, n)
-				       : copyin(iov->iov_base, cp, n);
-		if (error)
-			return error;
-		iov->iov_base = (char *)iov->iov_base + n;
-		iov->iov_len -= n;
-		uio->uio_resid -= n;
-		return 0;
-	}
-	error = uiomove(cp, n, uio);
 	if (error)
 		uio->uio_resid = before;
 	return error;
 }
 
+/*
+ * The common request: in one piece on both sides.
+ * => where in the ring n > 0 bytes at pos are, or NULL: something is special
+ */
+static __always_inline char *
+pipe_plain(const struct pipe *pi, size_t pos, size_t n, const struct uio *uio)
+{
+	char *page = pi->pi_page[(pos >> PAGE_SHIFT) & (pi->pi_npages - 1)];
+	size_t off = pos & PAGE_MASK;
+
+	return n <= uio->uio_iov->iov_len && off + n <= PAGE_SIZE &&
+		page != NULL && uio->uio_segflg == UIO_USERSPACE
+	    ? page + off
+	    : NULL;
+}
+
 /* => pi_lock held: sleep on one side until the other side changes something */
-static __noinline int
+static int
 pipe_wait(struct pipe *pi, struct file *fp, u_int *waiters, const char *why)
 {
 	int error;
@@ -187,6 +190,24 @@ pipe_wake(u_int *waiters, struct selinfo *si)
 	selwakeup(si);
 }
 
+/* => pi_lock held; what there is, up to what is wanted */
+static __noinline int
+pipe_take(struct pipe *pi, struct uio *uio)
+{
+	int error = 0;
+	size_t n;
+	char *p;
+
+	while (error == 0 && uio->uio_resid > 0 && pipe_used(pi) > 0) {
+		n = MIN(uio->uio_resid, pipe_used(pi));
+		p = pipe_chunk(pi, pi->pi_out, &n);
+		error = pipe_move(p, n, uio);
+		if (error == 0)
+			pi->pi_out += n;
+	}
+	return error;
+}
+
 static int
 pipe_read(struct file *fp, struct uio *uio, int flags)
 {
@@ -200,25 +221,31 @@ pipe_read(struct file *fp, struct uio *uio, int flags)
 	rw_enter_write(&pi->pi_lock);
 	while (pipe_used(pi) == 0 && pi->pi_writers > 0 && error == 0)
 		error = pipe_wait(pi, fp, &pi->pi_rwait, "piperd");
-	while (error == 0 && uio->uio_resid > 0 && pipe_used(pi) > 0) {
-		n = MIN(uio->uio_resid, pipe_used(pi));
-		p = pipe_chunk(pi, pi->pi_out, &n);
-		error = pipe_move(p, n, uio, UIO_READ);
-		if (error == 0)
-			pi->pi_out += n;
-	}
+	n = MIN(start, pipe_used(pi));
+	if (error || n == 0)
+		goto out;
+	p = pipe_plain(pi, pi->pi_out, n, uio);
+	if (__predict_true(p != NULL)) {
+		error = copyout(p, uio->uio_iov->iov_base, n);
+		if (error)
+			goto out;
+		pi->pi_out += n;
+		uio->uio_resid -= n;
+	} else
+		error = pipe_take(pi, uio);
 	if (uio->uio_resid != start) {
 		/* empty: the same page again, which is in the cache */
 		if (pipe_used(pi) == 0)
 			pi->pi_in = pi->pi_out = 0;
 		pipe_wake(&pi->pi_wwait, &pi->pi_wsel);
 	}
+out:
 	rw_exit(&pi->pi_lock);
 	return error;
 }
 
 /* => pi_lock held; some, at least, of what is left is in the ring, or errno */
-static inline int
+static int
 pipe_put(struct pipe *pi, struct uio *uio)
 {
 	size_t n, room = pipe_size(pi) - pipe_used(pi);
@@ -228,7 +255,7 @@ pipe_put(struct pipe *pi, struct uio *uio)
 	while (room > 0 && uio->uio_resid > 0) {
 		n = MIN(uio->uio_resid, room);
 		p = pipe_chunk(pi, pi->pi_in, &n);
-		error = pipe_move(p, n, uio, UIO_WRITE);
+		error = pipe_move(p, n, uio);
 		if (error)
 			break;
 		pi->pi_in += n;
@@ -237,21 +264,19 @@ pipe_put(struct pipe *pi, struct uio *uio)
 	return error;
 }
 
-static int
-pipe_write(struct file *fp, struct uio *uio, int flags)
+/* => pi_lock held */
+static __noinline int
+pipe_write_waiting(struct pipe *pi, struct file *fp, struct uio *uio)
 {
-	struct pipe *pi = fp->f_data;
 	size_t need, before;
 	int error = 0;
 
-	rw_enter_write(&pi->pi_lock);
 	/* what must go in at once: all of a small write, a byte of a large */
 	need = uio->uio_resid <= PIPE_BUF ? uio->uio_resid : 1;
 	while (uio->uio_resid > 0 && error == 0) {
-		if (__predict_false(pi->pi_readers == 0)) {
+		if (pi->pi_readers == 0) {
 			error = EPIPE;
-		} else if (__predict_false(
-			       pipe_size(pi) - pipe_used(pi) < need)) {
+		} else if (pipe_size(pi) - pipe_used(pi) < need) {
 			error = pipe_wait(pi, fp, &pi->pi_wwait, "pipewr");
 		} else {
 			before = uio->uio_resid;
@@ -261,6 +286,30 @@ pipe_write(struct file *fp, struct uio *uio, int flags)
 			need = 1;
 		}
 	}
+	return error;
+}
+
+static int
+pipe_write(struct file *fp, struct uio *uio, int flags)
+{
+	struct pipe *pi = fp->f_data;
+	size_t n = uio->uio_resid;
+	char *p = NULL;
+	int error;
+
+	rw_enter_write(&pi->pi_lock);
+	if (__predict_true(n > 0 && pi->pi_readers > 0 &&
+		pipe_size(pi) - pipe_used(pi) >= n))
+		p = pipe_plain(pi, pi->pi_in, n, uio);
+	if (__predict_true(p != NULL)) {
+		error = copyin(uio->uio_iov->iov_base, p, n);
+		if (error == 0) {
+			pi->pi_in += n;
+			uio->uio_resid = 0;
+			pipe_wake(&pi->pi_rwait, &pi->pi_rsel);
+		}
+	} else
+		error = pipe_write_waiting(pi, fp, uio);
 	rw_exit(&pi->pi_lock);
 	return error;
 }

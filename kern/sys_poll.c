@@ -367,9 +367,20 @@ select_list(struct select *se)
 	KASSERT(i == se->se_nfds);
 }
 
+/* An O_PATH descriptor is open, though nothing can be waited for on it. */
+static bool
+fd_is_open(struct proc *p, int fd)
+{
+	struct file *fp = fd_getpath(p, fd);
+
+	if (fp != NULL)
+		file_rele(fp);
+	return fp != NULL;
+}
+
 /* Leave in the sets what was found; their number in *ret. */
 static int
-select_result(struct select *se, int64_t *ret)
+select_result(struct proc *p, struct select *se, int64_t *ret)
 {
 	uint64_t found[3][SEL_WORDS];
 	const struct pollfd *pf;
@@ -377,11 +388,11 @@ select_result(struct select *se, int64_t *ret)
 	CTASSERT(sizeof(found) <= 1536);
 	memset(found, 0, sizeof(found));
 	for (pf = se->se_fds; pf < se->se_fds + se->se_nfds; pf++) {
-		if (pf->revents & POLLNVAL)
+		if ((pf->revents & POLLNVAL) && !fd_is_open(p, pf->fd))
 			return EBADF;
 		for (int k = 0; k < 3; k++)
 			if (set_has(se, k, (u_int)pf->fd) &&
-			    (pf->revents & sel_events[k])) {
+			    (pf->revents & (sel_events[k] | POLLNVAL))) {
 				found[k][pf->fd / 64] |= 1UL << pf->fd % 64;
 				++*ret;
 			}
@@ -442,7 +453,7 @@ select_run(struct proc *p, const uint64_t a[6], struct select *se, int64_t *ret)
 		return ENOMEM;
 	error = select_wait(p, a, se, deadline);
 	if (error == 0)
-		error = select_result(se, ret);
+		error = select_result(p, se, ret);
 	if (error == 0)
 		error = select_copyout(se, a);
 	kmem_free(se->se_fds, MAX(se->se_nfds, 1) * sizeof(struct pollfd));

@@ -82,8 +82,8 @@ enum {
 #define TCSBRKP    0x5425
 #define TIOCGSID   0x5429
 
-#define TTY_LINE   1024 /* longest line that can be edited */
-#define TTY_QUEUE  4096 /* characters ready to be read */
+#define TTY_LINE   4096 /* longest line that can be edited */
+#define TTY_QUEUE  8192 /* characters ready to be read; a power of two */
 #define TTY_RING   256 /* received bytes not yet looked at */
 
 #define Q_END      0x100 /* last character of a line */
@@ -269,13 +269,26 @@ erase_one(struct tty *tp)
 		echo_erase(tp, (uint8_t)tp->t_line[--tp->t_linelen]);
 }
 
+static bool
+is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Back to the beginning of a word, and over what comes after it. */
 static void
 erase_word(struct tty *tp)
 {
-	while (tp->t_linelen > 0 && tp->t_line[tp->t_linelen - 1] == ' ')
+	bool seen = false;
+
+	while (tp->t_linelen > 0) {
+		if (is_word(tp->t_line[tp->t_linelen - 1]))
+			seen = true;
+		else if (seen)
+			break;
 		erase_one(tp);
-	while (tp->t_linelen > 0 && tp->t_line[tp->t_linelen - 1] != ' ')
-		erase_one(tp);
+	}
 }
 
 static void

@@ -715,15 +715,12 @@ sys_getcwd(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	char *buf = kmem_alloc(PATH_MAX, PR_WAITOK);
 	struct vnode *vp = fd_cwd(p);
-	int error = 0;
+	int error = vn_path(vp, buf, PATH_MAX);
 
-	vn_path(vp, buf, PATH_MAX);
 	vrele(vp);
-	if (buf[0] != '/')
-		error = ENOENT;
-	else if (strlen(buf) + 1 > a[1])
+	if (error == 0 && strlen(buf) + 1 > a[1])
 		error = ERANGE;
-	else {
+	else if (error == 0) {
 		*ret = strlen(buf) + 1;
 		error = copyout(buf, (void *)a[0], *ret);
 	}

@@ -343,36 +343,53 @@ vn_uobj(struct vnode *vp, struct uvm_object **uobjp)
 	return vp->v_op->vop_uobj(vp, uobjp);
 }
 
-/* Builds the path from its end, going up. */
-void
-vn_path(struct vnode *vp, char *buf, size_t len)
+/*
+ * Builds the path at the end of buf, going up.
+ * => its beginning in *pathp; ENOENT, ENAMETOOLONG
+ */
+static int
+path_upwards(struct vnode *vp, char *buf, size_t len, char **pathp)
 {
-	char name[256], *end = buf + len - 1, *p = end;
+	char name[256], *p = buf + len - 1;
 	struct vnode *at = vp, *up;
+	int error = 0;
 	size_t n;
 
 	*p = '\0';
 	vref(at);
-	while (at != rootvnode &&
-	    at->v_op->vop_parent(at, name, sizeof(name), &up) == 0) {
-		n = strlen(name);
+	while (at != rootvnode) {
+		error = at->v_op->vop_parent(at, name, sizeof(name), &up);
+		if (error)
+			break;
 		vrele(at);
 		at = up;
+		n = strlen(name);
 		if ((size_t)(p - buf) < n + 1) {
-			p = end;
+			error = ENAMETOOLONG;
 			break;
 		}
 		p -= n;
 		memcpy(p, name, n);
 		*--p = '/';
 	}
-	if (at != rootvnode || (p == end && vp != rootvnode))
+	vrele(at);
+	*pathp = p;
+	return error;
+}
+
+int
+vn_path(struct vnode *vp, char *buf, size_t len)
+{
+	char *p;
+	int error = path_upwards(vp, buf, len, &p);
+
+	if (error)
 		strlcpy(buf, "?", len);
-	else if (p == end)
+	else if (*p == '\0')
 		strlcpy(buf, "/", len);
 	else
-		memmove(buf, p, end - p + 1);
-	vrele(at);
+		memmove(buf, p, (size_t)(buf + len - p));
+	return error;
 }
 
 /* => rights for a mapping of fp; EACCES as mmap(2) says */

@@ -9,6 +9,8 @@
 
 static struct pool anon_pool; /* set up once by uvm_anon_init */
 
+#define ANON_FREE_BATCH 16 /* pages given back at a time */
+
 /*
  * Anons that may still be allocated: most of them in anon_free, some set aside
  * for each hart, so that harts do not fight for one counter.  A counter may
@@ -222,18 +224,62 @@ uvm_anfree(struct vm_anon *anon)
 		anon_count_freed(1);
 }
 
+/* Anons without references whose pages go together; the thread's own. */
+struct anon_batch {
+	u_int ab_n;
+	struct vm_anon *ab_anon[ANON_FREE_BATCH];
+	struct vm_page *ab_page[ANON_FREE_BATCH];
+};
+
+/* => how many are freed: none is left in the batch */
+static int
+batch_free(struct anon_batch *ab)
+{
+	u_int i, n = ab->ab_n;
+
+	if (n == 1)
+		uvm_pagefree(ab->ab_page[0]);
+	else if (n != 0)
+		uvm_pagefree_bulk(ab->ab_page, n);
+	for (i = 0; i < n; i++)
+		pool_put(&anon_pool, ab->ab_anon[i]);
+	ab->ab_n = 0;
+	return (int)n;
+}
+
+/* May the page just be freed, with nothing to undo or to wait for? */
+static inline bool
+page_is_plain(const struct vm_anon *anon, const struct vm_page *pg)
+{
+	return pg != NULL && pg->uanon == anon && pg->loan_count == 0 &&
+	    (pg->pg_flags & PG_BUSY) == 0 && anon->an_swslot == 0 &&
+	    !vm_page_md_ismapped(&pg->mdpage);
+}
+
 void
 uvm_anon_drop(struct vm_anon **anons, u_int n)
 {
+	struct anon_batch ab;
 	struct vm_anon *anon;
 	int freed = 0;
 	u_int i;
 
+	ab.ab_n = 0;
 	for (i = 0; i < n; i++) {
 		anon = anons[i];
-		if (anon != NULL && --anon->an_ref == 0)
+		if (anon == NULL || --anon->an_ref != 0)
+			continue;
+		if (__predict_false(!page_is_plain(anon, anon->an_page))) {
 			freed += anon_free_one(anon);
+			continue;
+		}
+		KDASSERT(anon->an_lock == NULL || anon_write_held(anon));
+		ab.ab_anon[ab.ab_n] = anon;
+		ab.ab_page[ab.ab_n++] = anon->an_page;
+		if (ab.ab_n == ANON_FREE_BATCH)
+			freed += batch_free(&ab);
 	}
+	freed += batch_free(&ab);
 	if (freed != 0)
 		anon_count_freed(freed);
 }

@@ -90,6 +90,17 @@ uvm_fault_spare(struct uvm_faultctx *ctx, struct vm_anon *from,
 
 /* -- Entering -------------------------------------------------------------- */
 
+bool
+uvm_fault_wires(const struct uvm_faultctx *ctx, const struct vm_page *pg)
+{
+	paddr_t pa;
+
+	return ctx->wired && !ctx->wire &&
+	    pmap_extract(vm_map_pmap(ctx->ufi.map), ctx->ufi.orig_rvaddr,
+		&pa) &&
+	    pa == VM_PAGE_TO_PHYS(pg);
+}
+
 /*
  * Map the page at a wired address.  Usually it is being wired now.  Otherwise
  * it takes the place of another one, by copy-on-write or because its mapping

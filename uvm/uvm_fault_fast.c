@@ -143,6 +143,14 @@ slot_is_settled(const struct vm_anon *anon, pmap_t pmap, vaddr_t va, bool write)
 	    (anon->an_ref > 1 && write);
 }
 
+static __always_inline bool
+slots_are_empty(struct vm_anon *const *p)
+{
+	CTASSERT(FAULT_AHEAD == 4);
+	return ((uintptr_t)p[0] | (uintptr_t)p[1] | (uintptr_t)p[2] |
+		   (uintptr_t)p[3]) == 0;
+}
+
 /*
  * As window_is_settled() where the window reaches beyond the node: slots from
  * slot on, the faulting one excepted, the first of them at va.
@@ -151,13 +159,17 @@ static __noinline bool
 edge_is_settled(struct amap_store *as, u_int slot, u_int back, u_int forw,
     pmap_t pmap, vaddr_t va, bool write)
 {
-	u_int i;
+	u_int i, n, end = slot + back + forw + 1, faulting = slot + back;
+	struct vm_anon **run;
 
-	for (i = 0; i <= back + forw; i++, va += PAGE_SIZE) {
-		if (i != back &&
-		    !slot_is_settled(
-			amap_store_lookup(as, slot + i), pmap, va, write))
-			return false;
+	for (; slot < end; slot += n, va += ptoa(n)) {
+		run = amap_store_run(as, slot, &n);
+		n = MIN(n, end - slot);
+		for (i = 0; run != NULL && i < n; i++) {
+			if (slot + i != faulting &&
+			    !slot_is_settled(run[i], pmap, va + ptoa(i), write))
+				return false;
+		}
 	}
 	return true;
 }
@@ -181,13 +193,18 @@ window_is_settled(const struct fast *f)
 	if (!window_is_run(as, f->where, f->slot, back, forw))
 		return edge_is_settled(as, f->slot - back, back, forw, pmap,
 		    f->va - ptoa(back), write);
-	first = f->where - back;
-	va = f->va + ptoa(forw);
-	for (p = f->where + forw; p >= first; p--, va -= PAGE_SIZE) {
-		if (*p != NULL && p != f->where &&
-		    !slot_is_settled(*p, pmap, va, write))
-			return false;
+	/* ahead there is usually nothing, which a look in one go shows */
+	if (forw != FAULT_AHEAD || !slots_are_empty(f->where + 1)) {
+		for (p = f->where + forw, va = f->va + ptoa(forw); p > f->where;
+		     p--, va -= PAGE_SIZE)
+			if (!slot_is_settled(*p, pmap, va, write))
+				return false;
 	}
+	first = f->where - back;
+	for (p = f->where - 1, va = f->va - PAGE_SIZE; p >= first;
+	     p--, va -= PAGE_SIZE)
+		if (!slot_is_settled(*p, pmap, va, write))
+			return false;
 	return true;
 }
 
@@ -295,14 +312,17 @@ fast_lock(struct fast *f)
 /*
  * May a reader share the page of zeros instead of getting one of his own?
  * Only this map can ever fill the slot: its fault will replace the mapping.
- * When the amap becomes shared, such mappings go (uvm_map_unshare_zero).
+ * When the amap becomes shared, such mappings go (uvm_map_unshare_zero).  The
+ * kernel's mappings of what a program had shared with it (uvm_io) and has
+ * unmapped since are the kernel's own, so they get a page.
  */
 static __always_inline bool
 zero_may_be_shared(const struct fast *f)
 {
 	return f->access == PROT_READ && UVM_ET_ISCOPYONWRITE(f->entry) &&
 	    ((f->amap->am_flags & AMAP_SHARED) == 0 ||
-		MUTANT(ZERO_PAGE_IN_SHARED));
+		MUTANT(ZERO_PAGE_IN_SHARED)) &&
+	    !vm_map_is_kernel(f->map);
 }
 
 /* 1A, if nothing about the page changes. => amap locked */

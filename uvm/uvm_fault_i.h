@@ -26,6 +26,7 @@ enum uvm_fault_wait {
 };
 
 #define FAULT_MAXPAGES 16 /* window of the widest advice */
+#define FAULT_AHEAD    4 /* slots ahead in the window of normal advice */
 
 /*
  * All members belong to the thread that faults; those below "amap" are valid
@@ -113,9 +114,28 @@ uvm_fault_spare_take(struct uvm_faultctx *ctx)
 	return anon;
 }
 
+/*
+ * Is the page wired on account of the entry?  A wired address whose page was
+ * replaced through another map that shares the amap has a page it did not wire.
+ * => owner of the page locked
+ */
+bool
+uvm_fault_wires(const struct uvm_faultctx *ctx, const struct vm_page *pg);
 /* As uvm_fault_enter() for a wired address. */
 bool uvm_fault_enter_wired(
     struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot);
+/*
+ * Does the page belong on the active queue?  One on loan is left where it is:
+ * perhaps we borrow it, then its owner's lock is not ours, or it has no owner
+ * by whom the page daemon could find it.
+ */
+static inline bool
+uvm_fault_activates(const struct vm_page *pg)
+{
+	return (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0 &&
+	    pg->loan_count == 0;
+}
+
 /*
  * Map the page, wire or activate it.
  * => owner locked; for writing if uvm_fault_enter_writes()
@@ -131,7 +151,7 @@ uvm_fault_enter(struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot)
 	if (pmap_enter(pmap, ctx->ufi.orig_rvaddr, VM_PAGE_TO_PHYS(pg), prot,
 		ctx->access | PMAP_CANFAIL) != 0)
 		return false;
-	if ((pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0)
+	if (uvm_fault_activates(pg))
 		uvm_pageactivate(pg);
 	pmap_update(pmap);
 	return true;
@@ -140,7 +160,7 @@ uvm_fault_enter(struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot)
 static inline bool
 uvm_fault_enter_writes(const struct uvm_faultctx *ctx, const struct vm_page *pg)
 {
-	return ctx->wired || (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0;
+	return ctx->wired || uvm_fault_activates(pg);
 }
 
 /* Pages around va that are mapped with it, inside the entry. */
@@ -148,7 +168,7 @@ static inline void
 uvm_fault_window(
     const struct vm_map_entry *entry, vaddr_t va, u_int *back, u_int *forw)
 {
-	u_int most_back = 3, most_forw = 4;
+	u_int most_back = 3, most_forw = FAULT_AHEAD;
 	u_long n;
 
 	if (__predict_false(entry->advice == MADV_SEQUENTIAL)) {

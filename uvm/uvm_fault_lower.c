@@ -13,10 +13,16 @@ lower_offset(const struct uvm_faultctx *ctx)
 	return entry->offset + (voff_t)(ctx->ufi.orig_rvaddr - entry->start);
 }
 
-/* => page busy, object locked on entry; both not on exit */
+/*
+ * A page that was only copied from, or could not be mapped, is for the page
+ * daemon to find too.
+ * => page busy, object locked on entry; both not on exit
+ */
 static void
 lower_release(struct uvm_faultctx *ctx, struct vm_page *pg)
 {
+	if ((pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) == 0)
+		uvm_pageactivate(pg);
 	(void)uvm_page_unbusy(pg);
 	rw_exit(&ctx->uobj->uo_lock);
 }
@@ -250,7 +256,7 @@ lower_map(struct uvm_faultctx *ctx, struct vm_page *pg)
 	if (__predict_false(pg->loan_count != 0 && fault_is_write(ctx) &&
 		!MUTANT(LOANED_OBJ_WRITTEN))) {
 		struct vm_page *own =
-		    uvm_obj_loanbreak(pg, ctx->wired && !ctx->wire);
+		    uvm_obj_loanbreak(pg, uvm_fault_wires(ctx, pg));
 
 		if (own == NULL) {
 			UVMCNT_INC(fltnoram);

@@ -170,7 +170,7 @@ upper_anon(struct uvm_faultctx *ctx, struct vm_anon *anon)
 	if (__predict_false(pg->loan_count != 0)) {
 		if (!upper_upgrade(ctx))
 			return upper_needwrite(ctx);
-		if (!uvm_anon_loanbreak(anon, ctx->wired && !ctx->wire)) {
+		if (!uvm_anon_loanbreak(anon, uvm_fault_wires(ctx, pg))) {
 			UVMCNT_INC(fltnoram);
 			return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
 		}

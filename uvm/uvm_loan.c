@@ -63,8 +63,6 @@ uvm_unloanpage(struct vm_page **ploans, int npages)
 			panic("uvm_unloanpage: page %p is not on loan",
 			    ploans[i]);
 		uvm_pageunwire(ploans[i]);
-		if (ploans[i]->uobject == NULL && ploans[i]->uanon == NULL)
-			uvm_pagedequeue(ploans[i]);
 		loan_drop(ploans[i]);
 	}
 }
@@ -118,7 +116,7 @@ uvm_anon_loanbreak(struct vm_anon *anon, bool wired)
 {
 	struct vm_page *pg = anon->an_page, *new;
 
-	KASSERT(pg->loan_count != 0);
+	/* The last loan may end any time: then the copy is made in vain. */
 	new = uvm_pagealloc(NULL, 0, anon, 0);
 	if (new == NULL) {
 		anon->an_page = pg;
@@ -264,9 +262,16 @@ spot_lend_page(struct loan_spot *sp)
 static bool
 spot_own(struct loan_spot *sp)
 {
+	bool wired = VM_MAPENT_ISWIRED(sp->ufi.entry);
+	paddr_t pa;
+
 	if (sp->anon == NULL || sp->page->uanon == sp->anon)
 		return true;
-	if (!uvm_anon_loanbreak(sp->anon, VM_MAPENT_ISWIRED(sp->ufi.entry)))
+	/* only what is mapped there was wired for the entry */
+	wired = wired &&
+	    pmap_extract(vm_map_pmap(sp->ufi.map), sp->ufi.orig_rvaddr, &pa) &&
+	    pa == VM_PAGE_TO_PHYS(sp->page);
+	if (!uvm_anon_loanbreak(sp->anon, wired))
 		return false;
 	sp->page = sp->anon->an_page;
 	return true;

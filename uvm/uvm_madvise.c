@@ -86,8 +86,6 @@ static int
 advise_remove(
     vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end, int arg)
 {
-	struct uvm_object *uobj;
-	voff_t off = e->offset + (voff_t)(start - e->start);
 	int error = uvm_map_gate(map, e, UVM_CHANGE_DISCARD, 0);
 
 	if (error != 0)
@@ -100,13 +98,9 @@ advise_remove(
 	if (e->aref.ar_amap != NULL)
 		remove_anons(e, start, end);
 	if (UVM_ET_ISOBJ(e)) {
-		uobj = e->object.uvm_obj;
-		if (!UVM_OBJ_IS_AOBJ(uobj))
+		if (!UVM_OBJ_IS_AOBJ(e->object.uvm_obj))
 			return EOPNOTSUPP;
-		rw_enter_write(&uobj->uo_lock);
-		(void)uobj->pgops->pgo_flush(
-		    uobj, off, off + (voff_t)(end - start), PGO_FREE);
-		rw_exit(&uobj->uo_lock);
+		uvm_map_flush(map, start, end, PGO_FREE);
 	}
 	return 0;
 }

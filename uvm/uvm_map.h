@@ -281,6 +281,11 @@ bool uvm_map_covered(vm_map_t map, vaddr_t start, vaddr_t end);
  */
 void uvm_map_discard(
     vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end);
+/*
+ * Let the pagers flush the objects' pages in a range.
+ * => write-locked on entry and exit, not between; entries stay as they are
+ */
+void uvm_map_flush(vm_map_t map, vaddr_t start, vaddr_t end, int flags);
 /* => map locked, the entry has an amap, locked either way: has another map a
  *    part of this memory, [start, end) of the entry? */
 bool

@@ -97,12 +97,12 @@ deactivate_anons(struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 }
 
 static void
-flush_object(struct vm_map_entry *e, vaddr_t start, vaddr_t end, int flags)
+flush_entry(struct vm_map_entry *e, vaddr_t start, vaddr_t end, int flags)
 {
 	struct uvm_object *uobj = e->object.uvm_obj;
 	voff_t from = e->offset + (voff_t)(start - e->start);
 
-	if (uobj->pgops->pgo_flush == NULL)
+	if (!UVM_ET_ISOBJ(e) || uobj->pgops->pgo_flush == NULL)
 		return;
 	/* Private memory: the object's pages are others' too. */
 	if (UVM_ET_ISCOPYONWRITE(e))
@@ -113,6 +113,24 @@ flush_object(struct vm_map_entry *e, vaddr_t start, vaddr_t end, int flags)
 	(void)uobj->pgops->pgo_flush(
 	    uobj, from, from + (voff_t)(end - start), flags);
 	rw_exit(&uobj->uo_lock);
+}
+
+/*
+ * The pager waits for busy pages, and a fault that keeps one busy waits for
+ * the map's lock: so without it.  The map is busy instead, its entries stay.
+ */
+void
+uvm_map_flush(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
+{
+	struct vm_map_entry *e;
+
+	vm_map_busy(map);
+	vm_map_unlock(map);
+	for (e = uvm_map_first(map, start);
+	     e != &map->vm_head && e->start < end; e = e->me_next)
+		flush_entry(e, MAX(start, e->start), MIN(end, e->end), flags);
+	vm_map_lock(map);
+	vm_map_unbusy(map);
 }
 
 static int
@@ -145,7 +163,8 @@ int
 uvm_map_clean(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
 {
 	struct vm_map_entry *e;
-	vaddr_t to;
+	bool objects = false;
+	vaddr_t from, to;
 	int error;
 
 	vm_map_lock(map);
@@ -153,15 +172,16 @@ uvm_map_clean(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
 	for (e = uvm_map_first(map, start);
 	     error == 0 && e != &map->vm_head && e->start < end;
 	     e = e->me_next) {
-		start = MAX(start, e->start);
+		from = MAX(start, e->start);
 		to = MIN(end, e->end);
+		objects |= UVM_ET_ISOBJ(e);
 		if (flags & PGO_FREE)
-			uvm_map_discard(map, e, start, to);
+			uvm_map_discard(map, e, from, to);
 		else if ((flags & PGO_DEACTIVATE) && e->aref.ar_amap != NULL)
-			deactivate_anons(e, start, to);
-		if (UVM_ET_ISOBJ(e))
-			flush_object(e, start, to, flags);
+			deactivate_anons(e, from, to);
 	}
+	if (error == 0 && objects)
+		uvm_map_flush(map, start, end, flags);
 	vm_map_unlock(map);
 	return error;
 }

@@ -301,6 +301,33 @@ uvm_pagerealloc(struct vm_page *pg, struct uvm_object *newobj, voff_t newoff)
 }
 
 /*
+ * Take a page that is on loan from its owner.  The end of the last loan frees a
+ * page without an owner, and leaves one that has: under pageqlock one of us is
+ * second.  The daemon must not meet it without an owner on a queue either.
+ * => owner write-locked; FALSE: the last loan has ended, nothing was done
+ */
+static __noinline bool
+disown_loaned(struct vm_page *pg)
+{
+	uint32_t flags = pg->pg_flags;
+
+	uvm_pagesettle(pg);
+	mtx_enter(&uvm.pageqlock);
+	if (pg->loan_count == 0) {
+		mtx_leave(&uvm.pageqlock);
+		return false;
+	}
+	uvm_pageq_remove(pg);
+	page_disown(pg);
+	atomic_and(
+	    &pg->pg_flags, ~(uint32_t)(PG_BUSY | PG_WANTED | PG_RELEASED));
+	mtx_leave(&uvm.pageqlock);
+	if (flags & PG_WANTED)
+		wakeup(pg);
+	return true;
+}
+
+/*
  * Free a page.
  * => owner write-locked, no mappings left, pageqlock not held; any context
  *    for an unowned page
@@ -309,20 +336,14 @@ uvm_pagerealloc(struct vm_page *pg, struct uvm_object *newobj, voff_t newoff)
 void
 uvm_pagefree(struct vm_page *pg)
 {
-	uint32_t flags = pg->pg_flags;
+	uint32_t flags;
 
+	if (__predict_false(pg->loan_count != 0) && disown_loaned(pg))
+		return;
+	flags = pg->pg_flags;
 	if (__predict_false(flags & (PQ_FREE | PQ_MAGAZINE)))
 		panic("uvm_pagefree: page %p (%#lx) is free already", pg,
 		    VM_PAGE_TO_PHYS(pg));
-	if (__predict_false(pg->loan_count != 0)) {
-		uvm_pagedequeue(pg);
-		page_disown(pg);
-		if (flags & PG_WANTED)
-			wakeup(pg);
-		atomic_and(&pg->pg_flags,
-		    ~(uint32_t)(PG_BUSY | PG_WANTED | PG_RELEASED));
-		return;
-	}
 	/* off the queue first: until then the daemon may look at the owner */
 	if (((flags & (PQ_QUEUED | PQ_PENDING)) || pg->wire_count != 0) &&
 	    !MUTANT(FREE_STAYS_QUEUED))
@@ -375,7 +396,8 @@ uvm_pagefree_bulk(struct vm_page **pgs, size_t n)
 			panic("uvm_pagefree_bulk: page %p is free already",
 			    pgs[i]);
 		KASSERT(pgs[i]->loan_count == 0);
-		uvm_pagesettle(pgs[i]);
+		if (__predict_false(pgs[i]->pg_flags & PQ_PENDING))
+			uvm_pagesettle(pgs[i]);
 		queued |= (pgs[i]->pg_flags & PQ_QUEUED) != 0 ||
 		    pgs[i]->wire_count != 0;
 	}

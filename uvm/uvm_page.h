@@ -137,6 +137,8 @@ void uvm_pagedequeue(struct vm_page *pg);
  * => no page queue lock held
  */
 void uvm_pageq_flush(void);
+/* => uvm.pageqlock held, pg is in no batch; it is on no queue afterwards */
+void uvm_pageq_remove(struct vm_page *pg);
 /* => boot */
 void uvm_pageq_init(void);
 /* => off its queue and not wired any more: it is about to be freed */

@@ -30,8 +30,8 @@ queue_insert_active(struct vm_page *pg)
 	nactive++;
 }
 
-static void
-queue_remove(struct vm_page *pg)
+void
+uvm_pageq_remove(struct vm_page *pg)
 {
 	uint32_t flags = pg->pg_flags;
 
@@ -146,7 +146,7 @@ static __noinline void
 activate_slow(struct vm_page *pg)
 {
 	mtx_enter(&uvm.pageqlock);
-	queue_remove(pg);
+	uvm_pageq_remove(pg);
 	atomic_or(&pg->pg_flags, PQ_ACTIVE);
 	queue_insert_active(pg);
 	mtx_leave(&uvm.pageqlock);
@@ -177,7 +177,7 @@ uvm_pagedeactivate(struct vm_page *pg)
 	uvm_pagesettle(pg);
 	mtx_enter(&uvm.pageqlock);
 	if (pg->wire_count == 0 && (pg->pg_flags & PQ_INACTIVE) == 0) {
-		queue_remove(pg);
+		uvm_pageq_remove(pg);
 		atomic_or(&pg->pg_flags, PQ_INACTIVE);
 		TAILQ_INSERT_TAIL(&uvm.page_inactive, pg, pageq);
 		ninactive++;
@@ -194,7 +194,7 @@ uvm_pagedequeue(struct vm_page *pg)
 	uvm_pagesettle(pg);
 	if (pg->pg_flags & PQ_QUEUED) {
 		mtx_enter(&uvm.pageqlock);
-		queue_remove(pg);
+		uvm_pageq_remove(pg);
 		mtx_leave(&uvm.pageqlock);
 	}
 }
@@ -207,7 +207,7 @@ uvm_pagewire(struct vm_page *pg)
 	mtx_enter(&uvm.pageqlock);
 	if (pg->wire_count++ == 0) {
 		if (!MUTANT(WIRE_STAYS_QUEUED))
-			queue_remove(pg);
+			uvm_pageq_remove(pg);
 		nwired++;
 		atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 	}
@@ -222,8 +222,11 @@ uvm_pageunwire(struct vm_page *pg)
 	KASSERT(pg->wire_count != 0);
 	if (--pg->wire_count == 0) {
 		nwired--;
-		atomic_or(&pg->pg_flags, PQ_ACTIVE);
-		queue_insert_active(pg);
+		/* nobody's: its last loan ends, and frees it */
+		if (pg->uobject != NULL || pg->uanon != NULL) {
+			atomic_or(&pg->pg_flags, PQ_ACTIVE);
+			queue_insert_active(pg);
+		}
 	}
 	mtx_leave(&uvm.pageqlock);
 }

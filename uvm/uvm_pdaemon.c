@@ -583,6 +583,18 @@ pd_pass(void)
 		pd_fruitless();
 }
 
+bool
+uvm_pd_rests(void)
+{
+	bool rests;
+
+	mtx_enter(&uvm.fpageqlock);
+	rests = !pd_wanted &&
+	    atomic_load(&uvm.pagedaemon->p_wchan) == &uvm.pagedaemon;
+	mtx_leave(&uvm.fpageqlock);
+	return rests && !uvm_swapper_pending();
+}
+
 /*
  * The page daemon's main loop.
  * => a kernel thread of its own; never returns; the argument is ignored

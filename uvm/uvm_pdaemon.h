@@ -15,6 +15,11 @@ struct vm_page;
 bool uvm_wait_pages(const char *wmesg);
 /* => is anything left that the daemon could free? any context */
 bool uvm_reclaimable(void);
+/*
+ * => is the daemon asleep, and with it what it asked of process zero?  Nothing
+ *    is freed on their part until memory is asked for again; no locks
+ */
+bool uvm_pd_rests(void);
 /* => parameters of the daemon from npages; boot, and the daemon's start */
 void uvm_pd_params(void);
 

@@ -63,13 +63,18 @@ magazine_open(struct cpu_info *ci, struct uvm_cpu *uc)
 /* -- Hot pages: fpageqlock held -------------------------------------------------- */
 
 static inline void
-hot_put(struct vm_page *pg)
+hot_put(struct vm_page **pgs, size_t n)
 {
-	pg->pg_flags = PQ_FREE;
-	pg->pg_order = 0;
-	pg->pageq.tqe_next = uvm_fp.fp_hot;
-	uvm_fp.fp_hot = pg;
-	uvm_fp.fp_nhot++;
+	struct vm_page *head = uvm_fp.fp_hot;
+
+	for (size_t i = 0; i < n; i++) {
+		pgs[i]->pg_flags = PQ_FREE;
+		pgs[i]->pg_order = 0;
+		pgs[i]->pageq.tqe_next = head;
+		head = pgs[i];
+	}
+	uvm_fp.fp_hot = head;
+	uvm_fp.fp_nhot += (long)n;
 }
 
 /* => number taken; each has exactly pg_flags flags */
@@ -240,7 +245,7 @@ list_put(struct vm_page *pg)
 		uvm_buddy_put_zero(page_list(pg), pg);
 	else if (uvm_fp.fp_nhot < uvm_fp.fp_hotmax &&
 	    pg->pg_freelist == VM_FREELIST_DEFAULT)
-		hot_put(pg);
+		hot_put(&pg, 1);
 	else
 		uvm_buddy_free(page_list(pg), page_seg(pg), pg);
 	uvm_fp.fp_free++;
@@ -308,9 +313,14 @@ uvm_pgcache_put_bulk(struct vm_page **pgs, size_t n)
 	if (deflt && magazine_put_bulk(pgs, n))
 		return;
 	mtx_enter(&uvm.fpageqlock);
-	for (size_t i = 0; i < n; i++) {
-		pgs[i]->pg_flags = 0;
-		list_put(pgs[i]);
+	if (deflt && uvm_fp.fp_nhot + (long)n <= uvm_fp.fp_hotmax) {
+		hot_put(pgs, n);
+		uvm_fp.fp_free += (long)n;
+	} else {
+		for (size_t i = 0; i < n; i++) {
+			pgs[i]->pg_flags = 0;
+			list_put(pgs[i]);
+		}
 	}
 	uvm_pd_freed(uvm_fp.fp_free);
 	mtx_leave(&uvm.fpageqlock);

@@ -28,7 +28,19 @@ get_page(struct uvm_object *uobj, voff_t off, struct vm_page **pgp)
 	}
 }
 
-/* => the page at off, wired; object unlocked on entry and exit; or errno */
+/* => object locked: was nothing ever written there? */
+static inline bool
+is_hole(struct uvm_object *uobj, voff_t off)
+{
+	return UVM_OBJ_IS_AOBJ(uobj) &&
+	    uao_find_swslot(uobj, (u_long)off >> PAGE_SHIFT) == 0;
+}
+
+/*
+ * => the page at off, wired; NULL: a hole, which is not filled to be read; or
+ *    errno
+ * => object unlocked on entry and exit
+ */
 static int
 pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 {
@@ -42,6 +54,8 @@ pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 			uvm_page_wait(pg, &uobj->uo_lock, "objio");
 			continue;
 		}
+		if (pg == NULL && !write && is_hole(uobj, off))
+			break;
 		if (pg == NULL) {
 			error = get_page(uobj, off, &pg);
 			if (error == EAGAIN)
@@ -57,10 +71,11 @@ pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 			atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 			pmap_page_modified_text(pg);
 		}
-		rw_exit(&uobj->uo_lock);
-		*pgp = pg;
-		return 0;
+		break;
 	}
+	rw_exit(&uobj->uo_lock);
+	*pgp = pg;
+	return 0;
 }
 
 static void
@@ -80,8 +95,8 @@ uao_has_page(struct uvm_object *uobj, voff_t off)
 	bool has;
 
 	rw_enter_read(&uobj->uo_lock);
-	has = uvm_pagelookup(uobj, trunc_page(off)) != NULL ||
-	    uao_find_swslot(uobj, (u_long)off >> PAGE_SHIFT) != 0;
+	off = (voff_t)trunc_page((size_t)off);
+	has = uvm_pagelookup(uobj, off) != NULL || !is_hole(uobj, off);
 	rw_exit(&uobj->uo_lock);
 	return has;
 }
@@ -90,18 +105,15 @@ uao_has_page(struct uvm_object *uobj, voff_t off)
 static int
 move_page(struct uvm_object *uobj, struct uio *uio, size_t pageoff, size_t n)
 {
-	bool write = uio->uio_rw == UIO_WRITE;
+	voff_t off = (voff_t)trunc_page((size_t)uio->uio_offset);
 	struct vm_page *pg;
 	int error;
 
-	/* a hole stays one when it is read */
-	if (!write && UVM_OBJ_IS_AOBJ(uobj) &&
-	    !uao_has_page(uobj, uio->uio_offset))
-		return uiozero(n, uio);
-	error = pin_page(
-	    uobj, (voff_t)trunc_page((size_t)uio->uio_offset), write, &pg);
+	error = pin_page(uobj, off, uio->uio_rw == UIO_WRITE, &pg);
 	if (error)
 		return error;
+	if (pg == NULL)
+		return uiozero(n, uio);
 	error = uiomove((char *)VM_PAGE_TO_DMAP(pg) + pageoff, n, uio);
 	unpin_page(uobj, pg);
 	return error;

@@ -87,8 +87,16 @@ uint64_t kt_random_r(uint64_t *state);
 void kt_settle(void);
 
 /*
- * Hold pages until exactly `free' are left (uvm_free_count()).
- * => TRUE: done; FALSE: there were fewer to begin with
+ * Free pages as a test can foretell them: those that pools hold count as free,
+ * for whether a pool grows depends on what the stock of this hart has left.
+ */
+long kt_free(void);
+
+/*
+ * Hold pages until exactly `free' are left (uvm_free_count()), the page daemon
+ * and what it set going have come to rest, and it still is so.
+ * => may sleep; the threads of the test neither allocate nor wait for memory
+ * => TRUE: done; FALSE: there were fewer to begin with, or no rest
  */
 bool kt_balloon(long free);
 void kt_balloon_release(void);
@@ -119,9 +127,16 @@ struct kt_barrier {
 void kt_barrier_init(struct kt_barrier *kb, uint32_t n);
 void kt_barrier_wait(struct kt_barrier *kb);
 
-/* uvmexp counters over a stretch of a test. */
-#define KT_SNAP(s)          (uvmexp_collect(), *(s) = uvmexp)
-#define KT_DELTA(s, member) (uvmexp_collect(), uvmexp.member - (s)->member)
+/* uvmexp counters over a stretch of a test; `free' is what kt_free() says. */
+#define KT_SNAP(s) kt_snap(s)
+#define KT_DELTA(s, member) \
+	((int)(kt_count(offsetof(struct uvmexp, member)) - (s)->member))
+void kt_snap(struct uvmexp *s);
+/* => the counter at that offset of struct uvmexp, now */
+int kt_count(size_t offset);
+
+/* => no test runs: number of invariants of UVM that do not hold, printed */
+int ktest_audit(void);
 
 /* => runs the tests the boot argument names and turns the machine off */
 void ktest_main(const char *which) __dead;

@@ -127,6 +127,7 @@ void rw_exit_slow(struct rwlock *l);
  * rw_exit: => held by this thread, for reading or writing
  */
 #if defined(_KERNEL) && !defined(DEBUG) && !defined(HOST_TEST)
+#include <sys/atomic.h>
 #include <machine/cpu.h>
 
 static __always_inline void
@@ -137,8 +138,7 @@ mtx_enter(struct mutex *m)
 
 	if (ci->ci_mtxdepth++ == 0)
 		ci->ci_mtxsie = (uint32_t)sie;
-	if (__predict_false(
-		__atomic_exchange_n(&m->mtx_locked, 1, __ATOMIC_ACQUIRE) != 0))
+	if (__predict_false(atomic_swap_acq(&m->mtx_locked, 1) != 0))
 		mtx_enter_slow(m);
 	m->mtx_owner = ci;
 }
@@ -149,7 +149,7 @@ mtx_leave(struct mutex *m)
 	struct cpu_info *ci = curcpu();
 
 	m->mtx_owner = NULL;
-	__atomic_store_n(&m->mtx_locked, 0, __ATOMIC_RELEASE);
+	atomic_store_rel(&m->mtx_locked, 0);
 	if (--ci->ci_mtxdepth == 0)
 		intr_restore(ci->ci_mtxsie);
 }
@@ -157,11 +157,10 @@ mtx_leave(struct mutex *m)
 static __always_inline void
 rw_enter_read(struct rwlock *l)
 {
-	uint64_t w = __atomic_load_n(&l->rwl_word, __ATOMIC_RELAXED);
+	uint64_t w = atomic_load(&l->rwl_word);
 
 	if (__predict_false((w & (RWL_WRITE | RWL_WRWANT)) != 0 ||
-		!__atomic_compare_exchange_n(&l->rwl_word, &w, w + RWL_READER,
-		    0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+		!atomic_cas_acq(&l->rwl_word, &w, w + RWL_READER)))
 		rw_enter_read_slow(l);
 }
 
@@ -170,21 +169,19 @@ rw_enter_write(struct rwlock *l)
 {
 	uint64_t w = 0;
 
-	if (__predict_false(!__atomic_compare_exchange_n(&l->rwl_word, &w,
-		(uint64_t)curproc | RWL_WRITE, 0, __ATOMIC_ACQUIRE,
-		__ATOMIC_RELAXED)))
+	if (__predict_false(!atomic_cas_acq(
+		&l->rwl_word, &w, (uint64_t)curproc | RWL_WRITE)))
 		rw_enter_write_slow(l);
 }
 
 static __always_inline void
 rw_exit(struct rwlock *l)
 {
-	uint64_t w = __atomic_load_n(&l->rwl_word, __ATOMIC_RELAXED);
+	uint64_t w = atomic_load(&l->rwl_word);
 	uint64_t new = (w & RWL_WRITE) != 0 ? 0 : w - RWL_READER;
 
-	if (__predict_false((w & RWL_WAIT) != 0 ||
-		!__atomic_compare_exchange_n(&l->rwl_word, &w, new, 0,
-		    __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
+	if (__predict_false(
+		(w & RWL_WAIT) != 0 || !atomic_cas_rel(&l->rwl_word, &w, new)))
 		rw_exit_slow(l);
 }
 #else

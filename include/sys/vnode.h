@@ -174,8 +174,8 @@ size_t vn_limit_write(struct proc *p, off_t off, size_t n);
 int vn_read(struct vnode *vp, void *buf, size_t len, off_t off, size_t *residp);
 /* => object with the file's pages, one reference for the caller; errno */
 int vn_uobj(struct vnode *vp, struct uvm_object **uobjp);
-/* => absolute path of the vnode if known, else "?"; NUL-ended */
-void vn_path(struct vnode *vp, char *buf, size_t len);
+/* => absolute path of the directory; ENOENT, ENAMETOOLONG: it is "?" */
+int vn_path(struct vnode *vp, char *buf, size_t len);
 /* => opens vp (reference taken over on success) as a file */
 int vn_open(struct proc *p, struct vnode *vp, int flags, struct file **fpp);
 void vn_stat(const struct vattr *va, struct stat *st);

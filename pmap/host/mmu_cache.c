@@ -12,7 +12,8 @@
  *	sfence.vma va, asid	leaves that map va, of the space, not global
  *
  * A copy of a superpage may serve a piece of it only; a fence for any address
- * in the superpage covers it.  Fences without address do not look for what
+ * in the superpage covers it ("a virtual address within that mapping").  An
+ * invalid entry counts as a leaf, but see mc_upper_invalid_stays.  Fences without address do not look for what
  * they cover: a copy older than such a fence is dead, and reused when found.
  *
  * Forgetting a copy is always allowed.  When a set is full, copies that agree
@@ -27,7 +28,7 @@
 	((uint32_t)((me)->me_hart * MMU_ENTRIES + \
 	    ((me)-mmu_harts[(me)->me_hart].h_entry)))
 
-/* By class: first number, sets, and the level of the blocks. */
+/* By class: first number, sets (a power of 2), and the level of the blocks. */
 static const struct {
 	unsigned first, sets;
 	int size;
@@ -161,7 +162,19 @@ static unsigned
 set_of(enum mmu_class c, vaddr_t va)
 {
 	return classes[c].first +
-	    (tag_of(c, va) - 1) % classes[c].sets * MMU_WAYS;
+	    ((tag_of(c, va) - 1) & (classes[c].sets - 1)) * MMU_WAYS;
+}
+
+/* => a bit for each way with that tag; no branches, this is the hot spot */
+static inline unsigned
+tag_hits(const uint32_t *tags, uint32_t tag)
+{
+	unsigned hits = 0;
+
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < MMU_WAYS; i++)
+		hits |= (unsigned)(tags[i] == tag) << i;
+	return hits;
 }
 
 unsigned
@@ -169,14 +182,15 @@ mmu_cache_find(unsigned hart, enum mmu_class c, vaddr_t va, bool any,
     struct mmu_entry **found)
 {
 	struct mmu_hart *mh = &mmu_harts[hart];
-	unsigned first = set_of(c, va), n = 0;
-	uint32_t tag = tag_of(c, va);
+	unsigned first = set_of(c, va), n = 0, hits;
+	struct mmu_entry *me;
 
-	for (unsigned i = first; i < first + MMU_WAYS; i++)
-		if (mh->h_tag[i] == tag &&
-		    (any ? mmu_cache_live(&mh->h_entry[i])
-			 : usable(&mh->h_entry[i])))
-			found[n++] = &mh->h_entry[i];
+	hits = tag_hits(&mh->h_tag[first], tag_of(c, va));
+	for (; hits != 0; hits &= hits - 1) {
+		me = &mh->h_entry[first + __builtin_ctz(hits)];
+		if (any ? mmu_cache_live(me) : usable(me))
+			found[n++] = me;
+	}
 	return n;
 }
 
@@ -231,6 +245,23 @@ found:
 	return i;
 }
 
+/* A copy is taken now, for an access of va: when, and a line of history. */
+static void
+stamp(struct mmu_entry *me, vaddr_t va)
+{
+	struct mmu_event *ev = mmu_event(EV_FILL, me->me_hart);
+
+	me->me_seq = ++mmu.seq;
+	me->me_time = ev->ev_time;
+	ev->ev_va = va;
+	ev->ev_new = me->me_pte;
+	ev->ev_pte_pa = me->me_pte_pa;
+	ev->ev_asid = me->me_asid;
+	ev->ev_level = me->me_level;
+	ev->ev_why = me->me_why;
+	ev->ev_global = me->me_global;
+}
+
 void
 mmu_cache_add(
     unsigned hart, const struct mmu_walk *w, int level, enum mmu_why why)
@@ -240,11 +271,12 @@ mmu_cache_add(
 	int size =
 	    kind == PTE_LEAF && level > 0 ? (int)mmu_below(level + 1) : level;
 	enum mmu_class c = class_of(kind, size);
-	unsigned first = set_of(c, w->w_va), i;
+	unsigned first = set_of(c, w->w_va), hits, i;
+	uint32_t tag = tag_of(c, w->w_va);
 	struct mmu_entry new = {
 		.me_pte = w->w_pte[level],
 		.me_pte_pa = w->w_pte_pa[level],
-		.me_vpn = (tag_of(c, w->w_va) - 1) << (9 * size),
+		.me_vpn = (tag - 1) << (9 * size),
 		.me_asid = mmu_satp_asid(mh->h_satp),
 		.me_kind = kind,
 		.me_level = level,
@@ -253,25 +285,17 @@ mmu_cache_add(
 		.me_hart = hart,
 		.me_global = w->w_global[level],
 	};
-	struct mmu_event *ev;
 
-	for (i = first; i < first + MMU_WAYS; i++)
-		if (mh->h_tag[i] == tag_of(c, w->w_va) &&
-		    same_copy(&mh->h_entry[i], &new) &&
+	hits = tag_hits(&mh->h_tag[first], tag);
+	for (; hits != 0; hits &= hits - 1) {
+		i = first + __builtin_ctz(hits);
+		if (same_copy(&mh->h_entry[i], &new) &&
 		    mmu_cache_live(&mh->h_entry[i]))
 			return;
+	}
 	i = make_room(mh, first);
-	new.me_seq = ++mmu.seq;
-	ev = mmu_event(EV_FILL, hart);
-	new.me_time = ev->ev_time;
-	ev->ev_va = w->w_va;
-	ev->ev_new = new.me_pte;
-	ev->ev_pte_pa = new.me_pte_pa;
-	ev->ev_asid = new.me_asid;
-	ev->ev_level = level;
-	ev->ev_why = why;
-	ev->ev_global = new.me_global;
-	mh->h_tag[i] = tag_of(c, w->w_va);
+	stamp(&new, w->w_va);
+	mh->h_tag[i] = tag;
 	mh->h_entry[i] = new;
 	mh->h_pieces += kind == PTE_LEAF && size < level;
 	mh->h_large += kind == PTE_LEAF && size > 0;
@@ -318,11 +342,11 @@ static void
 fence_page(struct mmu_hart *mh, const struct mmu_fence *f, vaddr_t va)
 {
 	for (enum mmu_class c = CL_4K; c <= CL_1G; c++) {
-		unsigned first = set_of(c, va);
+		unsigned first = set_of(c, va), hits;
 
-		for (unsigned i = first; i < first + MMU_WAYS; i++)
-			if (mh->h_tag[i] == tag_of(c, va))
-				fence_one(mh, i, f, va);
+		hits = tag_hits(&mh->h_tag[first], tag_of(c, va));
+		for (; hits != 0; hits &= hits - 1)
+			fence_one(mh, first + __builtin_ctz(hits), f, va);
 	}
 }
 

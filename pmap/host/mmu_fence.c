@@ -15,7 +15,7 @@ pmap_hw_satp(paddr_t root, unsigned long asid)
 	return SATP_MODE_SV39 | (asid << SATP_ASID_SHIFT) | (root >> MMU_SHIFT);
 }
 
-/* ASID bits that are not implemented read as zero. */
+/* ASID bits the hart lacks read as zero. */
 void
 pmap_hw_load(uint64_t satp)
 {

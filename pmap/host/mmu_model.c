@@ -11,6 +11,10 @@
  * An access turns out as any translation says that the hart may have: a leaf
  * it keeps, an invalid entry it keeps, or a walk that reads memory now, from
  * the root or from any table it keeps the address of.
+ *
+ * Left out: a store is seen by all harts at once (they run in turn), so the
+ * fences between stores and walks are not tested; MXR; Svnapot; access faults,
+ * which are page faults here.
  */
 #include <pmap/host/mmu_i.h>
 
@@ -312,7 +316,8 @@ static vaddr_t
 guess_va(void)
 {
 	uint64_t chance = mmu.mc.mc_random();
-	vaddr_t va = recent[chance % RECENT], delta = 0;
+	unsigned known = recent_next < RECENT ? recent_next : RECENT;
+	vaddr_t va = known == 0 ? 0 : recent[chance % known], delta = 0;
 
 	chance >>= 8;
 	switch (chance & 31) {

@@ -21,8 +21,7 @@ enum mmu_access { MMU_LOAD, MMU_STORE, MMU_FETCH };
 struct mmu_config {
 	unsigned mc_harts; /* numbered from 0, as ci_index is */
 	unsigned mc_asid_bits;
-	uint64_t
-	    mc_hard_ad; /* harts (a bit each) that set A and D themselves */
+	uint64_t mc_hard_ad; /* bit per hart: it sets A and D itself */
 	bool mc_svpbmt; /* memory types in entries; else they fault */
 	/*
 	 * "Leaf page table entries" of sfence.vma rs1 read in the narrowest
@@ -39,8 +38,7 @@ struct mmu_config {
 	void (*mc_point)(void); /* another hart may run here */
 	unsigned (*mc_hart)(void); /* hart that executes now */
 	uint64_t (*mc_now)(void); /* time stamp for histories */
-	void *(*mc_memory)(
-	    paddr_t pa); /* host address of RAM; NULL: none there */
+	void *(*mc_memory)(paddr_t pa); /* host address; NULL: no RAM */
 	void (*mc_printf)(const char *fmt, ...);
 	/* A hart has fenced the kernel's addresses; size 0: all of them. */
 	void (*mc_kernel_fenced)(vaddr_t va, vsize_t size);
@@ -64,6 +62,8 @@ struct mmu_outcome {
 /*
  * Every outcome allowed now for an access of the current hart through its
  * satp.  Nothing changes.
+ * => user: by the user, or by the kernel on his behalf (SUM): U must be set;
+ *    else it must be clear
  * => their number, at least one
  */
 unsigned mmu_outcomes(
@@ -90,7 +90,7 @@ uint64_t mmu_satp(unsigned hart);
  * through the address space in its satp but by the direct map.  Else: mc_fail.
  */
 void mmu_check_unreachable(paddr_t pa);
-/* Bytes were written other than by a hart's own fetch side: for coherence. */
+/* Bytes of RAM were written, by whomever: for instruction coherence. */
 void mmu_written(paddr_t pa, size_t len);
 /*
  * => TRUE: a fetch by this hart of the word at pa may only return what memory

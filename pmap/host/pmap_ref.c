@@ -24,6 +24,8 @@
 #include <machine/cpu.h>
 #include <uvm/uvm.h>
 #include <pmap/pmap.h>
+#include <pmap/pmap_audit.h>
+#include <lib/sort.h>
 
 /*
  * Locks used to protect members:
@@ -54,9 +56,10 @@ static long ref_managed; /* [p] managed mappings */
 static struct pmap ref_kernel_pmap;
 /* pmap_kenter_pa()'s mappings: physical address and rights, 0: none. [p] */
 static paddr_t ref_kentered[KVA_PAGES];
+static size_t ref_kentered_top; /* [p] none from there on */
 static struct pool ref_pmap_pool, ref_mapping_pool;
-/* What pmap_enter_zero() maps: not a page that has a struct vm_page. */
-static char ref_zero_page[PAGE_SIZE] __aligned(1UL << PAGE_SHIFT);
+static paddr_t ref_zero_pa; /* [set once] */
+static void (*ref_kernel_reduced)(vaddr_t, vsize_t); /* [set once] */
 
 /* -- Start-up ---------------------------------------------------------------- */
 
@@ -73,8 +76,10 @@ is_user(const struct pmap *pm)
 }
 
 void
-pmap_ref_bootstrap(void)
+pmap_ref_bootstrap(paddr_t zero, void (*kernel_reduced)(vaddr_t, vsize_t))
 {
+	ref_zero_pa = zero;
+	ref_kernel_reduced = kernel_reduced;
 	ref_kernel_pmap.pm_refs = 1;
 	curcpu()->ci_curpmap = pmap_kernel();
 }
@@ -227,11 +232,20 @@ unseen_access(const struct ref_mapping *rm)
 	return is_user(rm->rm_pmap) ? PROT_NONE : rm->rm_prot;
 }
 
+/* The mapping of a page went, or permits less: does the machine care? */
+static void
+reduced(const struct pmap *pm, vaddr_t va)
+{
+	if (!is_user(pm))
+		ref_kernel_reduced(va, PAGE_SIZE);
+}
+
 /* => rm is freed; its page keeps its attributes */
 static void
 remove_mapping(struct ref_mapping *rm)
 {
 	LIST_REMOVE(rm, rm_hash);
+	reduced(rm->rm_pmap, rm->rm_va);
 	LIST_REMOVE(rm, rm_of_pmap);
 	if (rm->rm_page != NULL) {
 		set_attributes(rm->rm_page, unseen_access(rm));
@@ -266,7 +280,10 @@ map_page(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot)
 		rm = NULL;
 	}
 	if (rm != NULL) {
+		if (rm->rm_page != NULL)
+			set_attributes(rm->rm_page, unseen_access(rm));
 		rm->rm_prot = full_rights(prot);
+		reduced(pm, va);
 		return rm;
 	}
 	rm = pool_get(&ref_mapping_pool, PR_NOWAIT);
@@ -326,7 +343,7 @@ pmap_enter_zero(struct pmap *pm, vaddr_t va)
 	KASSERT(is_user(pm));
 	mtx_enter(&ref_mtx);
 	if (find(pm, va) == NULL &&
-	    map_page(pm, va, DMAP_TO_PHYS(ref_zero_page), PROT_READ) == NULL)
+	    map_page(pm, va, ref_zero_pa, PROT_READ) == NULL)
 		error = ENOMEM;
 	mtx_leave(&ref_mtx);
 	return error;
@@ -359,6 +376,9 @@ pmap_kenter_pa(vaddr_t va, paddr_t pa, vm_prot_t prot)
 	KASSERTMSG(find(pmap_kernel(), va) == NULL,
 	    "pmap_kenter_pa: %#lx is mapped and managed", va);
 	*word = trunc_page(pa) | (paddr_t)full_rights(prot);
+	ref_kentered_top =
+	    MAX(ref_kentered_top, (size_t)(word - ref_kentered) + 1);
+	reduced(pmap_kernel(), va);
 	mtx_leave(&ref_mtx);
 }
 
@@ -366,8 +386,10 @@ void
 pmap_kremove(vaddr_t va, vsize_t size)
 {
 	mtx_enter(&ref_mtx);
-	for (; size > 0; va += PAGE_SIZE, size -= PAGE_SIZE)
+	for (; size > 0; va += PAGE_SIZE, size -= PAGE_SIZE) {
 		*kentered(pmap_kernel(), va) = 0;
+		reduced(pmap_kernel(), va);
+	}
 	mtx_leave(&ref_mtx);
 }
 
@@ -405,12 +427,13 @@ reduce(struct ref_mapping *rm, vm_prot_t prot)
 
 	if (rm->rm_page != NULL)
 		set_attributes(rm->rm_page, unseen_access(rm));
-	if ((left & (PROT_READ | PROT_EXEC)) == 0)
+	if ((left & PROT_READ) == 0)
+		left &= ~PROT_WRITE;
+	rm->rm_prot = left;
+	if (left == PROT_NONE)
 		remove_mapping(rm);
-	else if ((left & PROT_READ) == 0)
-		rm->rm_prot = left & ~PROT_WRITE;
 	else
-		rm->rm_prot = left;
+		reduced(rm->rm_pmap, rm->rm_va);
 }
 
 void
@@ -534,8 +557,8 @@ pmap_pv_count(void)
 boolean_t
 pmap_chgkprot(vaddr_t sva, vaddr_t eva, bool write)
 {
-	vm_prot_t prot, want = PROT_READ | PROT_EXEC | (write ? PROT_WRITE : 0);
 	struct ref_mapping *rm;
+	vm_prot_t prot;
 	boolean_t mapped = sva < eva;
 	paddr_t *word, pa;
 	vaddr_t va;
@@ -545,13 +568,16 @@ pmap_chgkprot(vaddr_t sva, vaddr_t eva, bool write)
 		mapped = kentered(pmap_kernel(), va) != NULL &&
 		    translate(pmap_kernel(), va, &pa, &prot);
 	for (va = sva; va < eva && mapped; va += PAGE_SIZE) {
-		word = kentered(pmap_kernel(), va);
 		rm = find(pmap_kernel(), va);
-		if (rm != NULL)
-			rm->rm_prot = (rm->rm_prot | want) & want;
+		word = kentered(pmap_kernel(), va);
+		if (rm != NULL && write)
+			rm->rm_prot |= PROT_WRITE;
+		else if (rm != NULL)
+			reduce(rm, PROT_READ | PROT_EXEC);
 		else
 			*word = (*word & ~(paddr_t)PROT_WRITE) |
 			    (write ? PROT_WRITE : 0);
+		reduced(pmap_kernel(), va);
 	}
 	mtx_leave(&ref_mtx);
 	return mapped;
@@ -809,4 +835,132 @@ pmap_fault(struct pmap *pm, vaddr_t va, vm_prot_t access)
 		set_attributes(rm->rm_page, access);
 	mtx_leave(&ref_mtx);
 	return permitted;
+}
+
+/* -- For the invariant auditor: nobody else runs, no lock is taken --------------- */
+
+#define AUDIT_MAX 65536 /* mappings of one pmap that can be sorted */
+
+static struct ref_mapping *audit_list[AUDIT_MAX]; /* [the auditor] */
+
+static int
+by_address(const void *a, const void *b)
+{
+	const struct ref_mapping *x = *(struct ref_mapping *const *)a;
+	const struct ref_mapping *y = *(struct ref_mapping *const *)b;
+
+	return (x->rm_va > y->rm_va) - (x->rm_va < y->rm_va);
+}
+
+/* => number of pm's mappings, in audit_list by address */
+static size_t
+audit_collect(struct pmap *pm)
+{
+	struct ref_mapping *rm;
+	size_t n = 0;
+
+	LIST_FOREACH (rm, &pm->pm_mappings, rm_of_pmap) {
+		KASSERT(n < AUDIT_MAX);
+		audit_list[n++] = rm;
+	}
+	ksort(audit_list, n, sizeof(audit_list[0]), by_address);
+	return n;
+}
+
+static struct audit_mapping
+audit_copy(const struct ref_mapping *rm)
+{
+	return (struct audit_mapping){ rm->rm_va, rm->rm_pa, rm->rm_prot,
+		rm->rm_wired, rm->rm_page != NULL };
+}
+
+static void
+audit_kernel(
+    size_t n, void (*fn)(const struct audit_mapping *m, void *arg), void *arg)
+{
+	struct audit_mapping m;
+	size_t at = 0;
+
+	for (size_t i = 0; i < KVA_PAGES && (i < ref_kentered_top || at < n);
+	     i++) {
+		vaddr_t va = VM_MIN_KERNEL_ADDRESS + ptoa(i);
+
+		if (at < n && audit_list[at]->rm_va == va) {
+			m = audit_copy(audit_list[at++]);
+			fn(&m, arg);
+		} else if (ref_kentered[i] != 0) {
+			m = (struct audit_mapping){ va,
+				trunc_page(ref_kentered[i]),
+				(vm_prot_t)(ref_kentered[i] & PROT_MASK), false,
+				false };
+			fn(&m, arg);
+		}
+	}
+}
+
+void
+audit_pmap_foreach(struct pmap *pm,
+    void (*fn)(const struct audit_mapping *m, void *arg), void *arg)
+{
+	size_t n = audit_collect(pm);
+	struct audit_mapping m;
+
+	if (!is_user(pm)) {
+		audit_kernel(n, fn, arg);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		m = audit_copy(audit_list[i]);
+		fn(&m, arg);
+	}
+}
+
+void
+audit_pmap_page(struct vm_page *pg,
+    void (*fn)(struct pmap *pm, vaddr_t va, void *arg), void *arg)
+{
+	struct ref_mapping *rm;
+
+	LIST_FOREACH (rm, &pg->mdpage.md_mappings, rm_of_page)
+		fn(rm->rm_pmap, rm->rm_va, arg);
+}
+
+/* There are no tables. */
+void
+audit_pmap_tables(
+    struct pmap *pm, void (*fn)(struct vm_page *pg, void *arg), void *arg)
+{
+}
+
+void
+audit_pmap_check(
+    struct pmap *pm, void (*bad)(const char *fmt, ...) __printflike(1, 2))
+{
+	struct ref_mapping *rm;
+	long n = 0, wired = 0;
+
+	LIST_FOREACH (rm, &pm->pm_mappings, rm_of_pmap) {
+		n++;
+		wired += rm->rm_wired;
+		if (find(pm, rm->rm_va) != rm)
+			bad("pmap %p: the mapping of %#lx is not found", pm,
+			    rm->rm_va);
+	}
+	if (n != pm->pm_resident || wired != pm->pm_wired)
+		bad("pmap %p: resident %ld, wired %ld, but there are %ld and "
+		    "%ld",
+		    pm, pm->pm_resident, pm->pm_wired, n, wired);
+}
+
+void
+audit_pmap_check_page(struct vm_page *pg, bool is_free,
+    void (*bad)(const char *fmt, ...) __printflike(1, 2))
+{
+	struct ref_mapping *rm = LIST_FIRST(&pg->mdpage.md_mappings);
+
+	if (is_free && rm != NULL)
+		bad("page %p is free and mapped at %#lx", pg, rm->rm_va);
+	if (pg->mdpage.md_pmap != (rm != NULL ? rm->rm_pmap : NULL))
+		bad("page %p: the first mapping's pmap is %p", pg,
+		    pg->mdpage.md_pmap);
 }

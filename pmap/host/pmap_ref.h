@@ -72,9 +72,20 @@ struct pmap {
  * [set once, before any thread]
  */
 extern bool pmap_ref_emulate;
+/*
+ * Called when kernel mappings of a range go or lose rights: who keeps
+ * translations of them drops them.  NULL: nobody does.
+ * [set once, before any thread]
+ */
+extern void (*pmap_ref_forget)(vaddr_t va, vsize_t size);
 
-/* => once, before anything else here */
-void pmap_ref_bootstrap(void);
+/*
+ * => once, before anything else here
+ * => zero: a page of zeros that is no part of a segment, for pmap_enter_zero()
+ * => kernel_reduced(va, size): kernel mappings went or permit less than before;
+ *    called with the pmap's lock held
+ */
+void pmap_ref_bootstrap(paddr_t zero, void (*kernel_reduced)(vaddr_t, vsize_t));
 /*
  * Perform the translation of an access, as hardware would: page attributes are
  * set unless pmap_ref_emulate.

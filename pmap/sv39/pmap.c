@@ -161,7 +161,8 @@ memory_type(paddr_t pa)
 
 /*
  * Instruction coherence: a page that becomes executable is made clean for
- * fetch on all harts, one that becomes writable loses that.
+ * fetch on all harts, one that becomes writable loses that.  It is not clean
+ * for long while it can be written through another mapping.
  */
 static void
 icache_sync(struct vm_page *pg, vm_prot_t prot)
@@ -172,7 +173,7 @@ icache_sync(struct vm_page *pg, vm_prot_t prot)
 		if (!MUTANT(ICACHE_NO_FENCE))
 			pmap_fencei_all();
 		clean = PVA_ICLEAN;
-		if (!(prot & PROT_WRITE))
+		if (!(prot & PROT_WRITE) && !pv_writable(pg))
 			atomic_or(&pg->mdpage.md_attr, PVA_ICLEAN);
 	} else if ((prot & PROT_WRITE) && clean && !MUTANT(ICACHE_STAYS_CLEAN))
 		atomic_and(&pg->mdpage.md_attr, ~(uint32_t)PVA_ICLEAN);
@@ -238,7 +239,7 @@ reenter_leaf(struct pmap *pm, pt_entry_t *ptep, vaddr_t va, pt_entry_t npte,
 		if (old & PTE_A)
 			new = pte_mark(new, false, user);
 		if ((old & PTE_D) && (pte_prot(npte, user) & PROT_WRITE))
-			new = pte_mark(new, true, user);
+			new = pte_mark_mod(new, user);
 		else if (!MUTANT(REENTER_LOSES_D))
 			new |= old &PTE_D;
 	} while (new != old && !atomic_cas(ptep, &old, new));
@@ -387,14 +388,43 @@ struct span_arg {
 	struct tlb_batch batch;
 	pt_entry_t clear; /* protect: bits to take away */
 	long resident, wired; /* entries removed */
+	long managed; /* of them, not counted yet by pv_count_add() */
 	bool kremove; /* only unmanaged ones */
 };
+
+/*
+ * The usual case of remove_leaf(): a program's page that is mapped nowhere
+ * else.
+ * => as remove_leaf(), not counted; 0: nothing was done, for want of that
+ */
+static __always_inline pt_entry_t
+remove_only_leaf(struct pmap *pm, pt_entry_t *ptep, vaddr_t va)
+{
+	pt_entry_t pte = atomic_load(ptep);
+	struct vm_page *pg = PHYS_TO_VM_PAGE(pte_pa(pte));
+	struct pv_entry *pv;
+
+	if (__predict_false(pg == NULL))
+		return 0;
+	pv = &pg->mdpage.md_pv;
+	pv_lock(pg);
+	if (__predict_true(
+		pv->pv_pmap == pm && pv->pv_va == va && pv->pv_next == NULL)) {
+		pte = atomic_swap_acq_rel(ptep, 0);
+		pmap_fold_attr(pg, pte);
+		pv->pv_pmap = NULL;
+	} else
+		pte = 0;
+	pv_unlock(pg);
+	return pte;
+}
 
 static void
 remove_span(
     struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n, void *arg)
 {
 	struct span_arg *a = arg;
+	bool user = pmap_is_user(pm);
 	pt_entry_t pte;
 
 	if (MUTANT(REMOVE_SHORT) && n > 1)
@@ -410,13 +440,25 @@ remove_span(
 		}
 		if (a->kremove && !(*ptep & PTE_UNMANAGED))
 			continue;
-		pte = remove_leaf(pm, ptep, va);
-		if (pte == 0)
+		pte = user ? remove_only_leaf(pm, ptep, va) : 0;
+		if (__predict_true(pte != 0))
+			a->managed++;
+		else if ((pte = remove_leaf(pm, ptep, va)) == 0)
 			continue;
 		a->resident++;
 		a->wired += (pte & PTE_WIRED) != 0;
 		tlb_batch_add(&a->batch, va);
 	}
+}
+
+/* What was removed counts no more. => pm_mtx held */
+static inline void
+span_count(struct pmap *pm, const struct span_arg *a)
+{
+	pv_count_add(-a->managed);
+	atomic_add(&pm->pm_resident, -a->resident);
+	if (a->wired)
+		atomic_add(&pm->pm_wired, -a->wired);
 }
 
 void
@@ -434,9 +476,7 @@ pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva)
 		tlb_flush_pmap(pm);
 	else
 		tlb_batch_flush(&a.batch);
-	atomic_add(&pm->pm_resident, -a.resident);
-	if (a.wired)
-		atomic_add(&pm->pm_wired, -a.wired);
+	span_count(pm, &a);
 	mtx_leave(&pm->pm_mtx);
 	pmap_free_tables(&dead);
 }
@@ -507,8 +547,7 @@ pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 	mtx_enter(&pm->pm_mtx);
 	pmap_foreach_span(pm, sva, eva, protect_span, &a, NULL);
 	tlb_batch_flush(&a.batch);
-	atomic_add(&pm->pm_resident, -a.resident);
-	atomic_add(&pm->pm_wired, -a.wired);
+	span_count(pm, &a);
 	mtx_leave(&pm->pm_mtx);
 }
 
@@ -572,11 +611,28 @@ pmap_page_modified_text(struct vm_page *pg)
 		atomic_and(&pg->mdpage.md_attr, ~(uint32_t)PVA_ICLEAN);
 }
 
+#define ZERO8(p)                                                        \
+	((p)[0] = (p)[1] = (p)[2] = (p)[3] = (p)[4] = (p)[5] = (p)[6] = \
+		(p)[7] = 0)
+
+/* As memset(), which spends a twentieth on finding out what it is to do. */
 void
 pmap_zero_page(struct vm_page *pg)
 {
+	uint64_t *p = (uint64_t *)VM_PAGE_TO_DMAP(pg);
+	const uint64_t *end = p + PAGE_SIZE / sizeof(*p);
+
 	pmap_page_modified_text(pg);
-	memset((void *)VM_PAGE_TO_DMAP(pg), 0, PAGE_SIZE);
+	for (; p != end; p += 64) {
+		ZERO8(p);
+		ZERO8(p + 8);
+		ZERO8(p + 16);
+		ZERO8(p + 24);
+		ZERO8(p + 32);
+		ZERO8(p + 40);
+		ZERO8(p + 48);
+		ZERO8(p + 56);
+	}
 }
 
 void

@@ -79,6 +79,19 @@ void asid_free(unsigned long asid);
 
 /* -- pmap_pv.c ---------------------------------------------------------------- */
 
+/* Managed mappings made less removed, by hart: [h], interrupts off. */
+struct pv_count {
+	volatile long n;
+} __aligned(CACHE_LINE);
+extern struct pv_count pv_counts[MAXCPUS]; /* by ci_index */
+
+/* => interrupts off */
+static inline void
+pv_count_add(long n)
+{
+	pv_counts[curcpu()->ci_index].n += n;
+}
+
 void pv_init(void);
 static inline void
 pv_lock(struct vm_page *pg)
@@ -93,6 +106,8 @@ pv_unlock(struct vm_page *pg)
 	atomic_and_acq_rel(&pg->mdpage.md_attr, ~(uint32_t)PVA_LOCK);
 }
 
+/* => TRUE: a managed mapping of the page permits writing; takes its pv lock */
+bool pv_writable(struct vm_page *pg);
 /* => pool item for pv_insert when the inline entry is taken, or NULL */
 struct pv_entry *pv_alloc(void);
 void pv_free(struct pv_entry *pv);

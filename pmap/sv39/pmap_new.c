@@ -13,7 +13,6 @@ pmap_enter_new(
     struct pmap *pm, vaddr_t va, struct vm_page *pg, vm_prot_t prot, int flags)
 {
 	paddr_t pa = VM_PAGE_TO_PHYS(pg);
-	struct pv_entry *spare = NULL;
 	pt_entry_t *ptep;
 
 	KASSERT(!vm_page_md_ismapped(&pg->mdpage));
@@ -25,7 +24,9 @@ pmap_enter_new(
 		mtx_leave(&pm->pm_mtx);
 		return pmap_enter(pm, va, pa, prot, flags);
 	}
-	(void)pv_insert(pg, pm, va, &spare);
+	pg->mdpage.md_pv.pv_pmap = pm;
+	pg->mdpage.md_pv.pv_va = va;
+	pv_count_add(1);
 	atomic_store_rel(
 	    ptep, pte_make_user(pa, prot, flags & PROT_MASK, pmap_soft_ad));
 	atomic_add(&pm->pm_resident, 1);

@@ -6,10 +6,7 @@
 #include <sys/pool.h>
 
 static struct pool pv_pool;
-/* Managed mappings made less removed, by hart: [h], interrupts off. */
-static struct pv_count {
-	volatile long n;
-} __aligned(CACHE_LINE) pv_counts[MAXCPUS];
+struct pv_count pv_counts[MAXCPUS];
 
 void
 pv_init(void)
@@ -55,7 +52,7 @@ pv_insert(
 	}
 	pv->pv_pmap = pm;
 	pv->pv_va = va;
-	pv_counts[curcpu()->ci_index].n++;
+	pv_count_add(1);
 	return true;
 }
 
@@ -64,7 +61,7 @@ pv_remove(struct vm_page *pg, struct pmap *pm, vaddr_t va)
 {
 	struct pv_entry *first = &pg->mdpage.md_pv, *pv, **link;
 
-	pv_counts[curcpu()->ci_index].n--;
+	pv_count_add(-1);
 	if (first->pv_pmap == pm && first->pv_va == va) {
 		pv = first->pv_next;
 		if (pv == NULL) {
@@ -88,6 +85,26 @@ pv_remove(struct vm_page *pg, struct pmap *pm, vaddr_t va)
 #define PV_FOREACH(pv, pg)                                                   \
 	for ((pv) = (pg)->mdpage.md_pv.pv_pmap ? &(pg)->mdpage.md_pv : NULL; \
 	     (pv) != NULL; (pv) = (pv)->pv_next)
+
+bool
+pv_writable(struct vm_page *pg)
+{
+	struct pv_entry *pv;
+	unsigned long s;
+	bool writable = false;
+
+	if (atomic_load(&pg->mdpage.md_pv.pv_pmap) == NULL)
+		return false;
+	s = intr_disable();
+	pv_lock(pg);
+	PV_FOREACH(pv, pg)
+	writable |= (pte_prot(atomic_load(pmap_leaf(pv->pv_pmap, pv->pv_va)),
+			 pmap_is_user(pv->pv_pmap)) &
+			PROT_WRITE) != 0;
+	pv_unlock(pg);
+	intr_restore(s);
+	return writable;
+}
 
 /*
  * Remove the first mapping of pg.

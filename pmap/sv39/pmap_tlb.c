@@ -98,14 +98,15 @@ static void
 pmap_switch(struct pmap *pm)
 {
 	struct cpu_info *ci = curcpu();
+	struct pmap *old = ci->ci_curpmap;
 	uint64_t bit = 1UL << ci->ci_index;
 	bool stale;
 
-	if (ci->ci_curpmap == pm)
+	if (old == pm)
 		return;
 	stale =
 	    MUTANT(SWITCH_LOOKS_FIRST) && !(atomic_load(&pm->pm_harts) & bit);
-	ci->ci_prevpmap = ci->ci_curpmap;
+	ci->ci_prevpmap = old;
 	ci->ci_curpmap = pm;
 	membar_sync();
 	if (!MUTANT(SWITCH_LOOKS_FIRST))
@@ -113,9 +114,11 @@ pmap_switch(struct pmap *pm)
 	if (stale)
 		atomic_or(&pm->pm_harts, bit);
 	pmap_hw_load(pmap_hw_satp(pm->pm_rootpa, pm->pm_asid));
-	if (((stale && !MUTANT(ASID_REUSED_UNFLUSHED)) ||
-		(pm->pm_asid == 0 && !MUTANT(ASID_0_UNFLUSHED))) &&
-	    pmap_is_user(pm))
+	/* Number 0 goes on in use, if only by the kernel: what is left in it
+	   would serve the next one, or lead into tables when they are free. */
+	if (pmap_is_user(old) && old->pm_asid == 0 && !MUTANT(ASID_0_UNFLUSHED))
+		pmap_hw_fence_asid(0);
+	if (stale && pmap_is_user(pm) && !MUTANT(ASID_REUSED_UNFLUSHED))
 		pmap_hw_fence_asid(pm->pm_asid);
 	atomic_store_rel(&ci->ci_prevpmap, NULL);
 }

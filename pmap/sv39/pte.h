@@ -146,17 +146,20 @@ pte_write_mask(bool user)
 	return user ? ~(PTE_W | PTE_WANTW) : ~PTE_W;
 }
 
+/* The entry, which permits writing, with modify set; reference is as it was. */
+static inline uint64_t
+pte_mark_mod(uint64_t pte, bool user)
+{
+	pte |= PTE_W | PTE_D;
+	return user ? pte & ~PTE_WANTW : pte;
+}
+
 /* The entry with reference (and modify) set and their rights given back. */
 static inline uint64_t
 pte_mark(uint64_t pte, bool write, bool user)
 {
 	pte |= PTE_V | PTE_A;
-	if (write) {
-		pte |= PTE_W | PTE_D;
-		if (user)
-			pte &= ~PTE_WANTW;
-	}
-	return pte;
+	return write ? pte_mark_mod(pte, user) : pte;
 }
 
 static inline uint64_t

@@ -561,3 +561,21 @@ KTEST(uvm_fault_fltnoanon)
 	KT_EQ(ktf_fault(vm, 1, PROT_WRITE), 0);
 	uvmspace_free(vm);
 }
+
+/* An object's page that was only copied from can be reclaimed. */
+KTEST(uvm_fault_promote_queue)
+{
+	struct uvm_object *uobj = uao_create(PAGE_SIZE, 0);
+	struct vmspace *vm = ktf_space();
+	struct vm_page *pg;
+
+	uao_reference(uobj);
+	ktf_map_obj(vm, KTF_BASE, uobj, 1, true, MADV_RANDOM);
+	ktf_write(vm, 0, 1);
+	pg = uvm_pagelookup(uobj, 0);
+	KT_REQUIRE(pg != NULL);
+	KT_CHECK(ktf_page(vm, KTF_BASE) != pg);
+	KT_CHECK((pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) != 0);
+	uvmspace_free(vm);
+	uao_detach(uobj);
+}

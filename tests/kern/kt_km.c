@@ -107,20 +107,6 @@ KTEST(km_kmemalloc)
 	KT_EQ(KT_DELTA(&s, kmapent), 0);
 }
 
-/* => exactly n free pages, at rest */
-static bool
-balloon(long n)
-{
-	for (int tries = 0; tries < 50; tries++) {
-		if (!kt_balloon(n))
-			return false;
-		kt_sleep_ms(20);
-		if (uvm_free_count() == n)
-			return true;
-	}
-	return false;
-}
-
 static volatile int lock_state; /* [a] */
 
 static void
@@ -139,7 +125,7 @@ KTEST(km_kmemalloc_fails)
 	struct kt_thread *t;
 
 	warm(kernel_map);
-	KT_CHECK(balloon(uvmexp.reserve_pagedaemon));
+	KT_CHECK(kt_balloon(uvmexp.reserve_pagedaemon));
 	KT_EQ(uvm_km_kmemalloc(kernel_map, NULL, 3 * PAGE_SIZE, UVM_KMF_NOWAIT),
 	    0);
 	KT_EQ(uvm_km_kmemalloc(
@@ -193,11 +179,14 @@ KTEST(km_valloc)
 	KT_EQ(KT_DELTA(&s, kmapent), 0);
 }
 
+static volatile bool alloc1_go; /* [a] */
 static volatile vaddr_t alloc1_va; /* [a] */
 
 static void
 alloc1_waits(void *arg)
 {
+	while (!atomic_load_acq(&alloc1_go))
+		kt_sleep_ms(1);
 	atomic_store_rel(
 	    &alloc1_va, uvm_km_alloc1(kernel_map, 4 * PAGE_SIZE, 0, TRUE));
 }
@@ -211,9 +200,12 @@ KTEST(km_alloc1_waits)
 
 	warm(kernel_map);
 	atomic_store(&alloc1_va, 0);
-	KT_CHECK(balloon(uvmexp.reserve_pagedaemon + 40));
+	atomic_store(&alloc1_go, false);
 	t = kt_spawn(alloc1_waits, NULL, 0); /* its stack comes first */
-	KT_CHECK(balloon(uvmexp.reserve_pagedaemon));
+	KT_CHECK(kt_balloon(uvmexp.reserve_pagedaemon));
+	atomic_store_rel(&alloc1_go, true);
+	kt_sleep_ms(20);
+	KT_EQ(atomic_load(&alloc1_va), 0);
 	kt_balloon_release();
 	kt_join(t);
 	KT_CHECK(atomic_load(&alloc1_va) != 0);

@@ -293,3 +293,90 @@ KTEST(loan_5)
 	KT_EQ(KT_DELTA(&s, anonpages), 0);
 	KT_EQ(KT_DELTA(&s, nfreeanon), 0);
 }
+
+/*
+ * Loans end while owners give the pages up by writing and unmapping, and a
+ * third thread looks as the page daemon does: a page on a queue has an owner.
+ */
+#define RACE_STEPS 400
+
+static struct loan_race {
+	struct vmspace *lr_vm; /* [I] */
+	volatile int lr_left; /* [a] threads that still lend or write */
+	volatile int lr_lost; /* [a] pages seen without an owner */
+} race;
+
+static void
+race_lend(void *arg)
+{
+	uint64_t state = kt_seed() + 1;
+	struct vm_page *pg;
+
+	for (int i = 0; i < RACE_STEPS; i++) {
+		vaddr_t va = KTF_VA(kt_random_r(&state) % 4);
+
+		if (uvm_loan(&race.lr_vm->vm_map, va, PAGE_SIZE, (void **)&pg,
+			UVM_LOAN_TOPAGE) == 0)
+			uvm_unloanpage(&pg, 1);
+	}
+	atomic_add(&race.lr_left, -1);
+}
+
+static void
+race_write(void *arg)
+{
+	uint64_t state = kt_seed() + 2;
+
+	for (int i = 0; i < RACE_STEPS; i++) {
+		int n = kt_random_r(&state) % 4;
+
+		if (kt_random_r(&state) % 2 == 0)
+			loan_remap(race.lr_vm, n);
+		else
+			KT_EQ(uvm_fault(&race.lr_vm->vm_map, KTF_VA(n),
+				  VM_FAULT_INVALID, PROT_READ | PROT_WRITE),
+			    0);
+	}
+	atomic_add(&race.lr_left, -1);
+}
+
+static int
+ownerless(struct pglist *queue)
+{
+	struct vm_page *pg;
+	int n = 0;
+
+	mtx_enter(&uvm.pageqlock);
+	TAILQ_FOREACH (pg, queue, pageq)
+		n += pg->uobject == NULL && pg->uanon == NULL;
+	mtx_leave(&uvm.pageqlock);
+	return n;
+}
+
+static void
+race_look(void *arg)
+{
+	while (atomic_load(&race.lr_left) > 0) {
+		atomic_add(&race.lr_lost,
+		    ownerless(&uvm.page_active) +
+			ownerless(&uvm.page_inactive));
+		yield();
+	}
+}
+
+KTEST(loan_race)
+{
+	struct kt_thread *t[3];
+	struct uvmexp s;
+
+	KT_SNAP(&s);
+	race = (struct loan_race){ .lr_vm = loan_space(), .lr_left = 2 };
+	t[0] = kt_spawn(race_lend, NULL, 0);
+	t[1] = kt_spawn(race_write, NULL, 0);
+	t[2] = kt_spawn(race_look, NULL, 0);
+	for (int i = 0; i < 3; i++)
+		kt_join(t[i]);
+	KT_EQ(race.lr_lost, 0);
+	uvmspace_free(race.lr_vm);
+	KT_EQ(KT_DELTA(&s, nfreeanon), 0);
+}

@@ -314,6 +314,28 @@ KTEST(extract_kernel)
 	uvmspace_free(vm);
 }
 
+/*
+ * The program unmaps what the kernel still has mapped: the kernel's mapping is
+ * then the only one, and reading memory that was never touched gives zeros.
+ */
+KTEST(extract_kernel_outlives)
+{
+	struct vmspace *vm = ktf_space();
+	vaddr_t va = vm_map_min(kernel_map);
+
+	ktf_map_anon(vm, 4, MADV_RANDOM);
+	ktm_fill(vm, 0, 2, 70);
+	KT_REQUIRE(uvm_map_extract(&vm->vm_map, KTF_VA(0), ptoa(4), kernel_map,
+		       &va, UVM_EXTRACT_QREF | UVM_EXTRACT_CONTIG) == 0);
+	uvm_unmap(&vm->vm_map, KTF_VA(0), KTF_VA(4));
+	KT_EQ(*(volatile uint64_t *)(va + ptoa(1)), 71);
+	KT_EQ(*(volatile uint64_t *)(va + ptoa(3)), 0);
+	*(volatile uint64_t *)(va + ptoa(3)) = 73;
+	KT_EQ(*(volatile uint64_t *)(va + ptoa(3)), 73);
+	uvm_unmap(kernel_map, va, va + ptoa(4));
+	uvmspace_free(vm);
+}
+
 /* -- uvm_io ---------------------------------------------------------------------------- */
 
 #define IOLEN 10000

@@ -46,23 +46,6 @@ is_zero(struct vm_page *pg)
 	return true;
 }
 
-/*
- * Exactly n free pages, and nobody about who changes that.
- * => FALSE: it did not come to rest
- */
-static bool
-balloon(long n)
-{
-	for (int tries = 0; tries < 50; tries++) {
-		if (!kt_balloon(n))
-			return false;
-		kt_sleep_ms(20);
-		if (uvm_free_count() == n)
-			return true;
-	}
-	return false;
-}
-
 /* -- Start-up -------------------------------------------------------------------- */
 
 /* T-uvm_init-1, T-uvm_setpagesize-1 */
@@ -236,7 +219,7 @@ KTEST(page_reserves)
 	struct uvm_object *obj = uao_create(PAGE_SIZE, 0);
 	struct vm_page *pg;
 
-	KT_CHECK(balloon(uvmexp.reserve_kernel));
+	KT_CHECK(kt_balloon(uvmexp.reserve_kernel));
 	KT_CHECK(uvm_pagealloc(NULL, 0, NULL, 0) == NULL);
 	KT_EQ(uvm_free_count(), uvmexp.reserve_kernel);
 	pg = uvm_pagealloc(NULL, 0, NULL, UVM_PGA_USERESERVE);
@@ -248,7 +231,7 @@ KTEST(page_reserves)
 	KT_EQ(obj->uo_npages, 0);
 	rw_exit(&obj->uo_lock);
 
-	KT_CHECK(balloon(uvmexp.reserve_pagedaemon));
+	KT_CHECK(kt_balloon(uvmexp.reserve_pagedaemon));
 	KT_CHECK(uvm_pagealloc(NULL, 0, NULL, UVM_PGA_USERESERVE) == NULL);
 	KT_EQ(uvm_free_count(), uvmexp.reserve_pagedaemon);
 	kt_balloon_release();

@@ -68,6 +68,21 @@ inactive_pages(struct vm_page **pgs)
 	return obj;
 }
 
+/* As if a program had read the pages: through mappings that come and go. */
+static void
+reference_pages(struct vm_page **pgs, int n)
+{
+	struct pmap *pm = pmap_create();
+
+	for (int i = 0; i < n; i++)
+		KT_EQ(pmap_enter(pm, VM_MIN_ADDRESS, VM_PAGE_TO_PHYS(pgs[i]),
+			  PROT_READ, PROT_READ | PMAP_CANFAIL),
+		    0);
+	pmap_remove(pm, VM_MIN_ADDRESS, VM_MIN_ADDRESS + PAGE_SIZE);
+	pmap_update(pm);
+	pmap_destroy(pm);
+}
+
 /*
  * Order and counters of the scan (3.7): referenced, busy, taken up; without
  * swap nothing is freed and nothing lost.
@@ -81,8 +96,9 @@ KTEST(pd_scan)
 
 	uvmexp.anonmin = 0;
 	obj = inactive_pages(pgs);
-	for (int i = 0; i < 10; i++)
-		atomic_or(&pgs[i]->mdpage.md_attr, PVA_REF);
+	rw_enter_write(&obj->uo_lock);
+	reference_pages(pgs, 10);
+	rw_exit(&obj->uo_lock);
 	for (int i = 10; i < 13; i++)
 		atomic_or(&pgs[i]->pg_flags, PG_BUSY);
 	KT_SNAP(&s);
@@ -133,16 +149,25 @@ KTEST(pd_minimum)
 
 /* -- Waiting ---------------------------------------------------------------------------- */
 
-static volatile int waited; /* [a] */
+static volatile bool wait_go; /* [a] */
+static volatile uint32_t wait_hungry; /* [a] threads that found no page */
+static volatile uint32_t wait_served; /* [a] threads that got one */
 
 static void
 wait_for_memory(void *arg)
 {
 	struct vm_page *pg;
 
-	while ((pg = uvm_pagealloc(NULL, 0, NULL, 0)) == NULL)
+	while (!atomic_load_acq(&wait_go))
+		kt_sleep_ms(1);
+	pg = uvm_pagealloc(NULL, 0, NULL, 0);
+	if (pg == NULL)
+		atomic_add(&wait_hungry, 1);
+	while (pg == NULL) {
 		uvm_wait("ktwait");
-	atomic_add(&waited, 1);
+		pg = uvm_pagealloc(NULL, 0, NULL, 0);
+	}
+	atomic_add(&wait_served, 1);
 	uvm_pagefree(pg);
 }
 
@@ -152,18 +177,24 @@ KTEST(pd_wait)
 	struct kt_thread *t[6];
 	struct pglist list = TAILQ_HEAD_INITIALIZER(list);
 
-	waited = 0;
+	wait_go = false;
+	wait_hungry = wait_served = 0;
 	KT_EQ(
 	    uvm_pglistalloc(ptoa(30), 0, ~0UL, 0, 0, &list, 30, UVM_PLA_NOWAIT),
 	    0);
-	KT_CHECK(kt_balloon(uvmexp.reserve_kernel + 40));
+	/* their stacks first: from the balloon on nobody takes a page */
 	for (size_t i = 0; i < nitems(t); i++)
 		t[i] = kt_spawn(wait_for_memory, NULL, 0);
 	KT_CHECK(kt_balloon(uvmexp.reserve_kernel));
+	atomic_store_rel(&wait_go, true);
+	for (int i = 0; i < 1000 && atomic_load(&wait_hungry) < nitems(t); i++)
+		kt_sleep_ms(5);
+	KT_EQ(atomic_load(&wait_hungry), nitems(t));
+	KT_EQ(atomic_load(&wait_served), 0);
 	uvm_pglistfree(&list);
 	for (size_t i = 0; i < nitems(t); i++)
 		kt_join(t[i]);
-	KT_EQ(atomic_load(&waited), nitems(t));
+	KT_EQ(atomic_load(&wait_served), nitems(t));
 }
 
 static void

@@ -28,7 +28,8 @@ struct sim_config {
 	enum sim_ad ad;
 	u_int preempt; /* mean number of points between switches; 0: never */
 	u_int fail; /* one in so many allocations fails; 0: none */
-	u_int speculate; /* one in so many points fills a translation; 0: none */
+	u_int
+	    speculate; /* one in so many points fills a translation; 0: none */
 	bool verbose; /* the kernel's log goes to stderr */
 };
 extern struct sim_config sim_config;
@@ -61,7 +62,8 @@ void sim_atomic_leave(void);
 uint64_t sim_now(void);
 
 /* -- Processes ------------------------------------------------------------------ */
-/* => new process over vm (reference taken over), no thread yet, in allprocess */
+/* => new process over vm (reference taken over); in allprocess with its first
+ *    thread */
 struct process *sim_process(struct vmspace *vm);
 /*
  * A thread of pr that runs fn(arg) with its pmap active, as a user program in
@@ -88,6 +90,12 @@ int sim_load(vaddr_t va, sim_check_fn *check, void *arg);
 int sim_fetch(vaddr_t va, sim_check_fn *check, void *arg);
 /* => stored(arg) is called in the same instant as the store */
 int sim_store(vaddr_t va, uint64_t value, void (*stored)(void *), void *arg);
+
+/* -- Defects on purpose -------------------------------------------------------------- */
+/* => before sim_boot(): switch that mutant on; FALSE: there is none */
+bool sim_mutant(const char *name);
+/* => how often the run came to its hook */
+unsigned long sim_mutant_reached(void);
 
 /* -- Failing ------------------------------------------------------------------------ */
 /*

@@ -13,9 +13,13 @@ SIM_KERN	:= $(filter-out kern/init_main.c, \
 SIM_SV39	:= $(filter-out pmap/sv39/pmap_hw.c pmap/sv39/pmap_boot.c, \
 		   $(wildcard pmap/sv39/*.c)) $(wildcard pmap/host/mmu_*.c)
 SIM_REF		:= $(wildcard pmap/host/pmap_ref*.c)
+# What knows of Sv39's own state.
+SIM_SV39 	+= tests/kern/kt_pmap.c $(wildcard pmap/sv39/audit/*.c)
 SIM_MACHINE	:= $(filter-out tests/sim/host/host.c, \
 		   $(wildcard tests/sim/host/*.c))
-SIM_TESTS	:= $(filter-out tests/kern/kt_arch.c, $(wildcard \
+SIM_TESTS	:= $(filter-out tests/kern/kt_arch.c tests/kern/kt_pmap.c \
+		   tests/kern/kt_virtio.c \
+		   tests/conform/conform_guest.c, $(wildcard \
 		   tests/kern/*.c tests/audit/*.c tests/conform/*.c))
 SIM_PROG	:= $(wildcard tests/sim/prog*.c tests/sim/oracle*.c)
 SIM_HOSTED	:= tests/sim/host/host.c $(wildcard tests/sim/main.c \
@@ -27,9 +31,10 @@ SIM_KFLAGS	= $(SIM_WARN) -ffreestanding -fno-builtin -nostdinc \
 		  -isystem $(shell $(1) -print-file-name=include) \
 		  -Itests/sim/include -Iinclude -Iarch/riscv/include -I. \
 		  -fno-pie -fno-common -fno-strict-aliasing \
-		  -DHOST_SIM -DSIM_MUTANTS -DFAULT_INJECT -D_KERNEL -DKGDB \
-		  -DKTRACE -DDEBUG -DSV39_UPPER=32UL
+		  -DHOST_SIM -DFAULT_INJECT -D_KERNEL -DKGDB -DKTRACE \
+		  -DSV39_UPPER=32UL
 SIM_HFLAGS	:= $(SIM_WARN) -D_GNU_SOURCE -fno-pie -I. -Itests/sim
+SIM_CHECKS	:= -DSIM_MUTANTS -DDIAGNOSTIC -DDEBUG
 SIM_SAN		:= -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # The machine's memset() and memcpy() tell the MMU what they write.
@@ -62,8 +67,9 @@ $(B)/sim/sim-$(1): $(B)/sim/$(1)/kernel.o $$(SIM_HOBJ_$(1))
 -include $$(SIM_OBJ_$(1):.o=.d) $$(SIM_HOBJ_$(1):.o=.d)
 endef
 
-$(eval $(call sim_variant,sv39,$(HOSTCC),-O2 -DDIAGNOSTIC,$(SIM_SV39),))
-$(eval $(call sim_variant,ref,$(HOSTCC),-O2 -DDIAGNOSTIC,$(SIM_REF),-DPMAP_REF))
-$(eval $(call sim_variant,sv39-asan,$(HOSTCC),-O1 -DDIAGNOSTIC $(SIM_SAN),$(SIM_SV39),))
-$(eval $(call sim_variant,ref-asan,$(HOSTCC),-O1 -DDIAGNOSTIC $(SIM_SAN),$(SIM_REF),-DPMAP_REF))
-$(eval $(call sim_variant,sv39-clang,$(HOSTCLANG),-O2 -DDIAGNOSTIC,$(SIM_SV39),))
+$(eval $(call sim_variant,sv39,$(HOSTCC),-O2 $(SIM_CHECKS),$(SIM_SV39),))
+$(eval $(call sim_variant,ref,$(HOSTCC),-O2 $(SIM_CHECKS),$(SIM_REF),-DPMAP_REF))
+$(eval $(call sim_variant,sv39-asan,$(HOSTCC),-O1 $(SIM_CHECKS) $(SIM_SAN),$(SIM_SV39),))
+$(eval $(call sim_variant,ref-asan,$(HOSTCC),-O1 $(SIM_CHECKS) $(SIM_SAN),$(SIM_REF),-DPMAP_REF))
+$(eval $(call sim_variant,sv39-clang,$(HOSTCLANG),-O2 $(SIM_CHECKS),$(SIM_SV39),))
+$(eval $(call sim_variant,sv39-cov,$(HOSTCC),-O0 --coverage -DSIM_COVERAGE,$(SIM_SV39),))

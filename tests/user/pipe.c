@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 
 static void
@@ -287,6 +288,191 @@ test_chain(void)
 	close(in);
 }
 
+/* Small writes are whole or not at all; large ones are as much as fits. */
+static void
+test_partial(void)
+{
+	static char buf[100000];
+	struct sigaction sa = { .sa_handler = SIG_IGN };
+	int fd[2], n, size;
+	size_t room;
+
+	CHECK(pipe2(fd, O_NONBLOCK) == 0);
+	size = fcntl(fd[1], F_GETPIPE_SZ);
+	CHECK_EQ(size, 65536);
+	CHECK_EQ(fcntl(fd[0], F_GETPIPE_SZ), size);
+	/* more than PIPE_BUF: what fits */
+	CHECK_EQ(write(fd[1], buf, sizeof(buf)), size);
+	CHECK_ERRNO(write(fd[1], buf, 1), EAGAIN);
+	CHECK_EQ(read(fd[0], buf, 4096), 4096);
+	CHECK_EQ(write(fd[1], buf, 3000), 3000);
+	room = 1096;
+	/* up to PIPE_BUF: all or nothing (the peer has room by pages) */
+	CHECK_ERRNO(write(fd[1], buf, 4096), EAGAIN);
+	CHECK(ioctl(fd[0], FIONREAD, &n) == 0);
+	CHECK_EQ(n, size - (int)room);
+	if (!on_peer()) {
+		CHECK_ERRNO(write(fd[1], buf, 1097), EAGAIN);
+		CHECK_EQ(write(fd[1], buf, 1096), 1096);
+	}
+	/* the reader goes: so does the writer, or it is told */
+	close(fd[0]);
+	CHECK(sigaction(SIGPIPE, &sa, NULL) == 0);
+	CHECK_ERRNO(write(fd[1], buf, 1), EPIPE);
+	close(fd[1]);
+}
+
+/* What went in before the reader left counts, and the signal comes as well. */
+static volatile sig_atomic_t pipes;
+
+static void
+on_pipe(int sig)
+{
+	(void)sig;
+	pipes++;
+}
+
+static void
+test_reader_leaves(void)
+{
+	static char buf[100000];
+	int fd[2], status;
+	pid_t pid;
+
+	signal(SIGPIPE, on_pipe);
+	CHECK(pipe(fd) == 0);
+	if ((pid = fork()) == 0) {
+		close(fd[1]);
+		sleep_ms(50); /* the writer waits: the pipe is full */
+		_exit(0);
+	}
+	close(fd[0]);
+	CHECK_EQ(write(fd[1], buf, sizeof(buf)), 65536);
+	CHECK_EQ(pipes, 1);
+	CHECK_ERRNO(write(fd[1], buf, 1), EPIPE);
+	CHECK_EQ(pipes, 2);
+	CHECK_EQ(write(fd[1], buf, 0), 0);
+	CHECK_EQ(pipes, 2);
+	close(fd[1]);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	signal(SIGPIPE, SIG_DFL);
+}
+
+/* A signal during a long write: what is in is counted, the rest is not lost. */
+static void
+test_write_interrupted(void)
+{
+	struct sigaction sa = { .sa_handler = on_pipe };
+	struct itimerval it = { { 0, 0 }, { 0, 40000 } };
+	static char buf[100000];
+	int fd[2];
+
+	CHECK(sigaction(SIGALRM, &sa, NULL) == 0);
+	CHECK(pipe(fd) == 0);
+	CHECK(setitimer(ITIMER_REAL, &it, NULL) == 0);
+	CHECK_EQ(write(fd[1], buf, sizeof(buf)), 65536);
+	CHECK(setitimer(ITIMER_REAL, &it, NULL) == 0);
+	CHECK_ERRNO(write(fd[1], buf, 1), EINTR);
+	close(fd[1]);
+	CHECK_EQ(read(fd[0], buf, sizeof(buf)), 65536);
+	CHECK_EQ(read(fd[0], buf, 1), 0);
+	close(fd[0]);
+}
+
+static void
+check_sequence(const unsigned char *buf, size_t n, unsigned from)
+{
+	for (size_t i = 0; i < n; i++)
+		CHECK_EQ(buf[i], (unsigned char)((from + i) * 11 >> 2));
+}
+
+/* The size changes under what is in the pipe. */
+static void
+test_sizes(void)
+{
+	static unsigned char buf[300000], out[300000];
+	int fd[2];
+
+	for (size_t i = 0; i < sizeof(out); i++)
+		out[i] = (unsigned char)(i * 11 >> 2);
+	CHECK(pipe2(fd, O_NONBLOCK) == 0);
+	CHECK_ERRNO(fcntl(0, F_SETPIPE_SZ, 4096), EBADF);
+	CHECK_EQ(fcntl(fd[0], F_SETPIPE_SZ, 1), 4096);
+	CHECK_EQ(fcntl(fd[1], F_GETPIPE_SZ), 4096);
+	CHECK_EQ(write(fd[1], out, 10000), 4096);
+	CHECK_EQ(read(fd[0], buf, 4096), 4096);
+	check_sequence(buf, 4096, 0);
+	CHECK_EQ(fcntl(fd[0], F_SETPIPE_SZ, 5000), 8192);
+	CHECK_EQ(fcntl(fd[0], F_SETPIPE_SZ, 200000), 262144);
+	CHECK_EQ(write(fd[1], out, sizeof(out)), 262144);
+	CHECK_ERRNO(fcntl(fd[0], F_SETPIPE_SZ, 65536), EBUSY);
+	CHECK_EQ(fcntl(fd[0], F_GETPIPE_SZ), 262144);
+	CHECK_EQ(read(fd[0], buf, 262144 - 3000), 262144 - 3000);
+	check_sequence(buf, 262144 - 3000, 0);
+	CHECK_EQ(fcntl(fd[0], F_SETPIPE_SZ, 4096), 4096);
+	CHECK_EQ(read(fd[0], buf, 5000), 3000);
+	check_sequence(buf, 3000, 262144 - 3000);
+	/* full, its end in the page it begins in, and then larger */
+	CHECK_EQ(fcntl(fd[0], F_SETPIPE_SZ, 8192), 8192);
+	CHECK_EQ(write(fd[1], out, 8192), 8192);
+	CHECK_EQ(read(fd[0], buf, 1000), 1000);
+	if (!on_peer()) /* which has room by whole pages only */
+		CHECK_EQ(write(fd[1], out + 8192, 5000), 1000);
+	CHECK_EQ(fcntl(fd[0], F_SETPIPE_SZ, 65536), 65536);
+	if (on_peer())
+		CHECK_EQ(write(fd[1], out + 8192, 1000), 1000);
+	CHECK_EQ(write(fd[1], out + 9192, 20000), 20000);
+	CHECK_EQ(read(fd[0], buf, sizeof(buf)), 28192);
+	check_sequence(buf, 28192, 1000);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* Sizes at random, in the middle of everything. */
+static void
+test_resize_storm(void)
+{
+	static unsigned char buf[70000];
+	uint64_t seed = 7;
+	size_t in = 0, out = 0;
+	int fd[2];
+	ssize_t n;
+
+	CHECK(pipe2(fd, O_NONBLOCK) == 0);
+	for (int i = 0; i < 3000; i++) {
+		switch (random_next(&seed) % 4) {
+		case 0:
+			(void)fcntl(fd[0], F_SETPIPE_SZ,
+			    4096 << random_next(&seed) % 6);
+			break;
+		case 1:
+			n = read(fd[0], buf, 1 + random_next(&seed) % 60000);
+			if (n > 0) {
+				check_sequence(buf, (size_t)n, (unsigned)out);
+				out += (size_t)n;
+			}
+			break;
+		default:
+			n = 1 + random_next(&seed) % 9000;
+			for (ssize_t k = 0; k < n; k++)
+				buf[k] =
+				    (unsigned char)(((unsigned)in + k) * 11 >>
+					2);
+			n = write(fd[1], buf, (size_t)n);
+			if (n > 0)
+				in += (size_t)n;
+		}
+	}
+	while ((n = read(fd[0], buf, sizeof(buf))) > 0) {
+		check_sequence(buf, (size_t)n, (unsigned)out);
+		out += (size_t)n;
+	}
+	CHECK_EQ(in, out);
+	CHECK(in > 1000000);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 int
 main(void)
 {
@@ -298,5 +484,10 @@ main(void)
 	test_poll();
 	test_vectors();
 	test_chain();
+	test_partial();
+	test_reader_leaves();
+	test_write_interrupted();
+	test_sizes();
+	test_resize_storm();
 	return 0;
 }

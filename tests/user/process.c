@@ -663,6 +663,37 @@ test_clone_forms(void)
 	    syscall(SYS_clone, CLONE_THREAD | CLONE_VM, 0, 0, 0, 0), EINVAL);
 }
 
+/*
+ * A sibling: its parent, which is that of its maker, hears of its end as it
+ * does of the maker's, whatever signal the maker asked for.
+ */
+static void
+test_clone_parent(void)
+{
+	int status, p[2];
+	pid_t maker, sibling = 0;
+
+	CHECK(pipe(p) == 0);
+	maker = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (maker == 0) {
+		sibling = (pid_t)syscall(
+		    SYS_clone, CLONE_PARENT | SIGUSR1, 0, 0, 0, 0);
+		if (sibling == 0)
+			_exit(9);
+		CHECK_ERRNO(waitpid(sibling, &status, __WALL), ECHILD);
+		CHECK_EQ(
+		    write(p[1], &sibling, sizeof(sibling)), sizeof(sibling));
+		_exit(0);
+	}
+	CHECK(maker > 0);
+	CHECK_EQ(read(p[0], &sibling, sizeof(sibling)), sizeof(sibling));
+	/* a child that does not end in SIGCHLD would not be found */
+	CHECK_EQ(WEXITSTATUS(wait_status(sibling, 0)), 9);
+	CHECK_EQ(wait_status(maker, 0), 0);
+	close(p[0]);
+	close(p[1]);
+}
+
 /* A parent that waits in vfork() can be killed. */
 static void
 vfork_and_wait(void)
@@ -861,6 +892,7 @@ main(void)
 	CHECK_EQ(in_child(threads_in_kernel), 5 << 8);
 	CHECK_EQ(in_child(exec_from_thread), 0);
 	test_clone_forms();
+	test_clone_parent();
 	test_vfork_kill();
 	CHECK_EQ(in_child(test_queue_limit), 0);
 	test_shared_futex();

@@ -1,5 +1,6 @@
 /* The simulated machine comes up: memory, the kernel, processes; and fails. */
 #include <tests/sim/host/machine.h>
+#include <sys/buf.h>
 #include <sys/cons.h>
 #include <sys/ktest.h>
 #include <sys/ktrace.h>
@@ -221,6 +222,7 @@ kernel_main(void)
 	clock_cpu_start();
 	intr_enable();
 	random_add(&seed, sizeof(seed));
+	bio_init();
 	vfs_init();
 	cpu_start_all();
 	sched_start_threads();
@@ -255,10 +257,6 @@ sim_process(struct vmspace *vm)
 
 	pr->ps_sigacts = sigacts_alloc();
 	pr->ps_vmspace = vm;
-	rw_enter_write(&proctree_lock);
-	pr->ps_pid = pid_alloc();
-	process_insert(pr, &process0);
-	rw_exit(&proctree_lock);
 	process_ref(pr); /* sim_process_wait()'s */
 	return pr;
 }
@@ -337,7 +335,12 @@ sim_thread(struct process *pr, void (*fn)(void *), void *arg)
 	p->p_cpumask = ~0UL;
 	cpu_thread_setup(p, thread_main, ts);
 	rw_enter_write(&proctree_lock);
-	p->p_tid = pr->ps_nthreads == 0 ? pr->ps_pid : pid_alloc();
+	p->p_tid = pid_alloc();
+	if (pr->ps_nthreads == 0) {
+		/* as in fork: what can be killed has a thread to die */
+		pr->ps_pid = p->p_tid;
+		process_insert(pr, &process0);
+	}
 	thread_hash_insert(p);
 	rw_enter_write(&pr->ps_lock);
 	mtx_enter(&pr->ps_sigmtx);

@@ -217,9 +217,16 @@ host_backtrace(void)
 	backtrace_symbols_fd(pc, backtrace(pc, 40), 2);
 }
 
+#ifdef SIM_COVERAGE
+void __gcov_dump(void);
+#endif
+
 void
 host_exit(int status)
 {
 	fflush(NULL);
+#ifdef SIM_COVERAGE
+	__gcov_dump();
+#endif
 	_exit(status);
 }

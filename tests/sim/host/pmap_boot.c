@@ -7,6 +7,41 @@
 #include <pmap/pmap.h>
 #include <uvm/uvm.h>
 
+#include <pmap/sv39/pmap_boot.h>
+#include <pmap/sv39/pmap_hw.h>
+
+#ifdef PMAP_REF
+void
+sim_access_init(void)
+{
+	pmap_ref_emulate = sim_config.ad != SIM_AD_HARD;
+	pmap_ref_bootstrap(sim_zero_page(), sim_kva_forget);
+}
+
+/* It has no harts that keep anything. */
+void
+pmap_cpu_init(struct cpu_info *ci)
+{
+	ci->ci_curpmap = pmap_kernel();
+}
+
+void
+pmap_ipi(void)
+{
+}
+
+void
+pmap_fencei_all(void)
+{
+}
+
+void
+pmap_hw_fencei(void)
+{
+}
+#else
+#include <pmap/sv39/pmap_i.h>
+
 vaddr_t
 pmap_steal_memory(vsize_t size, vaddr_t *startp, vaddr_t *endp)
 {
@@ -25,16 +60,6 @@ pmap_steal_memory(vsize_t size, vaddr_t *startp, vaddr_t *endp)
 	memset(sim_ram(pa), 0, size);
 	return PHYS_TO_DMAP(pa);
 }
-
-#ifdef PMAP_REF
-void
-sim_access_init(void)
-{
-	pmap_ref_bootstrap();
-}
-#else
-#include <pmap/sv39/pmap_boot.h>
-#include <pmap/sv39/pmap_i.h>
 
 /* -- The MMU ------------------------------------------------------------------------ */
 
