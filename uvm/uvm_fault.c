@@ -96,8 +96,8 @@ uvm_fault_wires(const struct uvm_faultctx *ctx, const struct vm_page *pg)
 	paddr_t pa;
 
 	return ctx->wired && !ctx->wire &&
-	    pmap_extract(vm_map_pmap(ctx->ufi.map), ctx->ufi.orig_rvaddr,
-		&pa) &&
+	    pmap_extract(
+		vm_map_pmap(ctx->ufi.map), ctx->ufi.orig_rvaddr, &pa) &&
 	    pa == VM_PAGE_TO_PHYS(pg);
 }
 

@@ -119,8 +119,7 @@ uvm_fault_spare_take(struct uvm_faultctx *ctx)
  * replaced through another map that shares the amap has a page it did not wire.
  * => owner of the page locked
  */
-bool
-uvm_fault_wires(const struct uvm_faultctx *ctx, const struct vm_page *pg);
+bool uvm_fault_wires(const struct uvm_faultctx *ctx, const struct vm_page *pg);
 /* As uvm_fault_enter() for a wired address. */
 bool uvm_fault_enter_wired(
     struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot);
