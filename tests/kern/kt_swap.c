@@ -10,6 +10,60 @@
 
 #define DISK_PAGES 256
 
+/*
+ * Pages of files in memory that were there before the test: wired, so that
+ * only the test's own pages come and go.  Both: the test thread's.
+ */
+static struct vm_page *others[1024];
+static u_int nothers;
+
+/* => a page of some object on the queue, wired, or NULL */
+static struct vm_page *
+wire_one(struct pglist *queue)
+{
+	struct rwlock *lock = NULL;
+	struct vm_page *pg;
+
+	mtx_enter(&uvm.pageqlock);
+	TAILQ_FOREACH (pg, queue, pageq) {
+		if (pg->uobject != NULL && (pg->pg_flags & PG_BUSY) == 0 &&
+		    rw_enter(&pg->uobject->uo_lock, RW_WRITE | RW_NOSLEEP) == 0)
+			break;
+	}
+	mtx_leave(&uvm.pageqlock);
+	if (pg == NULL)
+		return NULL;
+	lock = &pg->uobject->uo_lock;
+	uvm_pagewire(pg);
+	rw_exit(lock);
+	return pg;
+}
+
+static void
+hold_others(void)
+{
+	struct vm_page *pg;
+
+	uvm_pageq_flush();
+	while (nothers < nitems(others) &&
+	    ((pg = wire_one(&uvm.page_active)) != NULL ||
+		(pg = wire_one(&uvm.page_inactive)) != NULL))
+		others[nothers++] = pg;
+}
+
+static void
+release_others(void)
+{
+	struct rwlock *lock;
+
+	while (nothers > 0) {
+		lock = &others[--nothers]->uobject->uo_lock;
+		rw_enter_write(lock);
+		uvm_pageunwire(others[nothers]);
+		rw_exit(lock);
+	}
+}
+
 /* => disk n serves as swap */
 static struct bdev *
 swap_on(u_int n, uint32_t npages, int priority)
@@ -18,6 +72,8 @@ swap_on(u_int n, uint32_t npages, int priority)
 
 	if (bd == NULL)
 		panic("swap_on: no disk");
+	if (uvmexp.nswapdev == 0)
+		hold_others();
 	KT_EQ(uvm_swap_on(bd, priority), 0);
 	return bd;
 }
@@ -27,6 +83,8 @@ swap_off(u_int n, struct bdev *bd)
 {
 	KT_EQ(uvm_swap_off(bd), 0);
 	tdisk_close(n);
+	if (uvmexp.nswapdev == 0)
+		release_others();
 }
 
 static uint64_t
