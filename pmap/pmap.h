@@ -137,11 +137,6 @@ void pmap_copy_page(struct vm_page *src, struct vm_page *dst);
 /* => FALSE: work became runnable and the page is not zero */
 boolean_t pmap_pageidlezero(struct vm_page *pg);
 boolean_t pmap_clear_modify(struct vm_page *pg);
-/*
- * As pmap_clear_reference(), for a fraction of its cost: a hart that has used
- * the page may go on doing so unnoticed for a while.
- */
-void pmap_age(struct vm_page *pg);
 boolean_t pmap_clear_reference(struct vm_page *pg);
 boolean_t pmap_is_modified(struct vm_page *pg);
 boolean_t pmap_is_referenced(struct vm_page *pg);

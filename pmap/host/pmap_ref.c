@@ -744,12 +744,6 @@ pmap_clear_reference(struct vm_page *pg)
 	return test_attribute(pg, REFA_REF, true);
 }
 
-void
-pmap_age(struct vm_page *pg)
-{
-	(void)pmap_clear_reference(pg);
-}
-
 boolean_t
 pmap_is_modified(struct vm_page *pg)
 {
