@@ -27,6 +27,8 @@
 #define BLKGETSIZE   0x1260 /* long: units of 512 bytes */
 #define BLKFLSBUF    0x1261
 #define BLKSSZGET    0x1268 /* int: bytes of a block */
+#define BLKIOMIN     0x1278 /* int: bytes best asked for, at least */
+#define BLKIOOPT     0x1279 /* int: bytes best asked for; 0: unknown */
 #define BLKPBSZGET   0x127b /* int: bytes the medium writes at once */
 #define BLKDISCARD   0x1277 /* uint64_t[2]: from, bytes */
 #define BLKZEROOUT   0x127f /* the same */
@@ -305,6 +307,10 @@ blk_ioctl(struct file *fp, u_long cmd, uint64_t arg, struct proc *p)
 	case BLKBSZGET:
 		value = (int)dk->dk_blksize;
 		break;
+	case BLKIOOPT:
+		value = (int)dk->dk_optio;
+		break;
+	case BLKIOMIN:
 	case BLKPBSZGET:
 		value = (int)dk->dk_physblksize;
 		break;

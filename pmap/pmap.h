@@ -105,10 +105,15 @@ void pmap_pages_remove(struct vm_page **pgs, unsigned n);
 /* => interrupt-safe; tables exist below pmap_growkernel's result */
 void pmap_kenter_pa(vaddr_t va, paddr_t pa, vm_prot_t prot);
 void pmap_kremove(vaddr_t va, vsize_t size);
-void pmap_unwire(struct pmap *pm, vaddr_t va);
+/* => TRUE: va was mapped, and wired */
+boolean_t pmap_unwire(struct pmap *pm, vaddr_t va);
+/* => TRUE: va is mapped, and wired */
+boolean_t pmap_is_wired(struct pmap *pm, vaddr_t va);
+/* => how many wired mappings pg has; its owner's lock held for writing */
+u_int pmap_page_wirings(struct vm_page *pg);
 boolean_t pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pap);
 /*
- * Protection and wiring of a present mapping.
+ * Protection of a present mapping.
  * => TRUE: mapped; *protp what it permits now (a write that would only set the
  *    modify attribute counts as permitted)
  */

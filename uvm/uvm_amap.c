@@ -4,6 +4,7 @@
  * uvm_amap_slots.c and uvm_amap_cover.c.
  */
 #include <uvm/uvm.h>
+#include <uvm/uvm_loan.h>
 #include <sys/pool.h>
 
 /* Set up once by uvm_amap_init. */
@@ -489,7 +490,7 @@ amap_replace(struct vm_amap *amap, u_int slot, struct vm_anon *anon)
 	*where = anon;
 	if ((amap->am_flags & AMAP_SHARED) != 0 && old->an_page != NULL &&
 	    !MUTANT(REPLACE_NO_PROTECT))
-		pmap_page_protect(old->an_page, PROT_NONE);
+		uvm_anon_unmap(old);
 	if (--old->an_ref == 0)
 		uvm_anfree(old);
 }

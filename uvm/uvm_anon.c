@@ -207,7 +207,7 @@ anon_free_one(struct vm_anon *anon)
 		return false;
 	} else {
 		if (__predict_false(vm_page_md_ismapped(&pg->mdpage)))
-			pmap_page_protect(pg, PROT_NONE);
+			uvm_page_unmap(pg);
 		if (__predict_false(anon->an_swslot != 0))
 			uvm_anon_dropswap(anon);
 		uvm_pagefree(pg);
@@ -251,7 +251,8 @@ batch_free(struct anon_batch *ab)
 static inline bool
 page_is_plain(const struct vm_anon *anon, const struct vm_page *pg)
 {
-	return pg != NULL && pg->uanon == anon && pg->loan_count == 0 &&
+	return pg != NULL && pg->uanon == anon &&
+	    atomic_load_acq(&pg->loan_count) == 0 &&
 	    (pg->pg_flags & PG_BUSY) == 0 && anon->an_swslot == 0 &&
 	    !vm_page_md_ismapped(&pg->mdpage);
 }

@@ -115,7 +115,7 @@ static void
 free_page(struct uvm_object *uobj, struct vm_page *pg)
 {
 	if (vm_page_md_ismapped(&pg->mdpage) && !MUTANT(AOBJ_FREES_MAPPED))
-		pmap_page_protect(pg, PROT_NONE);
+		uvm_page_unmap(pg);
 	uao_dropswap(uobj, (u_long)pg->offset >> PAGE_SHIFT);
 	uvm_pagefree(pg);
 }

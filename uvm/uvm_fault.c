@@ -90,21 +90,11 @@ uvm_fault_spare(struct uvm_faultctx *ctx, struct vm_anon *from,
 
 /* -- Entering -------------------------------------------------------------- */
 
-bool
-uvm_fault_wires(const struct uvm_faultctx *ctx, const struct vm_page *pg)
-{
-	paddr_t pa;
-
-	return ctx->wired && !ctx->wire &&
-	    pmap_extract(
-		vm_map_pmap(ctx->ufi.map), ctx->ufi.orig_rvaddr, &pa) &&
-	    pa == VM_PAGE_TO_PHYS(pg);
-}
-
 /*
  * Map the page at a wired address.  Usually it is being wired now.  Otherwise
- * it takes the place of another one, by copy-on-write or because its mapping
- * was removed, and the wiring moves over: unwiring will count on it.
+ * it takes the place of another one, and the wiring moves over: unwiring will
+ * count on it; or that of a mapping that was taken away with its wiring
+ * (uvm_page_unmap), which comes back now.
  * => as uvm_fault_enter(), owner write-locked; the owner of the page that is
  *    replaced too
  */
@@ -120,8 +110,11 @@ uvm_fault_enter_wired(
 	if (pmap_extract(pmap, va, &pa))
 		old = PHYS_TO_VM_PAGE(pa);
 	if (pmap_enter(pmap, va, VM_PAGE_TO_PHYS(pg), prot,
-		ctx->access | PMAP_CANFAIL | PMAP_WIRED) != 0)
+		ctx->access | PMAP_CANFAIL | PMAP_WIRED) != 0) {
+		if (uvm_fault_activates(pg))
+			uvm_pageactivate(pg);
 		return false;
+	}
 	if (ctx->wire)
 		uvm_pagewire(pg);
 	else if (old != pg) {

@@ -45,15 +45,20 @@ uvmfault_pageable(const struct vm_map *map)
 int uvm_fault_own(vm_map_t map, vaddr_t vaddr, vm_prot_t access_type);
 /*
  * Fault pages of [start, end) in and wire them.
- * => no lock held; 0 or errno, all undone; the entries are counted as wired
- *    already
+ * => no lock held; the entries stay: the map is busy, or the kernel's
+ * => 0 or errno, all undone
  */
 int
 uvm_fault_wire(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access_type);
+/* => as uvm_fault_wire(), but entries may go, and the pages before *donep are
+ *    the caller's to unwire after an error */
+int uvm_fault_wire_part(vm_map_t map, vaddr_t start, vaddr_t end,
+    vm_prot_t access_type, vaddr_t *donep);
 /*
  * Take one wiring from the mapped pages of [start, end).
  * => unlocked / map locked (either way); unmapped pages are skipped
- * => entries whose wired_count is 0 also lose the wiring of their mappings
+ * => where wired_count is 0, pages mapped without wiring are skipped too, and
+ *    the mappings lose theirs
  */
 void uvm_fault_unwire(vm_map_t map, vaddr_t start, vaddr_t end);
 void uvm_fault_unwire_locked(vm_map_t map, vaddr_t start, vaddr_t end);

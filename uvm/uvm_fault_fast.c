@@ -215,11 +215,11 @@ window_is_settled(const struct fast *f)
 static __always_inline bool
 fast_enter_new(const struct fast *f, struct vm_page *pg)
 {
+	uvm_pageactivate(pg);
 	if (__predict_false(
 		pmap_enter_new(vm_map_pmap(f->map), f->va, pg,
 		    f->entry->protection, f->access | PMAP_CANFAIL) != 0))
 		return false;
-	uvm_pageactivate(pg);
 	pmap_update(vm_map_pmap(f->map));
 	return true;
 }
@@ -332,6 +332,7 @@ fast_map(const struct fast *f, struct vm_anon *anon)
 	struct vm_page *pg = anon->an_page;
 	vm_prot_t prot = f->entry->protection;
 
+	/* a wired page is on no queue */
 	if (pg == NULL || pg->loan_count != 0 ||
 	    (pg->pg_flags & (PG_BUSY | PG_CLEAN)) != 0 ||
 	    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0)
@@ -358,7 +359,7 @@ fast_cow(const struct fast *f, struct vm_anon *old)
 	struct vm_anon *anon;
 
 	if (pg == NULL || (pg->pg_flags & PG_BUSY) != 0 ||
-	    (f->amap->am_flags & AMAP_SHARED) != 0)
+	    (f->amap->am_flags & AMAP_SHARED) != 0 || pg->wire_count != 0)
 		return false;
 	anon = fast_anon(pg);
 	if (anon == NULL)

@@ -115,11 +115,24 @@ uvm_fault_spare_take(struct uvm_faultctx *ctx)
 }
 
 /*
- * Is the page wired on account of the entry?  A wired address whose page was
- * replaced through another map that shares the amap has a page it did not wire.
+ * What is wired stays so, whoever faults on it: the thread that is wiring the
+ * range may have been here since we looked at the entry, which is not wired
+ * before all of it is; or only its pages are (uvm_vslock).
  * => owner of the page locked
  */
-bool uvm_fault_wires(const struct uvm_faultctx *ctx, const struct vm_page *pg);
+static inline bool
+uvm_fault_mapped_wired(struct vm_map *map, vaddr_t va)
+{
+	return pmap_wired_count(vm_map_pmap(map)) != 0 &&
+	    pmap_is_wired(vm_map_pmap(map), va);
+}
+
+static inline bool
+uvm_fault_is_wired(const struct uvm_faultctx *ctx)
+{
+	return ctx->wired ||
+	    uvm_fault_mapped_wired(ctx->ufi.map, ctx->ufi.orig_rvaddr);
+}
 /* As uvm_fault_enter() for a wired address. */
 bool uvm_fault_enter_wired(
     struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot);
@@ -131,8 +144,9 @@ bool uvm_fault_enter_wired(
 static inline bool
 uvm_fault_activates(const struct vm_page *pg)
 {
+	/* Where the last loan ended, uvm_pageactivate() sees what it left. */
 	return (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) == 0 &&
-	    pg->loan_count == 0;
+	    atomic_load_acq(&pg->loan_count) == 0;
 }
 
 /*
@@ -145,13 +159,14 @@ uvm_fault_enter(struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot)
 {
 	pmap_t pmap = vm_map_pmap(ctx->ufi.map);
 
-	if (__predict_false(ctx->wired))
+	if (__predict_false(uvm_fault_is_wired(ctx)))
 		return uvm_fault_enter_wired(ctx, pg, prot);
+	/* It may be new, and stays if it cannot be mapped. */
+	if (uvm_fault_activates(pg))
+		uvm_pageactivate(pg);
 	if (pmap_enter(pmap, ctx->ufi.orig_rvaddr, VM_PAGE_TO_PHYS(pg), prot,
 		ctx->access | PMAP_CANFAIL) != 0)
 		return false;
-	if (uvm_fault_activates(pg))
-		uvm_pageactivate(pg);
 	pmap_update(pmap);
 	return true;
 }
@@ -159,7 +174,7 @@ uvm_fault_enter(struct uvm_faultctx *ctx, struct vm_page *pg, vm_prot_t prot)
 static inline bool
 uvm_fault_enter_writes(const struct uvm_faultctx *ctx, const struct vm_page *pg)
 {
-	return ctx->wired || uvm_fault_activates(pg);
+	return uvm_fault_is_wired(ctx) || uvm_fault_activates(pg);
 }
 
 /* Pages around va that are mapped with it, inside the entry. */

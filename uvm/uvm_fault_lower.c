@@ -13,16 +13,10 @@ lower_offset(const struct uvm_faultctx *ctx)
 	return entry->offset + (voff_t)(ctx->ufi.orig_rvaddr - entry->start);
 }
 
-/*
- * A page that was only copied from, or could not be mapped, is for the page
- * daemon to find too.
- * => page busy, object locked on entry; both not on exit
- */
+/* => page busy, object locked on entry; both not on exit */
 static void
 lower_release(struct uvm_faultctx *ctx, struct vm_page *pg)
 {
-	if ((pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) == 0)
-		uvm_pageactivate(pg);
 	(void)uvm_page_unbusy(pg);
 	rw_exit(&ctx->uobj->uo_lock);
 }
@@ -47,7 +41,8 @@ neighbour_done(struct vm_page *pg, bool deactivate)
 {
 	if (deactivate && pg->wire_count == 0)
 		uvm_pagedeactivate(pg);
-	else if ((pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) == 0)
+	else if ((pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) == 0 &&
+	    atomic_load_acq(&pg->loan_count) == 0)
 		uvm_pageactivate(pg);
 	if (__predict_true((pg->pg_flags & (PG_WANTED | PG_RELEASED)) == 0))
 		atomic_and(&pg->pg_flags, ~(uint32_t)PG_BUSY);
@@ -255,8 +250,7 @@ lower_map(struct uvm_faultctx *ctx, struct vm_page *pg)
 
 	if (__predict_false(pg->loan_count != 0 && fault_is_write(ctx) &&
 		!MUTANT(LOANED_OBJ_WRITTEN))) {
-		struct vm_page *own =
-		    uvm_obj_loanbreak(pg, uvm_fault_wires(ctx, pg));
+		struct vm_page *own = uvm_obj_loanbreak(pg);
 
 		if (own == NULL) {
 			UVMCNT_INC(fltnoram);
@@ -306,7 +300,7 @@ lower_promote(struct uvm_faultctx *ctx, struct vm_page *pg)
 	/* Others that use the amap must not go on seeing the object's page. */
 	if ((ctx->amap->am_flags & AMAP_SHARED) != 0 &&
 	    !MUTANT(PROMOTE_NO_PROTECT))
-		pmap_page_protect(pg, PROT_NONE);
+		uvm_page_unmap(pg);
 	entered = uvm_fault_enter(ctx, anon->an_page, ctx->prot);
 	lower_release(ctx, pg);
 	if (!entered)

@@ -142,6 +142,7 @@ static enum uvm_fault_rv
 upper_anon(struct uvm_faultctx *ctx, struct vm_anon *anon)
 {
 	struct vm_page *pg = anon->an_page;
+	bool borrowed;
 
 	if (!ctx->anget) {
 		ctx->anget = true;
@@ -163,14 +164,16 @@ upper_anon(struct uvm_faultctx *ctx, struct vm_anon *anon)
 		ctx->wait_page = pg;
 		return UVM_FAULT_REFAULT;
 	}
-	if (!fault_is_write(ctx))
+	/* what is wired must be ours, or its owner's lock would have to be */
+	borrowed = ctx->wired && pg->uanon != anon;
+	if (!fault_is_write(ctx) && !borrowed)
 		return upper_map(ctx, anon);
-	if (anon->an_ref > 1)
+	if (fault_is_write(ctx) && anon->an_ref > 1)
 		return upper_cow(ctx, anon);
-	if (__predict_false(pg->loan_count != 0)) {
+	if (__predict_false(borrowed || pg->loan_count != 0)) {
 		if (!upper_upgrade(ctx))
 			return upper_needwrite(ctx);
-		if (!uvm_anon_loanbreak(anon, uvm_fault_wires(ctx, pg))) {
+		if (!uvm_anon_loanbreak(anon)) {
 			UVMCNT_INC(fltnoram);
 			return uvm_fault_retry(ctx, FAULT_WAIT_MEM);
 		}

@@ -75,10 +75,11 @@ wire_resident(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access)
 }
 
 int
-uvm_fault_wire(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access_type)
+uvm_fault_wire_part(vm_map_t map, vaddr_t start, vaddr_t end,
+    vm_prot_t access_type, vaddr_t *donep)
 {
 	vaddr_t va = start;
-	int error;
+	int error = 0;
 	u_int n;
 
 	while (va < end) {
@@ -87,14 +88,24 @@ uvm_fault_wire(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access_type)
 		if (n == WIRE_BATCH || va >= end)
 			continue;
 		error = uvm_fault(map, va, VM_FAULT_WIRE, access_type);
-		if (error != 0) {
-			if (va > start && !MUTANT(WIRE_ERROR_LEAK))
-				uvm_fault_unwire(map, start, va);
-			return error;
-		}
+		if (error != 0)
+			break;
 		va += PAGE_SIZE;
 	}
-	return 0;
+	*donep = va;
+	return error;
+}
+
+int
+uvm_fault_wire(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access_type)
+{
+	vaddr_t done;
+	int error;
+
+	error = uvm_fault_wire_part(map, start, end, access_type, &done);
+	if (error != 0 && done > start && !MUTANT(WIRE_ERROR_LEAK))
+		uvm_fault_unwire(map, start, done);
+	return error;
 }
 
 /* -- Unwiring -------------------------------------------------------------- */
@@ -139,8 +150,8 @@ unwire_pages(vm_map_t map, struct vm_map_entry *entry, vaddr_t va, u_int n)
 	for (; mapped != 0; mapped >>= 1, va += PAGE_SIZE) {
 		if ((mapped & 1) == 0)
 			continue;
-		if (!wired)
-			pmap_unwire(vm_map_pmap(map), va);
+		if (!wired && !pmap_unwire(vm_map_pmap(map), va))
+			continue;
 		pg = mapped_page(map, entry, va);
 		if (pg != NULL && !MUTANT(UNWIRE_KEEPS_COUNT))
 			uvm_pageunwire(pg);

@@ -118,22 +118,6 @@ uvm_chgkprot(caddr_t addr, size_t len, int rw)
 /* -- Wiring for I/O ------------------------------------------------------------------- */
 
 /*
- * => pages of p's range stay where they are, and are private if access writes,
- *    until uvm_vsunlock() of the same range; may sleep
- * => 0; EINVAL: empty, wraps; the errno of a fault, nothing wired then
- */
-int
-uvm_vslock(struct proc *p, caddr_t addr, size_t len, vm_prot_t access_type)
-{
-	vaddr_t start = trunc_page((vaddr_t)addr);
-	vaddr_t end = round_page((vaddr_t)addr + len);
-
-	if (len == 0 || end <= start)
-		return EINVAL;
-	return uvm_fault_wire(&p->p_vmspace->vm_map, start, end, access_type);
-}
-
-/*
  * => map locked, owners of the entry's pages write-locked
  * => a page that took the place of the locked one is left alone, wired by its
  *    entry or not
@@ -149,7 +133,7 @@ vsunlock_page(vm_map_t map, struct vm_map_entry *e, vaddr_t va)
 	if (pg == NULL || pg->wire_count <= (VM_MAPENT_ISWIRED(e) ? 1 : 0))
 		return;
 	if (!VM_MAPENT_ISWIRED(e))
-		pmap_unwire(vm_map_pmap(map), va);
+		(void)pmap_unwire(vm_map_pmap(map), va);
 	uvm_pageunwire(pg);
 }
 
@@ -172,16 +156,10 @@ vsunlock_entry(vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 		amap_unlock(amap);
 }
 
-/*
- * => undoes uvm_vslock() of the same range; may sleep
- * => what the process has unmapped since was unlocked by that
- */
-void
-uvm_vsunlock(struct proc *p, caddr_t addr, size_t len)
+/* What other threads have unmapped meanwhile is passed over. */
+static void
+vsunlock_range(vm_map_t map, vaddr_t start, vaddr_t end)
 {
-	vaddr_t start = trunc_page((vaddr_t)addr);
-	vaddr_t end = round_page((vaddr_t)addr + len);
-	vm_map_t map = &p->p_vmspace->vm_map;
 	struct vm_map_entry *e;
 
 	vm_map_lock_read(map);
@@ -189,6 +167,38 @@ uvm_vsunlock(struct proc *p, caddr_t addr, size_t len)
 	     e != &map->vm_head && e->start < end; e = e->me_next)
 		vsunlock_entry(map, e, MAX(start, e->start), MIN(end, e->end));
 	vm_map_unlock_read(map);
+}
+
+/*
+ * => pages of p's range stay where they are, and are private if access writes,
+ *    until uvm_vsunlock() of the same range; may sleep
+ * => 0; EINVAL: empty, wraps; the errno of a fault, nothing wired then
+ */
+int
+uvm_vslock(struct proc *p, caddr_t addr, size_t len, vm_prot_t access_type)
+{
+	vaddr_t start = trunc_page((vaddr_t)addr);
+	vaddr_t end = round_page((vaddr_t)addr + len), done;
+	vm_map_t map = &p->p_vmspace->vm_map;
+	int error;
+
+	if (len == 0 || end <= start)
+		return EINVAL;
+	error = uvm_fault_wire_part(map, start, end, access_type, &done);
+	if (error != 0)
+		vsunlock_range(map, start, done);
+	return error;
+}
+
+/*
+ * => undoes uvm_vslock() of the same range; may sleep
+ * => what the process has unmapped since was unlocked by that
+ */
+void
+uvm_vsunlock(struct proc *p, caddr_t addr, size_t len)
+{
+	vsunlock_range(&p->p_vmspace->vm_map, trunc_page((vaddr_t)addr),
+	    round_page((vaddr_t)addr + len));
 }
 
 /* -- fork (MirOS) ------------------------------------------------------------------------ */

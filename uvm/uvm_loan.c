@@ -42,7 +42,8 @@ loan_drop(struct vm_page *pg)
 	mtx_enter(&uvm.pageqlock);
 	if (pg->loan_count == 0)
 		panic("uvm_loan: page %p is not on loan", pg);
-	pg->loan_count--;
+	/* who sees that the loan is over sees what it left of the queues */
+	atomic_store_rel(&pg->loan_count, pg->loan_count - 1);
 	last = pg->loan_count == 0 && pg->uobject == NULL && pg->uanon == NULL;
 	mtx_leave(&uvm.pageqlock);
 	if (last && !MUTANT(LOAN_LAST_LEAK)) {
@@ -89,15 +90,54 @@ uvm_unloananon(struct vm_anon **aloans, int nanons)
 	}
 }
 
+/*
+ * Mappings of a borrowed page go, the owner's come back by a fault.  The owner
+ * is an object, since an anon lends itself.  Our anon's lock comes before the
+ * object's, but only the page knows the object, which may give it up until it
+ * is locked.  A page that has no owner gets none, and nobody wires it; whoever
+ * destroys a pmap meanwhile waits for us (uvmspace_free).
+ * => anon's lock held, no object's
+ */
+static void
+borrowed_unmap(struct vm_page *pg)
+{
+	struct uvm_object *uobj;
+
+	for (;;) {
+		mtx_enter(&uvm.pageqlock);
+		uobj = pg->uobject;
+		if (uobj == NULL)
+			break;
+		if (rw_enter(&uobj->uo_lock, RW_WRITE | RW_NOSLEEP) == 0) {
+			mtx_leave(&uvm.pageqlock);
+			uvm_page_unmap(pg);
+			rw_exit(&uobj->uo_lock);
+			return;
+		}
+		mtx_leave(&uvm.pageqlock);
+		yield();
+	}
+	pmap_page_protect(pg, PROT_NONE);
+	mtx_leave(&uvm.pageqlock);
+}
+
+void
+uvm_anon_unmap(struct vm_anon *anon)
+{
+	if (anon->an_page->uanon == anon)
+		uvm_page_unmap(anon->an_page);
+	else
+		borrowed_unmap(anon->an_page);
+}
+
 void
 uvm_anon_unloan(struct vm_anon *anon)
 {
 	struct vm_page *pg = anon->an_page;
 
 	KASSERT(pg->uanon != anon);
+	/* Others' mappings of the page stay; ours went with its entries. */
 	anon->an_page = NULL;
-	/* Ours among them; the owner's come back by a fault. */
-	pmap_page_protect(pg, PROT_NONE);
 	loan_drop(pg);
 }
 
@@ -112,7 +152,7 @@ loan_copied(struct vm_page *pg, struct vm_page *new)
 }
 
 bool
-uvm_anon_loanbreak(struct vm_anon *anon, bool wired)
+uvm_anon_loanbreak(struct vm_anon *anon)
 {
 	struct vm_page *pg = anon->an_page, *new;
 
@@ -124,19 +164,19 @@ uvm_anon_loanbreak(struct vm_anon *anon, bool wired)
 	}
 	loan_copied(pg, new);
 	atomic_and(&new->pg_flags, ~(uint32_t)PG_BUSY);
-	if (wired)
-		uvm_pageunwire(pg);
 	/* Whoever sees the anon must see the new page from now on. */
-	pmap_page_protect(pg, PROT_NONE);
-	if (pg->uanon == anon)
+	if (pg->uanon == anon) {
+		uvm_page_unmap(pg);
 		uvm_pagefree(pg);
-	else
+	} else {
+		borrowed_unmap(pg);
 		loan_drop(pg);
+	}
 	return true;
 }
 
 struct vm_page *
-uvm_obj_loanbreak(struct vm_page *pg, bool wired)
+uvm_obj_loanbreak(struct vm_page *pg)
 {
 	struct uvm_object *uobj = pg->uobject;
 	voff_t off = pg->offset;
@@ -147,10 +187,8 @@ uvm_obj_loanbreak(struct vm_page *pg, bool wired)
 	if (new == NULL)
 		return NULL;
 	loan_copied(pg, new);
-	if (wired)
-		uvm_pageunwire(pg);
 	/* Everybody who maps the object must see the new page. */
-	pmap_page_protect(pg, PROT_NONE);
+	uvm_page_unmap(pg);
 	uvm_pagefree(pg);
 	uvm_pagerealloc(new, uobj, off);
 	return new;
@@ -262,16 +300,9 @@ spot_lend_page(struct loan_spot *sp)
 static bool
 spot_own(struct loan_spot *sp)
 {
-	bool wired = VM_MAPENT_ISWIRED(sp->ufi.entry);
-	paddr_t pa;
-
 	if (sp->anon == NULL || sp->page->uanon == sp->anon)
 		return true;
-	/* only what is mapped there was wired for the entry */
-	wired = wired &&
-	    pmap_extract(vm_map_pmap(sp->ufi.map), sp->ufi.orig_rvaddr, &pa) &&
-	    pa == VM_PAGE_TO_PHYS(sp->page);
-	if (!uvm_anon_loanbreak(sp->anon, wired))
+	if (!uvm_anon_loanbreak(sp->anon))
 		return false;
 	sp->page = sp->anon->an_page;
 	return true;

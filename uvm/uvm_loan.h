@@ -38,17 +38,22 @@ uvm_unloan(void *v, int n, int flags)
 /*
  * An anon whose page is on loan, or borrowed, is going to be written: give it
  * a page of its own.
- * => anon's lock held for writing; wired: its mapping is wired
+ * => anon's lock held for writing; no mapping of the old page is left, nor its
+ *    wirings
  * => FALSE: no memory, nothing changed
  */
-bool uvm_anon_loanbreak(struct vm_anon *anon, bool wired);
+bool uvm_anon_loanbreak(struct vm_anon *anon);
 /*
  * The same for an object's page.
  * => object write-locked, pg busy; the new page, busy in its stead (pg is not
  *    ours any more), or NULL: no memory, nothing changed
  */
-struct vm_page *uvm_obj_loanbreak(struct vm_page *pg, bool wired);
-/* => the anon's page is not its own: gives it up; an_page is NULL then */
+struct vm_page *uvm_obj_loanbreak(struct vm_page *pg);
+/* => the anon's page is not its own: gives it up; an_page is NULL then; where
+ *    the anon was mapped it is no more */
 void uvm_anon_unloan(struct vm_anon *anon);
+/* => as uvm_page_unmap() of the anon's page, its own or borrowed; the anon's
+ *    lock held for writing, no object's */
+void uvm_anon_unmap(struct vm_anon *anon);
 
 #endif

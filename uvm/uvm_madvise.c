@@ -1,6 +1,7 @@
 /* madvise, by the Linux and by the BSD meaning of the advice. */
 #include <sys/syscall.h>
 #include <uvm/uvm.h>
+#include <uvm/uvm_loan.h>
 #include <uvm/uvm_mman.h>
 
 #define BSD_WILLNEED   3
@@ -76,7 +77,7 @@ remove_anons(struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 	amap_lock_write(amap);
 	for (; (anon = amap_next(amap, &slot, stop)) != NULL; slot++)
 		if (anon->an_page != NULL)
-			pmap_page_protect(anon->an_page, PROT_NONE);
+			uvm_anon_unmap(anon);
 	amap_discard(&e->aref, start - e->start, (u_int)atop(end - start));
 	amap_unlock(amap);
 }
@@ -99,6 +100,9 @@ advise_remove(
 		remove_anons(e, start, end);
 	if (UVM_ET_ISOBJ(e)) {
 		if (!UVM_OBJ_IS_AOBJ(e->object.uvm_obj))
+			return EOPNOTSUPP;
+		/* of what others use, too, PGO_FREE frees nothing */
+		if (atomic_load(&e->object.uvm_obj->uo_refs) > 1)
 			return EOPNOTSUPP;
 		uvm_map_flush(map, start, end, PGO_FREE);
 	}
@@ -202,12 +206,12 @@ linux_advice(vm_map_t map, vaddr_t start, vaddr_t end, int advice)
 		return advise_populate(map, start, end, PROT_READ);
 	case LINUX_MADV_POPULATE_WRITE:
 		return advise_populate(map, start, end, PROT_READ | PROT_WRITE);
-	case LINUX_MADV_WILLNEED: /* nothing is ever far away: no swap */
-	case LINUX_MADV_HUGEPAGE:
-	case LINUX_MADV_NOHUGEPAGE:
-		return advise_range(map, start, end, advise_nothing, 0);
 	default:
-		return EINVAL;
+		/* nothing is ever far away: no swap; nor are there huge pages */
+		KASSERT(advice == LINUX_MADV_WILLNEED ||
+		    advice == LINUX_MADV_HUGEPAGE ||
+		    advice == LINUX_MADV_NOHUGEPAGE);
+		return advise_range(map, start, end, advise_nothing, 0);
 	}
 }
 

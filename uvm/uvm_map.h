@@ -308,15 +308,9 @@ int uvm_map_sysctl_info(pid_t pid, void *oldp, size_t *oldlenp);
 /*
  * The entry's amap is about to be shared: what was read here as zero may be
  * written elsewhere from now on, so it must fault again (uvm_fault_fast.c).
- * => write-locked; wired pages are all their own and stay
+ * => write-locked, amap unlocked; pages of anons, wired perhaps, stay mapped
  */
-static inline void
-uvm_map_unshare_zero(struct vm_map *map, struct vm_map_entry *e)
-{
-	if (UVM_ET_ISCOPYONWRITE(e) && !VM_MAPENT_ISWIRED(e) &&
-	    !MUTANT(ZERO_PAGE_LEFT))
-		pmap_remove(map->pmap, e->start, e->end);
-}
+void uvm_map_unshare_zero(vm_map_t map, struct vm_map_entry *e);
 
 /* -- Address-space randomisation ----------------------------------------------- */
 

@@ -51,6 +51,8 @@ uvm_map_discard(
 	struct vm_amap *amap = e->aref.ar_amap;
 
 	KASSERT(start >= e->start && end <= e->end);
+	if (pmap_wired_count(map->pmap) != 0)
+		uvm_fault_unwire_locked(map, start, end); /* uvm_vslock */
 	if (amap == NULL) {
 		if (UVM_ET_ISOBJ(e))
 			pmap_remove(map->pmap, start, end);
@@ -184,6 +186,33 @@ uvm_map_clean(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
 		uvm_map_flush(map, start, end, flags);
 	vm_map_unlock(map);
 	return error;
+}
+
+/* -- Untouched memory --------------------------------------------------------------- */
+
+/* Over an object no page of zeros is ever mapped. */
+void
+uvm_map_unshare_zero(vm_map_t map, struct vm_map_entry *e)
+{
+	struct vm_amap *amap = e->aref.ar_amap;
+	u_int first = e->aref.ar_pageoff, slot = first, from = first;
+	u_int end = first + (u_int)atop(e->end - e->start);
+
+	if (!UVM_ET_ISCOPYONWRITE(e) || UVM_ET_ISOBJ(e) ||
+	    MUTANT(ZERO_PAGE_LEFT))
+		return;
+	amap_lock_read(amap);
+	for (;; from = ++slot) {
+		if (amap_next(amap, &slot, end) == NULL)
+			slot = end;
+		if (from < slot)
+			pmap_remove(map->pmap, e->start + ptoa(from - first),
+			    e->start + ptoa(slot - first));
+		if (slot == end)
+			break;
+	}
+	amap_unlock(amap);
+	pmap_update(map->pmap);
 }
 
 /* -- Making resident --------------------------------------------------------------- */

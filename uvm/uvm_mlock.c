@@ -13,18 +13,6 @@ curmap(struct proc *p)
 	return &p->p_vmspace->vm_map;
 }
 
-/* Managed pages that are wired, on all harts. */
-static int
-wired_pages(void)
-{
-	struct cpu_info *ci;
-	int n = 0;
-
-	CPU_FOREACH (ci)
-		n += ci->ci_uvmexp.wired;
-	return n;
-}
-
 /* => bytes of the range that are wired already; map unlocked */
 static vsize_t
 wired_bytes(vm_map_t map, vaddr_t start, vaddr_t end)
@@ -67,7 +55,7 @@ uvm_mlock_allowed(struct proc *p, vsize_t len)
 	have = ptoa(pmap_wired_count(vm_map_pmap(curmap(p))));
 	if (limit != RLIM_INFINITY && (len > limit || have > limit - len))
 		return ENOMEM;
-	if (atop(len) + (u_long)wired_pages() > (u_long)uvmexp.wiredmax)
+	if (atop(len) + (u_long)uvm_pageq_wired() > (u_long)uvmexp.wiredmax)
 		return EAGAIN;
 	return 0;
 }

@@ -93,7 +93,7 @@ mmap_place(struct proc *p, struct mmap_req *rq, uint64_t len)
 	rq->size = round_page(len);
 	if (rq->size < len || rq->size > max - min)
 		return ENOMEM;
-	if (rq->offset < 0 || rq->offset + (voff_t)rq->size < rq->offset)
+	if (rq->offset < 0 || rq->offset > INT64_MAX - (voff_t)rq->size)
 		return EOVERFLOW;
 	if (rq->flags & MAP_FIXED_NOREPLACE)
 		rq->flags |= MAP_FIXED;
@@ -121,11 +121,7 @@ mmap_backing(struct proc *p, struct mmap_req *rq)
 	if (rq->flags & MAP_ANONYMOUS)
 		return 0;
 	error = fd_mmap(p, rq->fd, shared, rq->prot, &rq->maxprot, &rq->uobj);
-	if (error == 0 && (rq->prot & ~rq->maxprot) != 0) {
-		if (rq->uobj != NULL)
-			rq->uobj->pgops->pgo_detach(rq->uobj);
-		error = EACCES;
-	}
+	KASSERT(error != 0 || (rq->prot & ~rq->maxprot) == 0);
 	return error;
 }
 

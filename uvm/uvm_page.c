@@ -338,7 +338,9 @@ uvm_pagefree(struct vm_page *pg)
 {
 	uint32_t flags;
 
-	if (__predict_false(pg->loan_count != 0) && disown_loaned(pg))
+	/* the end of the last loan may have put it on a queue: look after */
+	if (__predict_false(atomic_load_acq(&pg->loan_count) != 0) &&
+	    disown_loaned(pg))
 		return;
 	flags = pg->pg_flags;
 	if (__predict_false(flags & (PQ_FREE | PQ_MAGAZINE)))
@@ -411,6 +413,25 @@ uvm_pagefree_bulk(struct vm_page **pgs, size_t n)
 
 /* -- Busy pages -------------------------------------------------------------------- */
 
+void
+uvm_page_unmap(struct vm_page *pg)
+{
+	u_int n = pg->wire_count != 0 ? pmap_page_wirings(pg) : 0;
+
+	pmap_page_protect(pg, PROT_NONE);
+	for (; n > 0 && !MUTANT(UNMAP_KEEPS_WIRED); n--)
+		uvm_pageunwire(pg);
+}
+
+/* => the daemon should know of pg, an object's page, but does not */
+static inline bool
+unbusy_activates(const struct vm_page *pg, uint32_t flags)
+{
+	return (flags & (PQ_QUEUED | PQ_PENDING | PG_TABLED)) == PG_TABLED &&
+	    pg->wire_count == 0 && atomic_load_acq(&pg->loan_count) == 0 &&
+	    !UVM_OBJ_IS_KERN(pg->uobject);
+}
+
 bool
 uvm_page_unbusy(struct vm_page *pg)
 {
@@ -425,9 +446,12 @@ uvm_page_unbusy(struct vm_page *pg)
 		else
 			wakeup(pg);
 	}
-	if (__predict_true((flags & PG_RELEASED) == 0))
+	if (__predict_true((flags & PG_RELEASED) == 0)) {
+		if (unbusy_activates(pg, flags))
+			uvm_pageactivate(pg);
 		return false;
-	pmap_page_protect(pg, PROT_NONE);
+	}
+	uvm_page_unmap(pg);
 	uvm_pagefree(pg);
 	/* whoever detached the object waits for its last page */
 	if (obj != NULL && obj->uo_npages == 0 && obj->uo_refs == 0)

@@ -109,8 +109,18 @@ void uvm_page_init(vaddr_t *kvm_start, vaddr_t *kvm_end);
 void uvm_page_addrange(paddr_t start, paddr_t end);
 
 /* -- Owner's view (uvm_page.c); owner's lock held for writing ---------------- */
-/* => PG_BUSY goes; wakes waiters; frees the page if PG_RELEASED (TRUE then) */
+/*
+ * => PG_BUSY goes; wakes waiters; frees the page if PG_RELEASED (TRUE then)
+ * => else an object's page that may be paged out is on a queue, whatever it was
+ *    busy for: the daemon finds it there only
+ */
 bool uvm_page_unbusy(struct vm_page *pg);
+/*
+ * Take away all mappings of a page, for instance because another one is in its
+ * place now, and with wired mappings their wirings: the next fault on a wired
+ * address wires what it finds.
+ */
+void uvm_page_unmap(struct vm_page *pg);
 /* => sleep until pg may not be busy any more; the owner's lock is dropped and
  *    NOT retaken: look everything up again */
 void uvm_page_wait(struct vm_page *pg, struct rwlock *owner, const char *wmesg);

@@ -544,9 +544,7 @@ read_limits(struct vblk_softc *sc)
 	if (virtio_has(vd, F_SIZE_MAX))
 		size = virtio_config32(vd, C_SIZE_MAX);
 	/* header and status need descriptors, too */
-	if (room < 3)
-		return false;
-	sc->sc_maxsegs = MIN(MIN(segs, B_MAXSEGS), room - 2);
+	sc->sc_maxsegs = room < 3 ? 0 : MIN(MIN(segs, B_MAXSEGS), room - 2);
 	sc->sc_maxsize = MIN(size, MAXPHYS) & ~(uint32_t)(DEV_BSIZE - 1);
 	return (uint64_t)sc->sc_maxsegs * sc->sc_maxsize >=
 	    sc->sc_disk.dk_blksize;

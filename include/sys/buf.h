@@ -26,7 +26,7 @@ struct vm_page;
 #define B_WRITE 0x0000
 #define B_READ  0x0001
 #define B_ASYNC 0x0002 /* nobody waits: b_iodone must be set */
-#define B_FLUSH 0x0004 /* what was written is safe when it is done; no data */
+#define B_FLUSH 0x0004 /* no data: what was done before is safe after it */
 #define B_DISCARD \
 	0x0008 /* b_bcount bytes from b_blkno are of no use; no data */
 #define B_ZEROES 0x0010 /* b_bcount bytes from b_blkno become zero; no data */

@@ -83,6 +83,9 @@
 	X(ICACHE_STAYS_CLEAN, "pmap",                                       \
 	    "a page that becomes writable stays clean for fetch: written, " \
 	    "then made executable again, its old text is fetched")          \
+	X(PROTECT_TEXT_NO_FENCE, "pmap",                                    \
+	    "text that was written loses that right without fence.i: what " \
+	    "was there before is executed")                                 \
 	X(NEIGHBOUR_NO_FENCEI, "pmap",                                      \
 	    "a neighbour is mapped executable without fence.i: the hart "   \
 	    "fetches what the page held before")                            \
@@ -168,6 +171,9 @@
 	X(SPARE_ERROR_LEAK, "fault",                                        \
 	    "an anon is not given back when there is no page for it: "      \
 	    "memory runs out during a fault")                               \
+	X(UNMAP_KEEPS_WIRED, "fault",                                       \
+	    "a page that another one replaces in a shared amap, or a copy " \
+	    "of which ends a loan, stays wired")                            \
 	X(WIRED_COW_KEEPS_OLD, "fault",                                     \
 	    "the page a wired mapping left stays wired: read-only memory "  \
 	    "shared by fork is locked, made writable and written")          \

@@ -477,18 +477,48 @@ pmap_collect(struct pmap *pm)
 		    pm, 0, VM_MAXUSER_ADDRESS, drop_unwired, PROT_NONE);
 }
 
-void
+boolean_t
 pmap_unwire(struct pmap *pm, vaddr_t va)
 {
 	struct ref_mapping *rm;
+	bool wired;
 
 	mtx_enter(&ref_mtx);
-	if ((rm = find(pm, va)) != NULL)
+	rm = find(pm, va);
+	wired = rm != NULL && rm->rm_wired;
+	if (wired)
 		set_wired(rm, false);
 	mtx_leave(&ref_mtx);
+	return wired;
 }
 
 /* -- Asking ---------------------------------------------------------------------- */
+
+boolean_t
+pmap_is_wired(struct pmap *pm, vaddr_t va)
+{
+	struct ref_mapping *rm;
+	bool wired;
+
+	mtx_enter(&ref_mtx);
+	rm = find(pm, va);
+	wired = rm != NULL && rm->rm_wired;
+	mtx_leave(&ref_mtx);
+	return wired;
+}
+
+u_int
+pmap_page_wirings(struct vm_page *pg)
+{
+	struct ref_mapping *rm;
+	u_int n = 0;
+
+	mtx_enter(&ref_mtx);
+	LIST_FOREACH (rm, &pg->mdpage.md_mappings, rm_of_page)
+		n += rm->rm_wired;
+	mtx_leave(&ref_mtx);
+	return n;
+}
 
 boolean_t
 pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pap)

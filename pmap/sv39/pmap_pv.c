@@ -230,6 +230,24 @@ pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
 	intr_restore(s);
 }
 
+u_int
+pmap_page_wirings(struct vm_page *pg)
+{
+	unsigned long s = intr_disable();
+	struct pv_entry *pv;
+	u_int n = 0;
+
+	pv_lock(pg);
+	PV_FOREACH(pv, pg)
+	{
+		n += (atomic_load(pmap_leaf(pv->pv_pmap, pv->pv_va)) &
+			 PTE_WIRED) != 0;
+	}
+	pv_unlock(pg);
+	intr_restore(s);
+	return n;
+}
+
 /* -- Reference and modify of a page ----------------------------------------------- */
 
 /* PVA_REF and PVA_MOD of a page, as its mappings and its past say. */

@@ -159,11 +159,22 @@ KTEST(conform_enter_wired_counts)
 	CONF_ENTER(&f, 1, 1, RW, 0);
 	KT_EQ(pmap_resident_count(f.pm), 2);
 	KT_EQ(pmap_wired_count(f.pm), 1);
+	KT_CHECK(pmap_is_wired(f.pm, AT(0)) && !pmap_is_wired(f.pm, AT(1)));
+	KT_CHECK(!pmap_is_wired(f.pm, AT(2)));
+	KT_CHECK(!pmap_is_wired(f.pm, AT(1000000)));
 	CONF_ENTER(&f, 0, 0, PROT_READ, PMAP_WIRED); /* stays */
 	KT_EQ(pmap_wired_count(f.pm), 1);
 	CONF_ENTER(&f, 0, 2, RW, PMAP_WIRED); /* another page, wired too */
 	KT_EQ(pmap_wired_count(f.pm), 1);
+	CONF_ENTER(&f, 3, 2, RW, PMAP_WIRED); /* that page elsewhere */
+	CONF_ENTER(&f, 4, 2, RW, 0);
+	KT_EQ(pmap_page_wirings(f.pg[2]), 2);
+	KT_EQ(pmap_page_wirings(f.pg[0]), 0);
+	pmap_remove(f.pm, AT(3), AT(5));
+	KT_EQ(pmap_page_wirings(f.pg[2]), 1);
 	CONF_ENTER(&f, 0, 2, RW, 0); /* not wired any more */
+	KT_EQ(pmap_page_wirings(f.pg[2]), 0);
+	KT_CHECK(!pmap_is_wired(f.pm, AT(0)));
 	KT_EQ(pmap_wired_count(f.pm), 0);
 	CONF_ENTER(&f, 1, 1, RW, PMAP_WIRED); /* wired now */
 	KT_EQ(pmap_wired_count(f.pm), 1);
@@ -185,11 +196,11 @@ KTEST(conform_unwire)
 	CONF_ENTER(&f, 0, 0, RW, PMAP_WIRED | PROT_WRITE);
 	CONF_ENTER(&f, 1, 1, PROT_READ, PMAP_WIRED);
 	conf_fill(f.pg[0], 3);
-	pmap_unwire(f.pm, AT(0));
+	KT_CHECK(pmap_unwire(f.pm, AT(0)));
 	KT_EQ(pmap_wired_count(f.pm), 1);
-	pmap_unwire(f.pm, AT(0)); /* not wired */
-	pmap_unwire(f.pm, AT(2)); /* not mapped */
-	pmap_unwire(f.pm, AT(1000000)); /* nor anything near */
+	KT_CHECK(!pmap_unwire(f.pm, AT(0))); /* not wired */
+	KT_CHECK(!pmap_unwire(f.pm, AT(2))); /* not mapped */
+	KT_CHECK(!pmap_unwire(f.pm, AT(1000000))); /* nor anything near */
 	KT_EQ(pmap_wired_count(f.pm), 1);
 	KT_EQ(pmap_resident_count(f.pm), 2);
 	KT_EQ(conf_peek(f.pm, AT(0)), 3);

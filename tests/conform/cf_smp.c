@@ -1,7 +1,8 @@
 /* Several harts at once: what is taken away is gone everywhere. */
 #include "conform.h"
 
-#define ROUNDS 120
+/* Few: emulated harts that share the host wait for each other in every one. */
+#define ROUNDS 40
 
 static struct {
 	struct conf f;
@@ -433,7 +434,7 @@ KTEST(conform_revoked_while_harts_come_and_go)
 		t[i] = kt_spawn(in_and_out, NULL, 1UL << i);
 	kt_pin(0);
 	kt_barrier_wait(&smp.barrier);
-	for (uint32_t round = 1; round <= 3 * ROUNDS; round++) {
+	for (uint32_t round = 1; round <= 2 * ROUNDS; round++) {
 		atomic_store_rel(&smp.revoked, 0);
 		membar_sync();
 		grant_rw();

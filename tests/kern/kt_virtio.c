@@ -446,3 +446,80 @@ KTEST(bad_storm)
 	buf_put(bp);
 	kmem_free(mem, PAGE_SIZE);
 }
+
+/* -- Slots with odd devices ----------------------------------------------------------- */
+
+/*
+ * A page of memory for registers: what is written reads back, nothing moves,
+ * and both words of features are the same.  Offsets from virtio 1.2, 4.2.2.
+ * Immutable.
+ */
+static const struct {
+	struct {
+		uint16_t reg; /* [I] */
+		uint32_t value; /* [I] */
+	} set[4]; /* [I] beyond those of a good device, or instead */
+	const char *says; /* [I] in the log */
+} slots[] = {
+	{ { { 0x004, 3 } }, "version 3 of the transport is not known" },
+	{ { { 0x008, 99 } }, "no driver for device id 99" },
+	{ { { 0x010, 0x10000000 } }, "not of version 1" },
+	{ { { 0x034, 0 } }, "virtio-blk not attached, error 6" },
+	{ { { 0x034, 2 } }, "are too small" },
+	{ { { 0x010, 0x41 }, { 0x114, 100 } }, "blocks of 100 bytes cannot" },
+	{ { { 0x010, 0x41 }, { 0x114, 8192 } }, "blocks of 8192 bytes cannot" },
+	{ { { 0x010, 0x03 }, { 0x108, 100 } }, "are too small" },
+	{ { { 0x010, 0x05 }, { 0x10c, 0 } }, "are too small" },
+	{ { { 0x008, 4 }, { 0x034, 0 } }, "virtio-rng not attached, error 6" },
+	{ { { 0x004, 1 }, { 0x040, 5 } }, "virtio-blk not attached, error 6" },
+	{ { { 0x044, 1 } }, "virtio-blk not attached, error 6" },
+};
+
+static bool
+log_has(uint64_t from, const char *text)
+{
+	static char log[2048];
+	size_t n = log_read(log, sizeof(log) - 1, &from), len = strlen(text);
+
+	for (size_t i = 0; i + len <= n; i++)
+		if (memcmp(log + i, text, len) == 0)
+			return true;
+	return false;
+}
+
+/* Whatever is in a slot, nothing is kept of a device that cannot be used. */
+KTEST(virtio_slots)
+{
+	volatile uint32_t *regs = kmem_zalloc(PAGE_SIZE, PR_WAITOK);
+	struct fdt_dev slot = {
+		.base = DMAP_TO_PHYS(regs), .size = 0x200, .plic = FDT_NOINTC
+	};
+	uint64_t oldest, from, end;
+
+	KT_REQUIRE(((vaddr_t)regs & PAGE_MASK) == 0);
+	virtio_attach_all(&slot, 1); /* no magic: nobody there */
+	for (u_int i = 0; i < nitems(slots); i++) {
+		memset((void *)regs, 0, PAGE_SIZE);
+		regs[0x000 / 4] = 0x74726976;
+		regs[0x004 / 4] = 2;
+		regs[0x008 / 4] = VIRTIO_ID_BLOCK;
+		regs[0x010 / 4] = 1;
+		regs[0x034 / 4] = 64;
+		for (u_int k = 0; k < nitems(slots[i].set); k++)
+			if (slots[i].set[k].reg != 0)
+				regs[slots[i].set[k].reg / 4] =
+				    slots[i].set[k].value;
+		log_bounds(&oldest, &from);
+		virtio_attach_all(&slot, 1);
+		if (!log_has(from, slots[i].says))
+			kt_fail(__FILE__, __LINE__, "slot %u does not say: %s",
+			    i, slots[i].says);
+	}
+	/* an empty one is no news */
+	regs[0x008 / 4] = 0;
+	log_bounds(&oldest, &from);
+	virtio_attach_all(&slot, 1);
+	log_bounds(&oldest, &end);
+	KT_EQ(end, from);
+	kmem_free((void *)regs, PAGE_SIZE);
+}

@@ -23,7 +23,7 @@
  * Operations: name, weight, K for kernel threads, U for threads of processes.
  * A range is a page and a count; the rest is described where it is executed.
  */
-#define PROG_OPS(X)       \
+#define PROG_OPS(X)          \
 	X(barrier, 0, 'A')   \
 	X(load, 260, 'U')    \
 	X(store, 240, 'U')   \
@@ -108,8 +108,8 @@ struct prog_stats {
 /* => machine and threads for a seed */
 void prog_configure(struct prog_config *cfg, uint64_t seed);
 /* => fills ops[n], with a barrier every few hundred */
-void prog_generate(
-    const struct prog_config *cfg, struct prog_op *ops, size_t n);
+void
+prog_generate(const struct prog_config *cfg, struct prog_op *ops, size_t n);
 /* => name of an operation; kind by name, OP_COUNT: none */
 const char *prog_name(unsigned kind);
 unsigned prog_kind_of(const char *name, size_t len);
@@ -140,7 +140,7 @@ const char *prog_parse(const char *text, struct prog *prog);
  * A smaller program that still fails, by running parts of it in children.
  * => fails(p): does p fail? result in *prog, its ops replaced
  */
-void prog_shrink(
-    struct prog *prog, bool (*fails)(const struct prog *), int budget);
+void
+prog_shrink(struct prog *prog, bool (*fails)(const struct prog *), int budget);
 
 #endif

@@ -53,8 +53,8 @@ discard_is_clear(const struct orc_page *pg, int advice)
  * => was: a page was shared before the operation, too
  */
 static void
-discard_range(struct prog_thread *t, struct prog_range r, int advice,
-    int error, bool was)
+discard_range(
+    struct prog_thread *t, struct prog_range r, int advice, int error, bool was)
 {
 	bool maybe = was || is_shared(t, r), sure = true;
 	int want = prog_all_mapped(own(t), r.i, r.j) ? 0 : ENOMEM;
@@ -84,7 +84,7 @@ remove_error(const struct orc_page *pg)
 		return EINVAL;
 	if ((pg->max & PROT_WRITE) == 0)
 		return EACCES;
-	if (pg->obj != 0 && simobj_has_io(pg->obj - 1))
+	if (pg->obj != 0) /* which the simulator holds, too */
 		return EOPNOTSUPP;
 	return 0;
 }
@@ -119,8 +119,7 @@ static bool
 is_unclear(struct prog_thread *t, struct prog_range r)
 {
 	for (int i = r.i; i < r.j; i++)
-		if (own(t)->page[i].mapped &&
-		    own(t)->page[i].priv == ORC_MAYBE)
+		if (own(t)->page[i].mapped && own(t)->page[i].priv == ORC_MAYBE)
 			return true;
 	return false;
 }
@@ -202,9 +201,9 @@ populate_range(struct prog_thread *t, struct prog_range r, bool write,
 
 static const uint8_t advices[16] = { LINUX_MADV_DONTNEED, LINUX_MADV_DONTNEED,
 	LINUX_MADV_DONTNEED, LINUX_MADV_FREE, LINUX_MADV_REMOVE, MADV_NORMAL,
-	MADV_RANDOM, MADV_SEQUENTIAL, LINUX_MADV_WILLNEED,
-	LINUX_MADV_DONTFORK, LINUX_MADV_DOFORK, LINUX_MADV_WIPEONFORK,
-	LINUX_MADV_COLD, LINUX_MADV_PAGEOUT, LINUX_MADV_POPULATE_READ,
+	MADV_RANDOM, MADV_SEQUENTIAL, LINUX_MADV_WILLNEED, LINUX_MADV_DONTFORK,
+	LINUX_MADV_DOFORK, LINUX_MADV_WIPEONFORK, LINUX_MADV_COLD,
+	LINUX_MADV_PAGEOUT, LINUX_MADV_POPULATE_READ,
 	LINUX_MADV_POPULATE_WRITE };
 
 static void
@@ -255,11 +254,11 @@ prog_madvise(struct prog_thread *t, const struct prog_op *o)
 	    advice <= LINUX_MADV_WIPEONFORK)
 		inherit_range(t, r, advice, error);
 	else if (advice >= LINUX_MADV_POPULATE_READ)
-		populate_range(t, r, advice == LINUX_MADV_POPULATE_WRITE, error,
-		    since);
+		populate_range(
+		    t, r, advice == LINUX_MADV_POPULATE_WRITE, error, since);
 	else
-		(void)prog_expect(t, error,
-		    prog_all_mapped(own(t), r.i, r.j) ? 0 : ENOMEM);
+		(void)prog_expect(
+		    t, error, prog_all_mapped(own(t), r.i, r.j) ? 0 : ENOMEM);
 	orc_end(own(t));
 }
 

@@ -89,8 +89,8 @@ prog_configure(struct prog_config *cfg, uint64_t seed)
 
 	cfg->seed = seed;
 	cfg->harts = 1 + below(&r, 4);
-	cfg->npages = below(&r, 4) == 0 ? 900 + below(&r, 900)
-					: 3000 + below(&r, 3000);
+	cfg->npages =
+	    below(&r, 4) == 0 ? 900 + below(&r, 900) : 3000 + below(&r, 3000);
 	cfg->asid_bits = asid[below(&r, sizeof(asid) / sizeof(asid[0]))];
 	cfg->ad = below(&r, 4);
 	cfg->preempt = preempt[below(&r, sizeof(preempt) / sizeof(preempt[0]))];

@@ -70,8 +70,8 @@ void prog_try_begin(struct prog_try *try, struct orc_proc *op,
 /* => does the oracle know of nothing that could have interfered? */
 bool prog_try_quiet(const struct prog_try *try);
 /* => checks the errno of an access; rights are those in prot */
-void
-prog_try_error(const struct prog_try *try, int error, int denied, vm_prot_t prot);
+void prog_try_error(
+    const struct prog_try *try, int error, int denied, vm_prot_t prot);
 /* => a load, store or fetch by curproc */
 void prog_access(
     struct orc_proc *op, int slice, int page, int word, enum prog_kind kind);
@@ -105,8 +105,8 @@ struct prog_range {
 };
 struct prog_range prog_range(int slice, const struct prog_op *o);
 /* => lowest page at or above `from' where n are free, beyond the window too */
-int prog_first_fit(const struct orc_slice *sl, int from, int n, int align,
-    vaddr_t base);
+int prog_first_fit(
+    const struct orc_slice *sl, int from, int n, int align, vaddr_t base);
 /* => is something mapped, is everything? */
 bool prog_any_mapped(const struct orc_slice *sl, int i, int j);
 bool prog_all_mapped(const struct orc_slice *sl, int i, int j);

@@ -2,8 +2,8 @@
 #include "prog_i.h"
 #include <uvm/uvm_pdaemon.h>
 
-#define NKM     16 /* allocations at a time */
-#define NLISTS  4
+#define NKM      16 /* allocations at a time */
+#define NLISTS   4
 #define SUBPAGES 256
 #define LEAVE    250 /* free pages a balloon leaves: what kernel threads need */
 
@@ -46,7 +46,8 @@ km_fill(struct km *k)
 {
 	for (vsize_t off = 0; off < k->size; off += PAGE_SIZE) {
 		if (k->kind == KM_ZERO && *km_word(k, off) != 0)
-			sim_fail("uvm_km_zalloc: %#lx is not zero", k->va + off);
+			sim_fail(
+			    "uvm_km_zalloc: %#lx is not zero", k->va + off);
 		*km_word(k, off) = k->mark + off;
 	}
 }
@@ -95,13 +96,13 @@ km_alloc(const struct prog_op *o)
 	new.va = km_get(&new, o->arg[2] >> 8);
 	if (new.va == 0)
 		return;
-	if (new.kind != KM_SUB && new.kind != KM_ADDRESS)
+	if (new.kind != KM_SUB &&new.kind != KM_ADDRESS)
 		km_fill(&new);
 	if (k->kind == KM_NONE)
 		*k = new;
 	else /* the other thread was faster */
-		uvm_km_free_wakeup(new.kind == KM_SUB ? submap : kernel_map,
-		    new.va, new.size);
+		uvm_km_free_wakeup(
+		    new.kind == KM_SUB ? submap : kernel_map, new.va, new.size);
 }
 
 static void

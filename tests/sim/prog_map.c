@@ -218,18 +218,17 @@ map_may_fail(struct prog_thread *t, const struct request *q, int error)
 	    (q->backing == B_OBJ || q->backing == B_OBJCOW) && error == EIO;
 }
 
-/* It was mapped for a while: stores may have gone to the object. */
+/* Stores go to the object as soon as it is mapped. */
 static void
-map_undone(struct prog_thread *t, const struct request *q)
+map_next(struct prog_thread *t, const struct request *q)
 {
 	const struct orc_obj *obj = &orc_obj[q->obj];
-	struct orc_slice *sl = own(t);
 
 	if (q->backing != B_OBJ)
 		return;
 	for (int i = 0; i < q->n && q->at + i < ORC_PAGES; i++)
-		if (orc_blurred(sl, q->at + i) && q->off + i < obj->npages)
-			orc_blur_slot(&obj->slot[q->off + i]);
+		if (q->off + i < obj->npages)
+			own(t)->next[q->at + i] = &obj->slot[q->off + i];
 }
 
 /* It failed, perhaps when what was there was unmapped already. */
@@ -238,10 +237,8 @@ map_failed(struct prog_thread *t, struct request *q, int error)
 {
 	if (!map_may_fail(t, q, error))
 		sim_fail("uvm_map: %d, expected %d", error, map_want(t, q));
-	if (!t->op->wirefuture || q->prot == PROT_NONE)
-		return;
-	map_undone(t, q);
-	if ((q->flags & UVM_FLAG_UNMAP) == 0)
+	if (!t->op->wirefuture || q->prot == PROT_NONE ||
+	    (q->flags & UVM_FLAG_UNMAP) == 0)
 		return;
 	uvm_unmap(own_map(t), orc_va(t->slice, q->at),
 	    orc_va(t->slice, q->at + q->n));
@@ -261,7 +258,6 @@ map_done(struct prog_thread *t, struct request *q, vaddr_t va, uint64_t since)
 	q->at = at;
 	if (at + q->n > ORC_PAGES) {
 		uvm_unmap(own_map(t), va, va + ptoa((u_long)q->n));
-		map_undone(t, q);
 		return;
 	}
 	if (prog_any_mapped(own(t), at, at + q->n) &&
@@ -298,13 +294,13 @@ prog_map(struct prog_thread *t, const struct prog_op *o)
 		orc_begin(own(t), 0, ORC_PAGES);
 	else
 		orc_begin(own(t), MIN(q.at, ORC_PAGES), q.at + q.n);
+	map_next(t, &q);
 	want = map_want(t, &q);
 	if (uobj != NULL)
 		uobj->pgops->pgo_reference(uobj);
 	error = uvm_map(own_map(t), &va, ptoa((u_long)q.n), uobj,
 	    uobj != NULL ? (voff_t)ptoa((u_long)q.off) : UVM_UNKNOWN_OFFSET,
-	    q.align,
-	    UVM_MAPFLAG(q.prot, q.max, q.inherit, q.advice, q.flags));
+	    q.align, UVM_MAPFLAG(q.prot, q.max, q.inherit, q.advice, q.flags));
 	sim_trace_mix((uint64_t)error);
 	if (error != 0 && uobj != NULL)
 		uobj->pgops->pgo_detach(uobj);
@@ -358,8 +354,8 @@ prog_query(struct prog_thread *t, const struct prog_op *o)
 	at = prog_first_fit(own(t), r.i, n, 1, orc_base(t->slice));
 	if (fixed && at != r.i)
 		want = ENOMEM;
-	error = uvm_map_query(own_map(t), &va, ptoa((u_long)n),
-	    UVM_UNKNOWN_OFFSET, fixed);
+	error = uvm_map_query(
+	    own_map(t), &va, ptoa((u_long)n), UVM_UNKNOWN_OFFSET, fixed);
 	if (own(t)->gen != gen)
 		return;
 	if (prog_expect(t, error, want) && error == 0 &&
@@ -393,7 +389,7 @@ protect_page(struct prog_thread *t, struct orc_page *pg, vm_prot_t prot,
 	pg->prot = (uint8_t)prot;
 	if (set_max)
 		pg->max = (uint8_t)prot;
-	if (prot != old)
+	if ((prot & ~old & PROT_EXEC) != 0)
 		pg->ptime = ++orc_now;
 	if (prot == PROT_NONE)
 		pg->wired = ORC_NO;
@@ -424,11 +420,10 @@ prog_protect(struct prog_thread *t, const struct prog_op *o)
 	if (nogap && !prog_all_mapped(own(t), r.i, r.j))
 		want = want == 0 ? ENOMEM : want;
 	if (nogap)
-		error = uvm_map_protect_nogap(
-		    own_map(t), r.start, r.end, prot);
+		error = uvm_map_protect_nogap(own_map(t), r.start, r.end, prot);
 	else
-		error = uvm_map_protect(
-		    own_map(t), r.start, r.end, prot, set_max);
+		error =
+		    uvm_map_protect(own_map(t), r.start, r.end, prot, set_max);
 	sim_trace_mix((uint64_t)error);
 	if (nogap && want == EACCES && error == ENOMEM)
 		want = ENOMEM; /* whichever comes first */
@@ -451,8 +446,8 @@ prog_inherit(struct prog_thread *t, const struct prog_op *o)
 
 	if (!prog_begin(t, r.i, r.j))
 		return;
-	error = uvm_map_inherit(own_map(t), r.start, r.end,
-	    o->arg[2] & 4 ? inherit >> 4 : inherit);
+	error = uvm_map_inherit(
+	    own_map(t), r.start, r.end, o->arg[2] & 4 ? inherit >> 4 : inherit);
 	if (prog_expect(t, error, 0))
 		for (int i = r.i; i < r.j; i++)
 			if (own(t)->page[i].mapped)

@@ -34,7 +34,8 @@ prog_try_quiet(const struct prog_try *try)
 }
 
 void
-prog_try_error(const struct prog_try *try, int error, int denied, vm_prot_t prot)
+prog_try_error(
+    const struct prog_try *try, int error, int denied, vm_prot_t prot)
 {
 	const struct orc_page *pg = try->pg;
 	int want = 0;
@@ -79,8 +80,8 @@ access_allowed(const struct access *a)
 }
 
 /*
- * Instructions: what was written after the page got its rights needs a fence
- * of the program's own, which it does not make.
+ * Instructions: what was written after the page became executable needs a
+ * fence of the program's own, which it does not make.
  */
 static bool
 fetch_is_loose(const struct access *a)
@@ -110,18 +111,6 @@ load_check(void *arg, uint64_t x)
 	return orc_check(a->try.pg, a->word, x);
 }
 
-/* The page was being changed when it was stored to. */
-static void
-store_blurred(struct access *a)
-{
-	struct orc_page *pg = a->try.pg;
-	struct orc_slot *s = pg->slot;
-
-	a->try.sl->blur[a->try.page / 64] |= 1UL << (a->try.page % 64);
-	if (s != NULL)
-		orc_blur_slot(s);
-}
-
 static void
 store_done(void *arg)
 {
@@ -130,7 +119,7 @@ store_done(void *arg)
 
 	if (sl->lost || orc_busy(sl, a->try.page)) {
 		orc_stats.loose++;
-		store_blurred(a);
+		orc_store_changing(sl, a->try.page);
 	} else if (!access_allowed(a))
 		sim_fail("store to page %d of slice %d: not allowed",
 		    a->try.page, (int)(sl - a->try.op->slice));
@@ -217,34 +206,43 @@ io_read_done(const struct prog_try *try, int w, uint64_t x)
 	    try->pg->past)
 		sim_fail("uvm_io read page %d, which it must not", try->page);
 	if (!orc_check(try->pg, w, x))
-		sim_fail("uvm_io read %#lx from page %d, word %d", x,
-		    try->page, w);
+		sim_fail(
+		    "uvm_io read %#lx from page %d, word %d", x, try->page, w);
 }
 
 /*
  * A word was written at some instant since then: if nobody else was at the
  * page it is known, else it is not.
- * => s: what the page showed then, or NULL
+ * => FALSE: nothing is known of it
  */
-static void
-io_write_done(
-    const struct prog_try *try, struct orc_slot *s, int w, uint64_t x)
+static bool
+io_write_done(const struct prog_try *try, struct orc_io *io, int w, uint64_t x)
 {
 	struct orc_page *pg = try->pg;
 
-	if (prog_try_quiet(try) && pg->slot == s && s != NULL &&
-	    s->flux == 0 && s->mtime <= try->since) {
-		if (!pg->mapped || (pg->max & PROT_WRITE) == 0 || pg->past)
-			sim_fail("uvm_io wrote page %d, which it must not",
-			    try->page);
-		orc_store(pg, w, x, try->since);
-		return;
+	if (!prog_try_quiet(try) || io->nslots == 0 ||
+	    pg->slot != io->slot[0] || pg->slot->flux != 1 ||
+	    pg->slot->mtime > try->since) {
+		orc_stats.loose++;
+		return false;
 	}
-	orc_stats.loose++;
-	if (s != NULL)
-		orc_blur_slot(s);
-	if (pg->slot != s || s == NULL)
-		orc_blur_page(pg);
+	if (!pg->mapped || (pg->max & PROT_WRITE) == 0 || pg->past)
+		sim_fail("uvm_io wrote page %d, which it must not", try->page);
+	orc_store(pg, w, x, try->since);
+	return true;
+}
+
+/* A write that failed may have got a copy of an object's page. */
+static void
+io_write_failed(struct orc_io *io)
+{
+	struct orc_slot *s;
+
+	for (u_int i = 0; i < io->nslots; i++) {
+		s = io->slot[i];
+		if (s->lower != NULL && !s->present)
+			s->murky = true;
+	}
 }
 
 static void
@@ -253,35 +251,27 @@ io_slot(struct prog_try *try, vm_prot_t need, struct orc_proc *op, int k,
 {
 	int w = (int)(o->arg[3] % ORC_WORDS);
 	vaddr_t va = orc_va(k, try->page) + ORC_OFF(w);
-	struct orc_slot *s = NULL;
+	struct orc_io io = {
+		.sl = try->sl, .page = try->page, .write = need == PROT_WRITE
+	};
 	struct vmspace *vm;
+	bool known = true;
 	uint64_t x = 0;
 	int error;
 
-	if (try->pg->mapped && !try->pg->past) {
-		s = orc_page_slot(try->pg);
-		orc_slot_ref(s);
-		s->pins++;
-		s->flux += need == PROT_WRITE;
-	}
+	orc_io_begin(&io);
 	vm = prog_hold(op);
-	if (need == PROT_WRITE)
+	if (io.write)
 		x = orc_value(w);
-	error = io_word(vm, va, &x, need == PROT_WRITE ? UIO_WRITE : UIO_READ);
-	if (s != NULL) {
-		s->pins--;
-		s->flux -= need == PROT_WRITE;
-	}
+	error = io_word(vm, va, &x, io.write ? UIO_WRITE : UIO_READ);
 	prog_try_error(try, error, EACCES, try->pg->max);
-	if (error == 0 && need == PROT_WRITE)
-		io_write_done(try, s, w, x);
+	if (error == 0 && io.write)
+		known = io_write_done(try, &io, w, x);
 	else if (error == 0)
 		io_read_done(try, w, x);
-	else if (need == PROT_WRITE && s != NULL && s->lower != NULL &&
-	    !s->present)
-		s->murky = true;
-	if (s != NULL)
-		orc_slot_rele(s);
+	else if (io.write)
+		io_write_failed(&io);
+	orc_io_end(&io, !known);
 	prog_release(op, vm);
 }
 
@@ -315,8 +305,8 @@ loan_page(const struct prog_loan *l, u_int i)
 static uint64_t
 loan_word(const struct prog_loan *l, u_int i, int w)
 {
-	return *(volatile uint64_t *)(VM_PAGE_TO_DMAP(loan_page(l, i)) +
-	    ORC_OFF(w));
+	return *(
+	    volatile uint64_t *)(VM_PAGE_TO_DMAP(loan_page(l, i)) + ORC_OFF(w));
 }
 
 /*
@@ -324,8 +314,8 @@ loan_word(const struct prog_loan *l, u_int i, int w)
  * => *iop: a transfer failed before that, which is EACCES too
  */
 static int
-loan_want(struct prog_thread *t, int page, u_int n, const u_int *errors,
-    bool *iop)
+loan_want(
+    struct prog_thread *t, int page, u_int n, const u_int *errors, bool *iop)
 {
 	const struct orc_page *pg = &t->op->slice[t->slice].page[page];
 
@@ -336,8 +326,8 @@ loan_want(struct prog_thread *t, int page, u_int n, const u_int *errors,
 		if ((pg->prot & PROT_READ) == 0 || pg->past)
 			return EACCES;
 		if (pg->obj != 0)
-			*iop |= orc_obj[pg->obj - 1].errors !=
-			    errors[pg->obj - 1];
+			*iop |=
+			    orc_obj[pg->obj - 1].errors != errors[pg->obj - 1];
 	}
 	return 0;
 }
@@ -391,7 +381,8 @@ prog_loan(struct prog_thread *t, const struct prog_op *o)
 		want = error;
 	if (error == 0) {
 		if (want != 0)
-			sim_fail("uvm_loan of page %d, expected %d", page, want);
+			sim_fail(
+			    "uvm_loan of page %d, expected %d", page, want);
 		loan_note(t, l, page, prog_try_quiet(&try) ? since : 0);
 		return;
 	}

@@ -6,8 +6,8 @@
 #include "prog_i.h"
 #include <uvm/uvm_pager.h>
 
-#define NFILES   4
-#define IO_NSEC  200000 /* longest transfer */
+#define NFILES  4
+#define IO_NSEC 200000 /* longest transfer */
 
 /*
  * Locks used to protect members of a file:

@@ -16,11 +16,16 @@ static void
 pin(struct pass *ps, int by)
 {
 	struct orc_page *pg;
+	int to;
 
 	for (int i = ps->r.i; i < ps->r.j; i++) {
 		pg = &ps->src->page[i];
-		if (pg->mapped && (!pg->past || pg->slot != NULL))
-			orc_page_slot(pg)->pins += (u_int)by;
+		to = ps->to + i - ps->r.i;
+		if (!pg->mapped || (pg->past && pg->slot == NULL))
+			continue;
+		orc_page_slot(pg)->pins += (u_int)by;
+		if (by > 0 && to < ORC_PAGES)
+			ps->dst->next[to] = pg->slot;
 	}
 }
 
@@ -137,8 +142,8 @@ prog_pass(struct prog_thread *t, const struct prog_op *o)
 	vm = prog_hold(ps.op);
 	want = pass_want(&ps);
 	pin(&ps, 1);
-	error = uvm_map_extract(&vm->vm_map, ps.r.start,
-	    ps.r.end - ps.r.start, &t->op->vm->vm_map, &va, ps.flags);
+	error = uvm_map_extract(&vm->vm_map, ps.r.start, ps.r.end - ps.r.start,
+	    &t->op->vm->vm_map, &va, ps.flags);
 	pin(&ps, -1);
 	if (prog_expect(t, error, want) && want == 0)
 		pass_done(t, &ps, va);

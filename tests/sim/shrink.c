@@ -134,8 +134,7 @@ simpler_machine(struct prog *p)
 }
 
 void
-prog_shrink(
-    struct prog *prog, bool (*fails)(const struct prog *), int budget)
+prog_shrink(struct prog *prog, bool (*fails)(const struct prog *), int budget)
 {
 	size_t before;
 

@@ -33,14 +33,14 @@ prog_print(void *file, const struct prog *prog)
 			fprintf(f, "barrier();\n");
 		else
 			fprintf(f, "t%u %s(%u, %u, %#x, %#x);\n", o->thread,
-			    prog_name(o->kind), o->arg[0], o->arg[1],
-			    o->arg[2], o->arg[3]);
+			    prog_name(o->kind), o->arg[0], o->arg[1], o->arg[2],
+			    o->arg[3]);
 	}
 }
 
 /* -- Reading ------------------------------------------------------------------ */
 
-#define PARSE_FIELD(n)                                    \
+#define PARSE_FIELD(n)                                     \
 	if (len == strlen(#n) && strncmp(s, #n, len) == 0) \
 		field = &c->n;
 
@@ -129,8 +129,7 @@ prog_parse(const char *text, struct prog *prog)
 				abort();
 		}
 		s = parse_op(s, &prog->ops[prog->nops]);
-		if (s == NULL ||
-		    !prog_fits(&prog->cfg, &prog->ops[prog->nops]))
+		if (s == NULL || !prog_fits(&prog->cfg, &prog->ops[prog->nops]))
 			return "operation";
 		prog->nops++;
 	}

@@ -86,6 +86,12 @@ bool sim_killed(struct process *pr);
  * => 0, or the errno of uvm_fault (EFAULT, EACCES, EIO, ENOMEM)
  */
 typedef bool sim_check_fn(void *arg, uint64_t value);
+/*
+ * As a value fetched: the hart may still have what was at the page before it
+ * was last written.  Wrong, unless the program itself wrote through a mapping
+ * and made no fence.
+ */
+#define SIM_STALE UINT64_MAX
 int sim_load(vaddr_t va, sim_check_fn *check, void *arg);
 int sim_fetch(vaddr_t va, sim_check_fn *check, void *arg);
 /* => stored(arg) is called in the same instant as the store */

@@ -9,6 +9,10 @@
  *	blk errors DEV		4 KiB pieces that cannot be read, or written
  *	blk readonly DEV	a disk that cannot be written to
  *	blk wipe DEV		discard and write zeroes
+ *	blk topology DEV LOGICAL PHYSICAL BEST	bytes
+ *	blk direct DEV		10 reads, then 10 writes, of 128 KiB each
+ *	blk mark DEV TEXT	writes it at offset 5
+ *	blk rescan DEV		reads the partition table again
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,6 +26,8 @@
 #define BLKRRPART    0x125f
 #define BLKGETSIZE   0x1260
 #define BLKSSZGET    0x1268
+#define BLKIOMIN     0x1278
+#define BLKIOOPT     0x1279
 #define BLKPBSZGET   0x127b
 #define BLKDISCARD   0x1277
 #define BLKZEROOUT   0x127f
@@ -374,6 +380,23 @@ wipe(void)
 	CHECK(fsync(fd) == 0 && close(fd) == 0);
 }
 
+/* What the device says of its blocks: BYTES logical, physical, best. */
+static void
+topology(const char *logical, const char *physical, const char *best)
+{
+	int fd = open_dev(O_RDONLY), value = -1;
+
+	CHECK(ioctl(fd, BLKSSZGET, &value) == 0);
+	CHECK_EQ(value, atoi(logical));
+	CHECK(ioctl(fd, BLKPBSZGET, &value) == 0);
+	CHECK_EQ(value, atoi(physical));
+	CHECK(ioctl(fd, BLKIOMIN, &value) == 0);
+	CHECK_EQ(value, atoi(physical));
+	CHECK(ioctl(fd, BLKIOOPT, &value) == 0);
+	CHECK_EQ(value, atoi(best));
+	CHECK(close(fd) == 0);
+}
+
 /* Part of the device, as bytes: partitions have their own place. */
 static void
 mark(const char *text)
@@ -394,6 +417,25 @@ rescan(void)
 
 	CHECK(ioctl(fd, BLKRRPART, NULL) == 0);
 	CHECK(close(fd) == 0);
+}
+
+/* The host counts the requests: one for each call, if nothing is copied. */
+static void
+direct(void)
+{
+	size_t len = 128 * 1024;
+	int fd = open_dev(O_RDWR);
+	char *mem = map_anon(len + PAGE);
+
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(pread(fd, mem + (i & 1 ? 512 : 0), len, 512 * i), len);
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(
+		    pwrite(fd, mem + (i & 1 ? 512 : 0), len, 512 * i), len);
+	CHECK(close(fd) == 0);
+	puts("done");
+	fflush(stdout);
+	sleep_ms(3000);
 }
 
 int
@@ -418,6 +460,10 @@ main(int argc, char **argv)
 		readonly();
 	else if (strcmp(what, "wipe") == 0)
 		wipe();
+	else if (strcmp(what, "topology") == 0 && argc == 6)
+		topology(argv[3], argv[4], argv[5]);
+	else if (strcmp(what, "direct") == 0)
+		direct();
 	else if (strcmp(what, "mark") == 0)
 		mark(arg);
 	else if (strcmp(what, "rescan") == 0)

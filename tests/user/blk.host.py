@@ -139,6 +139,10 @@ def case_features(tmp):
     transfers(tmp, [], ",event_idx=off", what="many")
     transfers(tmp, [], ",logical_block_size=4096,physical_block_size=4096",
               log="blocks of 4096 bytes")
+    for extra in ([], [LEGACY]):
+        run([], ["/bin/blk", "topology", "/dev/vda", "1024", "4096", "65536"],
+            [*extra, *drive(image(tmp + "/t", MIB), ",logical_block_size=1024,"
+                            "physical_block_size=4096,opt_io_size=65536")])
     transfers(tmp, [], ",num-queues=4", what="many", log="4 queues of 64")
     transfers(tmp, [], ",queue-size=4,seg-max-adjust=on")
     transfers(tmp, [], ",discard=off,write-zeroes=off",
@@ -344,6 +348,20 @@ def case_resize(tmp):
         same(q.proc.wait(), 0, "status")
         os.truncate(path, MIB)
         os.unlink(sock)
+
+
+def case_direct(tmp):
+    """Aligned transfers are one request each, of which QEMU keeps count;
+    besides them there is the one for the partition table."""
+    path, sock = image(tmp + "/d", MIB), tmp + "/qmp"
+    q = Qmp(sock, command([], ["/bin/blk", "direct", "/dev/vda"],
+                          [*drive(path),
+                           f"-qmp unix:{sock},server=on,wait=off"]))
+    q.until("^done")
+    stats = q.ask("query-blockstats")["return"][0]["stats"]
+    same((stats["rd_operations"], stats["wr_operations"]), (11, 10),
+         "reads and writes")
+    same(q.proc.wait(), 0, "status")
 
 
 def case_rng(tmp):

@@ -173,6 +173,15 @@ sim_preempt_now(void)
 		hart_switch(to);
 }
 
+#ifdef SIM_COVERAGE
+void
+sim_point(void)
+{
+	if (--sim_countdown < 0)
+		sim_preempt_now();
+}
+#endif
+
 void
 sim_preempt(void)
 {
