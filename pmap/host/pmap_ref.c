@@ -730,6 +730,13 @@ pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
 	mtx_leave(&ref_mtx);
 }
 
+void
+pmap_pages_remove(struct vm_page **pgs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		pmap_page_protect(pgs[i], PROT_NONE);
+}
+
 /* => the page's REFA_*; ref_mtx held */
 static uint32_t
 attributes(struct vm_page *pg)
