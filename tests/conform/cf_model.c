@@ -396,7 +396,7 @@ one_of_many(void *arg)
 	struct model *m = kmem_zalloc(sizeof(*m), PR_WAITOK);
 
 	m->seed = kt_seed() * 31 + *(const uint64_t *)arg;
-	run_model(m, 2000);
+	run_model(m, CONF_MUCH(2000));
 	kmem_free(m, sizeof(*m));
 }
 

@@ -2,7 +2,7 @@
 #include "conform.h"
 
 /* Few: emulated harts that share the host wait for each other in every one. */
-#define ROUNDS 40
+#define ROUNDS CONF_MUCH(40)
 
 static struct {
 	struct conf f;
@@ -47,16 +47,19 @@ accessor(void *arg)
 	conf_unuse(&cu);
 }
 
-/* Let other harts do something; now and then until one of them has done it. */
+/*
+ * Let other harts do something; now and then until one of them has done it, and
+ * in the first round however long it takes.
+ */
 static void
 let_them(uint32_t round)
 {
 	uint32_t before = atomic_load(&smp.worked);
+	int tries = round % 8 == 0 ? 100 : 0;
 
 	conf_pause();
-	for (int i = 0;
-	     i < 100 && round % 8 == 0 && atomic_load(&smp.worked) == before;
-	     i++)
+	while (
+	    atomic_load(&smp.worked) == before && (round == 1 || tries-- > 0))
 		conf_pause();
 }
 

@@ -139,4 +139,14 @@ void conf_on_each_hart(void (*fn)(void *), void *arg);
 /* => a few hundred steps of the other harts later */
 void conf_pause(void);
 
+/*
+ * How much of what is random or a race: emulated harts are slow, and slower
+ * still when they wait for each other in the firmware.
+ */
+#ifdef HOST_SIM
+#define CONF_MUCH(n) (n)
+#else
+#define CONF_MUCH(n) ((n) / 5)
+#endif
+
 #endif

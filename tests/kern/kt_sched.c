@@ -82,33 +82,46 @@ KTEST(wakeup_never_lost)
 	ring_run(3, true, false);
 }
 
+/* Woken, timed out, about to sleep: [a] atomic */
+static volatile int once[3];
+
 static void
 sleep_once(void *arg)
 {
-	volatile int *counts = arg;
-	int error = tsleep(arg, PWAIT, "once", 300000000);
+	int error;
 
-	atomic_add(&counts[error == 0 ? 0 : 1], 1);
+	atomic_add(&once[2], 1);
+	error = tsleep((const void *)once, PWAIT, "once", 2000000000);
+	atomic_add(&once[error == 0 ? 0 : 1], 1);
+}
+
+static void
+once_reaches(int woken)
+{
+	for (int i = 0; i < 1000 && atomic_load(&once[0]) < woken; i++)
+		kt_sleep_ms(1);
+	kt_sleep_ms(20);
+	KT_EQ(once[0], woken);
 }
 
 KTEST(wakeup_n_counts)
 {
 	struct kt_thread *t[6];
-	volatile int counts[2] = { 0, 0 };
 
+	memset((void *)(uintptr_t)once, 0, sizeof(once));
 	for (int i = 0; i < 6; i++)
-		t[i] = kt_spawn(sleep_once, (void *)(uintptr_t)counts, 0);
+		t[i] = kt_spawn(sleep_once, NULL, 0);
+	while (atomic_load(&once[2]) < 6)
+		kt_sleep_ms(1);
 	kt_sleep_ms(50);
-	wakeup_one((const void *)counts);
-	kt_sleep_ms(20);
-	KT_EQ(counts[0], 1);
-	wakeup_n((const void *)counts, 3);
-	kt_sleep_ms(20);
-	KT_EQ(counts[0], 4);
+	wakeup_one((const void *)once);
+	once_reaches(1);
+	wakeup_n((const void *)once, 3);
+	once_reaches(4);
 	for (int i = 0; i < 6; i++)
 		kt_join(t[i]);
-	KT_EQ(counts[0], 4);
-	KT_EQ(counts[1], 2);
+	KT_EQ(once[0], 4);
+	KT_EQ(once[1], 2);
 }
 
 KTEST(sleep_timeout)

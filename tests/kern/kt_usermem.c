@@ -658,7 +658,9 @@ KTEST(anon_needed)
 
 	KT_SNAP(&s);
 	uvm_anon_add(10);
-	KT_EQ(KT_DELTA(&s, nanon), 10);
+	/* some there are may have been more than needed */
+	KT_EQ(
+	    KT_DELTA(&s, nanon), MAX(0, MIN(10, s.nanonneeded + 10 - s.nanon)));
 	KT_EQ(KT_DELTA(&s, nanonneeded), 10);
 	uvm_anon_remove(10);
 	KT_EQ(KT_DELTA(&s, nanonneeded), 0);

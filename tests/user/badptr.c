@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <sys/shm.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -204,7 +205,7 @@ random_calls(void)
 
 	alarm(20);
 	for (int i = 0; i < 30000; i++) {
-		long nr = random_next(&seed) % 450, a[6];
+		long nr = random_next(&seed) % 450, a[6], ret;
 		int skip = 0;
 
 		for (size_t k = 0; k < NELEM(excluded); k++)
@@ -232,8 +233,12 @@ random_calls(void)
 			default:
 				a[k] = (long)(random_next(&seed) % 100000);
 			}
-		if (!skip)
-			syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+		if (skip)
+			continue;
+		ret = syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+		/* what nobody has attached stays for ever */
+		if (nr == SYS_shmget && ret >= 0)
+			CHECK(shmctl((int)ret, IPC_RMID, NULL) == 0);
 	}
 }
 
