@@ -86,6 +86,9 @@
 	X(PROTECT_TEXT_NO_FENCE, "pmap",                                    \
 	    "text that was written loses that right without fence.i: what " \
 	    "was there before is executed")                                 \
+	X(UNFENCED_NO_WAIT, "pmap",                                         \
+	    "a page is freed that a munmap on another hart has let go of "  \
+	    "but not fenced yet: a thread still writes to it")              \
 	X(NEIGHBOUR_NO_FENCEI, "pmap",                                      \
 	    "a neighbour is mapped executable without fence.i: the hart "   \
 	    "fetches what the page held before")                            \

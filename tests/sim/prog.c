@@ -296,14 +296,18 @@ any_proc(void)
 	return NULL;
 }
 
-/* A new process: empty, or the child of another one. */
+/*
+ * A new process: empty, or the child of another one, unless its wired pages
+ * might have to be waited for: nobody ends while the conductor waits.
+ */
 static struct orc_proc *
 start_space(void)
 {
 	struct orc_proc *op = orc_proc_new(), *parent = any_proc();
 	u_int gens[ORC_SLICES];
 
-	if (parent == NULL || sim_chance(2)) {
+	if (parent == NULL || sim_chance(2) ||
+	    uvm_free_count() < PROG_MAXTHREADS * ORC_PAGES + TIGHT) {
 		op->vm = uvmspace_alloc(
 		    VM_MIN_ADDRESS, VM_MAXUSER_ADDRESS, TRUE, TRUE);
 		return op;
