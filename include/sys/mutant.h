@@ -315,6 +315,9 @@
 	X(MERGE_KEEPS_REF, "map",                                           \
 	    "a merged mapping keeps its own reference to the object: the "  \
 	    "object is never freed")                                        \
+	X(EXTRACT_WAITS_LOCKED, "map",                                      \
+	    "passing entries waits for a busy map with the other one "      \
+	    "locked: who made it busy waits for a fault in that one")       \
 	X(EXTRACT_LOCK_ORDER, "map",                                        \
 	    "two maps are locked as they come: two processes pass memory "  \
 	    "to each other and wait for ever")                              \

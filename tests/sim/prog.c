@@ -97,8 +97,13 @@ prog_slice(struct prog_thread *t, uint32_t arg, struct orc_proc **opp, int *kp)
 struct vmspace *
 prog_hold(struct orc_proc *op)
 {
+	struct vmspace *vm;
+
 	op->holds++;
-	return uvmspace_share(op->pr);
+	vm = uvmspace_share(op->pr);
+	if (vm == NULL) /* it ended while we waited for its lock */
+		op->holds--;
+	return vm;
 }
 
 void
