@@ -576,17 +576,19 @@ pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 	mtx_leave(&pm->pm_mtx);
 }
 
-void
+boolean_t
 pmap_unwire(struct pmap *pm, vaddr_t va)
 {
 	pt_entry_t *ptep;
+	boolean_t wired;
 
 	mtx_enter(&pm->pm_mtx);
 	ptep = pmap_leaf(pm, va);
-	if (ptep != NULL && (atomic_and(ptep, ~PTE_WIRED) & PTE_WIRED) &&
-	    !MUTANT(PMAP_WIRED_DRIFT))
+	wired = ptep != NULL && (atomic_and(ptep, ~PTE_WIRED) & PTE_WIRED);
+	if (wired && !MUTANT(PMAP_WIRED_DRIFT))
 		atomic_add(&pm->pm_wired, -1);
 	mtx_leave(&pm->pm_mtx);
+	return wired;
 }
 
 /* -- Asking ------------------------------------------------------------------------ */
