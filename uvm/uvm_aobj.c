@@ -114,7 +114,8 @@ uao_reference(struct uvm_object *uobj)
 static void
 free_page(struct uvm_object *uobj, struct vm_page *pg)
 {
-	if (vm_page_md_ismapped(&pg->mdpage) && !MUTANT(AOBJ_FREES_MAPPED))
+	/* what looks unmapped may be just being unmapped by somebody */
+	if (!MUTANT(AOBJ_FREES_MAPPED))
 		uvm_page_unmap(pg);
 	uao_dropswap(uobj, (u_long)pg->offset >> PAGE_SHIFT);
 	uvm_pagefree(pg);

@@ -25,18 +25,44 @@ locked_first(vm_map_t a, vm_map_t b)
 	return a < b;
 }
 
+/*
+ * A busy map is flushed by somebody who may wait for a page that a fault keeps
+ * busy, which may wait for the first map: so nobody waits for it with that.
+ * => first is write-locked; TRUE: both are; FALSE: none is
+ */
+static bool
+lock_second(vm_map_t first, vm_map_t second)
+{
+	if (second->flags & VM_MAP_INTRSAFE) {
+		vm_map_lock(second);
+		return true;
+	}
+	rw_enter_write(&second->vm_lock);
+	if (!(second->flags & VM_MAP_BUSY) || second->vm_busy == curproc) {
+		second->timestamp++;
+		return true;
+	}
+	if (!MUTANT(EXTRACT_WAITS_LOCKED))
+		vm_map_unlock(first);
+	vm_map_wait_busy(second);
+	if (MUTANT(EXTRACT_WAITS_LOCKED))
+		return true;
+	vm_map_unlock(second);
+	return false;
+}
+
 static void
 lock_both(vm_map_t a, vm_map_t b)
 {
-	if (a == b) {
-		vm_map_lock(a);
-	} else if (locked_first(a, b) || MUTANT(EXTRACT_LOCK_ORDER)) {
-		vm_map_lock(a);
-		vm_map_lock(b);
-	} else {
-		vm_map_lock(b);
-		vm_map_lock(a);
+	vm_map_t first = a, second = b;
+
+	if (a != b && !locked_first(a, b) && !MUTANT(EXTRACT_LOCK_ORDER)) {
+		first = b;
+		second = a;
 	}
+	do {
+		vm_map_lock(first);
+	} while (a != b && !lock_second(first, second));
 }
 
 static void

@@ -86,6 +86,9 @@
 	X(PROTECT_TEXT_NO_FENCE, "pmap",                                    \
 	    "text that was written loses that right without fence.i: what " \
 	    "was there before is executed")                                 \
+	X(UNFENCED_NO_WAIT, "pmap",                                         \
+	    "a page is freed that a munmap on another hart has let go of "  \
+	    "but not fenced yet: a thread still writes to it")              \
 	X(NEIGHBOUR_NO_FENCEI, "pmap",                                      \
 	    "a neighbour is mapped executable without fence.i: the hart "   \
 	    "fetches what the page held before")                            \
@@ -312,6 +315,9 @@
 	X(MERGE_KEEPS_REF, "map",                                           \
 	    "a merged mapping keeps its own reference to the object: the "  \
 	    "object is never freed")                                        \
+	X(EXTRACT_WAITS_LOCKED, "map",                                      \
+	    "passing entries waits for a busy map with the other one "      \
+	    "locked: who made it busy waits for a fault in that one")       \
 	X(EXTRACT_LOCK_ORDER, "map",                                        \
 	    "two maps are locked as they come: two processes pass memory "  \
 	    "to each other and wait for ever")                              \

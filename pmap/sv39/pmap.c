@@ -313,6 +313,7 @@ enter_locked(struct pmap *pm, vaddr_t va, paddr_t pa, pt_entry_t npte,
 		    reenter_leaf(pm, ptep, va, npte, old))
 			return 0;
 		/* another page: break before make, on every hart */
+		tlb_unfenced_begin();
 		old = remove_leaf(pm, ptep, va);
 		if (old != 0) {
 			atomic_add(&pm->pm_resident, -1);
@@ -321,6 +322,7 @@ enter_locked(struct pmap *pm, vaddr_t va, paddr_t pa, pt_entry_t npte,
 			if (!MUTANT(ENTER_NO_BREAK))
 				tlb_flush_va(pm, va);
 		}
+		tlb_unfenced_end();
 	}
 	error = enter_leaf(pm, ptep, va, npte, pg);
 	if (error == 0)
@@ -471,12 +473,14 @@ pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva)
 	KASSERT(sva <= eva);
 	tlb_batch_init(&a.batch, pm);
 	mtx_enter(&pm->pm_mtx);
+	tlb_unfenced_begin();
 	pmap_foreach_span(
 	    pm, sva, eva, remove_span, &a, pmap_is_user(pm) ? &dead : NULL);
 	if (!TAILQ_EMPTY(&dead) && !MUTANT(TLB_TABLES_BY_VA))
 		tlb_flush_pmap(pm);
 	else
 		tlb_batch_flush(&a.batch);
+	tlb_unfenced_end();
 	span_count(pm, &a);
 	mtx_leave(&pm->pm_mtx);
 	pmap_free_tables(&dead);
@@ -562,8 +566,10 @@ pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 		return;
 	tlb_batch_init(&a.batch, pm);
 	mtx_enter(&pm->pm_mtx);
+	tlb_unfenced_begin();
 	pmap_foreach_span(pm, sva, eva, protect_span, &a, NULL);
 	tlb_batch_flush(&a.batch);
+	tlb_unfenced_end();
 	if (a.text && !MUTANT(PROTECT_TEXT_NO_FENCE))
 		pmap_fencei_all();
 	span_count(pm, &a);

@@ -64,6 +64,28 @@ tlb_batch_add(struct tlb_batch *tb, vaddr_t va)
 	tb->tb_n++;
 }
 
+/*
+ * Around changes of entries that are fenced only later: a page whose mapping is
+ * gone may still be reached until then.
+ * => pm_mtx of the pmap held over both
+ */
+static inline void
+tlb_unfenced_begin(void)
+{
+	atomic_store(&curcpu()->ci_unfenced, 1);
+}
+
+static inline void
+tlb_unfenced_end(void)
+{
+	atomic_store_rel(&curcpu()->ci_unfenced, 0);
+}
+
+/*
+ * => what other harts had changed before the call, and the caller has seen, is
+ *    fenced on return; no pm_mtx nor pv lock held
+ */
+void tlb_unfenced_wait(void);
 /* => entries changed before the call are in no hart's use on return */
 void tlb_batch_flush(struct tlb_batch *tb);
 /* => as above, for one address */

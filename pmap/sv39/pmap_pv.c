@@ -208,10 +208,13 @@ pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
 
 	if (prot & PROT_WRITE)
 		return;
-	if (atomic_load(&pg->mdpage.md_pv.pv_pmap) == NULL)
+	if (atomic_load_acq(&pg->mdpage.md_pv.pv_pmap) == NULL) {
+		tlb_unfenced_wait();
 		return;
+	}
 	if (!(prot & (PROT_READ | PROT_EXEC))) {
 		pmap_page_remove(pg);
+		tlb_unfenced_wait();
 		return;
 	}
 	s = intr_disable();
@@ -228,6 +231,7 @@ pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
 	}
 	pv_unlock(pg);
 	intr_restore(s);
+	tlb_unfenced_wait();
 }
 
 u_int
@@ -325,6 +329,8 @@ pmap_clear_attr(struct vm_page *pg, bool mod)
 	was |= pte_clear_attr(pv, mod);
 	pv_unlock(pg);
 	intr_restore(s);
+	if (mod)
+		tlb_unfenced_wait();
 	return was;
 }
 

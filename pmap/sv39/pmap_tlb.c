@@ -295,6 +295,25 @@ tlb_batch_flush(struct tlb_batch *tb)
 	tb->tb_n = 0;
 }
 
+/*
+ * A hart takes mappings of many pages away, fences once, and is done with the
+ * pages' locks long before.  Who finds a page without mappings, or with fewer
+ * rights, waits here before he relies on it.
+ */
+void
+tlb_unfenced_wait(void)
+{
+	struct cpu_info *ci, *self = curcpu();
+
+	if (MUTANT(UNFENCED_NO_WAIT))
+		return;
+	for (u_int i = 0; i < ncpus; i++) {
+		ci = &cpu_info_store[i];
+		while (ci != self && atomic_load_acq(&ci->ci_unfenced) != 0)
+			cpu_spinwait();
+	}
+}
+
 void
 pmap_fencei_all(void)
 {

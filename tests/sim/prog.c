@@ -97,8 +97,13 @@ prog_slice(struct prog_thread *t, uint32_t arg, struct orc_proc **opp, int *kp)
 struct vmspace *
 prog_hold(struct orc_proc *op)
 {
+	struct vmspace *vm;
+
 	op->holds++;
-	return uvmspace_share(op->pr);
+	vm = uvmspace_share(op->pr);
+	if (vm == NULL) /* it ended while we waited for its lock */
+		op->holds--;
+	return vm;
 }
 
 void
@@ -296,14 +301,18 @@ any_proc(void)
 	return NULL;
 }
 
-/* A new process: empty, or the child of another one. */
+/*
+ * A new process: empty, or the child of another one, unless its wired pages
+ * might have to be waited for: nobody ends while the conductor waits.
+ */
 static struct orc_proc *
 start_space(void)
 {
 	struct orc_proc *op = orc_proc_new(), *parent = any_proc();
 	u_int gens[ORC_SLICES];
 
-	if (parent == NULL || sim_chance(2)) {
+	if (parent == NULL || sim_chance(2) ||
+	    uvm_free_count() < PROG_MAXTHREADS * ORC_PAGES + TIGHT) {
 		op->vm = uvmspace_alloc(
 		    VM_MIN_ADDRESS, VM_MAXUSER_ADDRESS, TRUE, TRUE);
 		return op;

@@ -22,8 +22,11 @@ is_shared(struct prog_thread *t, struct prog_range r)
 		return true;
 	for (int i = r.i; i < r.j; i++) {
 		s = own(t)->page[i].slot;
-		if (own(t)->page[i].priv != ORC_NO && s != NULL &&
-		    (s->refs > 1 || s->pins != 0))
+		if (own(t)->page[i].priv == ORC_NO)
+			continue;
+		/* beyond its object it has no slot to tell by */
+		if (s != NULL ? s->refs > 1 || s->pins != 0
+			      : own(t)->page[i].past)
 			return true;
 	}
 	return false;

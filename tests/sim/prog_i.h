@@ -58,7 +58,7 @@ bool prog_expect(struct prog_thread *t, int error, int want);
 /* => slice of t's own process or another's that arg selects; NULL: none */
 struct orc_slice *
 prog_slice(struct prog_thread *t, uint32_t arg, struct orc_proc **opp, int *kp);
-/* => its address space, which cannot go until prog_release() */
+/* => its address space, which cannot go until prog_release(); NULL: it went */
 struct vmspace *prog_hold(struct orc_proc *op);
 void prog_release(struct orc_proc *op, struct vmspace *vm);
 /* => at the barrier: n threads more, or less, have to arrive */

@@ -259,8 +259,10 @@ io_slot(struct prog_try *try, vm_prot_t need, struct orc_proc *op, int k,
 	uint64_t x = 0;
 	int error;
 
-	orc_io_begin(&io);
 	vm = prog_hold(op);
+	if (vm == NULL)
+		return;
+	orc_io_begin(&io);
 	if (io.write)
 		x = orc_value(w);
 	error = io_word(vm, va, &x, io.write ? UIO_WRITE : UIO_READ);

@@ -140,6 +140,10 @@ prog_pass(struct prog_thread *t, const struct prog_op *o)
 	if (!pass_lock(t, &ps))
 		return;
 	vm = prog_hold(ps.op);
+	if (vm == NULL) {
+		pass_unlock(&ps);
+		return;
+	}
 	want = pass_want(&ps);
 	pin(&ps, 1);
 	error = uvm_map_extract(&vm->vm_map, ps.r.start, ps.r.end - ps.r.start,
