@@ -32,6 +32,9 @@
 #include <kern/sched.h>
 
 #define SLEEPQ_COUNT 128 /* power of two */
+#ifndef WCHAN_NUMBER /* machine/param.h may not want to use addresses */
+#define WCHAN_NUMBER(ident) ((uintptr_t)(ident))
+#endif
 
 /*
  * Locks used to protect members:
@@ -47,7 +50,7 @@ static struct sleepq sleepqs[SLEEPQ_COUNT];
 static inline struct sleepq *
 sleepq_of(const volatile void *ident)
 {
-	uintptr_t i = (uintptr_t)ident;
+	uintptr_t i = WCHAN_NUMBER(ident);
 
 	return &sleepqs[((i >> 5) ^ (i >> 12)) & (SLEEPQ_COUNT - 1)];
 }
@@ -97,6 +100,29 @@ sleepq_end(struct proc *p, int res, uint32_t need)
 		}
 		mtx_leave(&sq->sq_mtx);
 	}
+}
+
+/*
+ * Whoever wakes it holds the lock of the queue, so it either sees that there
+ * is no stack or has taken p off the queue before.
+ */
+bool
+sched_swapout(struct proc *p)
+{
+	const volatile void *ident = p->p_wchan;
+	struct sleepq *sq;
+	bool out;
+
+	if (ident == NULL)
+		return false;
+	sq = sleepq_of(ident);
+	mtx_enter(&sq->sq_mtx);
+	out = p->p_wchan == ident && atomic_load_acq(&p->p_oncpu) == 0 &&
+	    (p->p_flag & (P_STACKHELD | P_INMEM)) == P_INMEM;
+	if (out)
+		atomic_and(&p->p_flag, ~(uint32_t)P_INMEM);
+	mtx_leave(&sq->sq_mtx);
+	return out;
 }
 
 static void

@@ -59,6 +59,7 @@ amap_setup(struct vm_amap *amap, struct amap_lock *lock, u_int npages)
 	amap->am_ref = 1;
 	amap->am_flags = 0;
 	amap->am_nslot = npages;
+	amap->am_swapin = 0;
 	amap->am_store = (struct amap_store){ 0 };
 	amap_cover_init(&amap->am_cover);
 }
@@ -411,7 +412,8 @@ amap_cow_slot(struct vm_amap *amap, u_int slot, struct vm_anon *anon)
 }
 
 /*
- * What is not wired stays shared until somebody writes.
+ * What is not wired stays shared until somebody writes.  So does all that is
+ * left when the process is killed meanwhile: nobody will run in the copy.
  */
 void
 amap_cow_now(struct vm_map *map, struct vm_map_entry *entry)
@@ -436,7 +438,8 @@ amap_cow_now(struct vm_map *map, struct vm_map_entry *entry)
 		}
 		if (!amap_cow_slot(amap, slot, anon)) {
 			amap_unlock(amap);
-			uvm_wait("cownow");
+			if (uvm_wait_killed("cownow"))
+				return;
 			amap_lock_write(amap);
 		}
 	}

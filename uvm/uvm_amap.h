@@ -96,7 +96,7 @@ struct vm_amap {
 		       the slots nobody refers to were emptied */
 	int am_flags; /* [l] AMAP_SHARED */
 	uint32_t am_nslot; /* [l] size in pages; entries end here or before */
-	uint32_t am_unused; /* [I] padding */
+	uint32_t am_swapin; /* [l] slot read from swap last, plus one, or 0 */
 	struct amap_store am_store; /* [l] anon by slot */
 	struct amap_cover am_cover; /* [l] entries by slot */
 };
@@ -150,7 +150,8 @@ int amap_copy(struct vm_map *map, struct vm_map_entry *entry, bool waitok,
 /*
  * Fork of a wired entry: a page of the child's own for each wired one.
  * => map: the child's, known to nobody else; the entry has its own amap
- *    (amap_copy); amap unlocked; sleeps for memory
+ *    (amap_copy); amap unlocked; sleeps for memory, until it is killed: the
+ *    child must not run then
  */
 void amap_cow_now(struct vm_map *map, struct vm_map_entry *entry);
 /*

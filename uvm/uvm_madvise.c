@@ -197,20 +197,21 @@ linux_advice(vm_map_t map, vaddr_t start, vaddr_t end, int advice)
 	case LINUX_MADV_DONTDUMP:
 	case LINUX_MADV_DODUMP:
 		return advise_range(map, start, end, advise_dump, advice);
-	case LINUX_MADV_COLD:
 	case LINUX_MADV_PAGEOUT:
+		return uvm_map_pageout(map, start, end);
+	case LINUX_MADV_COLD:
 		error = uvm_map_clean(map, start, end, PGO_DEACTIVATE);
 		return error == EFAULT ? ENOMEM : error;
 	case LINUX_MADV_POPULATE_READ:
 		return advise_populate(map, start, end, PROT_READ);
 	case LINUX_MADV_POPULATE_WRITE:
 		return advise_populate(map, start, end, PROT_READ | PROT_WRITE);
-	case LINUX_MADV_WILLNEED: /* nothing is ever far away: no swap */
-	case LINUX_MADV_HUGEPAGE:
-	case LINUX_MADV_NOHUGEPAGE:
-		return advise_range(map, start, end, advise_nothing, 0);
 	default:
-		return EINVAL;
+		/* nothing is ever far away: no swap; nor are there huge pages */
+		KASSERT(advice == LINUX_MADV_WILLNEED ||
+		    advice == LINUX_MADV_HUGEPAGE ||
+		    advice == LINUX_MADV_NOHUGEPAGE);
+		return advise_range(map, start, end, advise_nothing, 0);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <uvm/uvm_pdaemon.h>
 #include <uvm/uvm_pdpolicy.h>
 #include <uvm/uvm_aobj.h>
+#include <uvm/uvm_swap.h>
 #include <sys/pool.h>
 
 #define WAIT_NS       500000000UL /* a waiter looks up: is it being killed? */
@@ -19,11 +20,17 @@
 #define WAIT_MIN_NS   1000000UL /* when there is memory, but not for us */
 #define POLL_NS       10000000UL /* between looks at what others free */
 #define OOM_POLLS     300 /* before another victim is chosen */
+#define DROPSWAP      128 /* slots that are taken from pages in use at once */
+#define TURNED_AWAY   64 /* pages not written for want of requests: scan ends */
+#define HOLD_PAGES    16 /* pages of one owner looked at before others may */
+#define SKIP_PAUSE    16 /* locked objects met before they get a pause */
+#define FRUITLESS     16 /* passes that gave nothing before a victim is chosen */
 #define SWAPPER_POLLS 10 /* for what process zero may free */
 
 /* All but wait_nothing: uvm.fpageqlock. */
 static bool pd_wanted; /* the daemon has something to do */
 static u_int pd_waiters; /* threads in uvm_wait */
+static u_int pd_fruitless_passes; /* only the daemon */
 static const char wait_nothing; /* slept on for a time, woken by nobody */
 /*
  * After a scan that freed nothing: wake the daemon only below this many free
@@ -137,8 +144,12 @@ uvm_reclaimable(void)
 	uvmexp_collect();
 	if (uvmexp.vnodepages + uvmexp.vtextpages > 0)
 		return true;
-	return uvmexp.swpages > uvmexp.swpginuse &&
-	    uvmexp.active + uvmexp.inactive > 0;
+	if (uvmexp.nswapdev == 0)
+		return false;
+	/* on their way; or clean copies of what swap has; or room for more */
+	return uvmexp.paging > 0 ||
+	    (uvmexp.active + uvmexp.inactive > 0 &&
+		(uvm_swap_nfree() > 0 || uvmexp.swpginuse > uvmexp.swpgonly));
 }
 
 /* -- Scanning ----------------------------------------------------------------------- */
@@ -152,29 +163,108 @@ owner_lock(struct vm_page *pg)
 }
 
 /*
+ * Wait for the lock of an anon, which is in use: whoever has it waits neither
+ * for memory nor for a page.  The family's lock is kept from going meanwhile.
+ * => pageqlock held
+ * => TRUE: locked, and the page is still queued and the anon's; pageqlock
+ *    dropped
+ */
+static bool
+wait_anon_lock(struct vm_page *pg)
+{
+	struct amap_lock *lock = pg->uanon->an_lock;
+	bool same;
+
+	refcnt_take(&lock->aml_refs);
+	mtx_leave(&uvm.pageqlock);
+	rw_enter_write(&lock->aml_lock);
+	mtx_enter(&uvm.pageqlock);
+	same = (pg->pg_flags & PQ_QUEUED) != 0 && pg->uanon != NULL &&
+	    pg->uanon->an_lock == lock;
+	mtx_leave(&uvm.pageqlock);
+	if (!same)
+		rw_exit(&lock->aml_lock);
+	amap_lock_rele(lock);
+	if (!same)
+		mtx_enter(&uvm.pageqlock);
+	return same;
+}
+
+/*
  * Move the first page of a queue to its end and lock its owner.
+ * => *heldp: the lock of the last page's owner, still held, or NULL; it is
+ *    kept if this page has the same
  * => pageqlock held; dropped with PD_LOCKED, kept otherwise
  * => PD_SKIP: the owner is locked by another thread
  */
 enum pd_next { PD_NONE, PD_SKIP, PD_LOCKED };
 
 static enum pd_next
-next_page(struct pglist *queue, struct vm_page **pgp, struct rwlock **lockp)
+next_page(struct pglist *queue, struct vm_page **pgp, struct rwlock **heldp)
 {
 	struct vm_page *pg = TAILQ_FIRST(queue);
+	struct rwlock *lock;
 
 	if (pg == NULL)
 		return PD_NONE;
 	TAILQ_REMOVE(queue, pg, pageq);
 	TAILQ_INSERT_TAIL(queue, pg, pageq);
 	*pgp = pg;
-	*lockp = owner_lock(pg);
+	lock = owner_lock(pg);
+	if (*heldp != NULL && *heldp != lock) {
+		rw_exit(*heldp);
+		*heldp = NULL;
+	}
 	/* inner before outer: so only if it is free */
-	if (rw_enter(*lockp, RW_WRITE | RW_NOSLEEP) != 0 &&
-	    !MUTANT(DAEMON_STEALS_LOCK))
+	if (*heldp == lock || rw_enter(lock, RW_WRITE | RW_NOSLEEP) == 0 ||
+	    MUTANT(DAEMON_STEALS_LOCK)) {
+		*heldp = lock;
+		mtx_leave(&uvm.pageqlock);
+		return PD_LOCKED;
+	}
+	if (pg->uanon == NULL || !wait_anon_lock(pg))
 		return PD_SKIP;
-	mtx_leave(&uvm.pageqlock);
+	*heldp = lock;
 	return PD_LOCKED;
+}
+
+/*
+ * A page was looked at.  Its owner stays locked for the next one, which often
+ * has the same, but not for long.
+ * => pageqlock held on exit
+ */
+static void
+page_done(struct rwlock **heldp, int n)
+{
+	if (n % HOLD_PAGES == 0) {
+		rw_exit(*heldp);
+		*heldp = NULL;
+	}
+	mtx_enter(&uvm.pageqlock);
+}
+
+/* => pageqlock held on entry, no lock on exit */
+static void
+scan_end(struct rwlock *held)
+{
+	mtx_leave(&uvm.pageqlock);
+	if (held != NULL)
+		rw_exit(held);
+}
+
+/*
+ * Objects cannot be waited for like that: whoever holds the lock of one gets
+ * time to let go of it.
+ * => pageqlock held, dropped meanwhile; n pages were skipped so far
+ */
+static void
+skip_pause(int n)
+{
+	if (n % SKIP_PAUSE != 0)
+		return;
+	mtx_leave(&uvm.pageqlock);
+	(void)tsleep(&wait_nothing, PVM, "pdlock", WAIT_MIN_NS);
+	mtx_enter(&uvm.pageqlock);
 }
 
 /*
@@ -206,7 +296,7 @@ spare_page(struct vm_page *pg)
 	return true;
 }
 
-/* => slot in swap that holds the page's contents, or 0; owner locked */
+/* => slot in swap that the page has, or 0; owner locked */
 static int
 page_swslot(struct vm_page *pg)
 {
@@ -218,12 +308,19 @@ page_swslot(struct vm_page *pg)
 	return 0;
 }
 
-/*
- * Free a page that is clean, if its contents are kept elsewhere.
- * => owner locked, page unbusy and unwired; TRUE: freed
- */
-static bool
-free_clean(struct vm_page *pg)
+/* => owner locked: the page's slot, if it has one, is free again */
+static void
+page_dropswap(struct vm_page *pg)
+{
+	atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+	if (pg->pg_flags & PQ_ANON)
+		uvm_anon_dropswap(pg->uanon);
+	else if (pg->pg_flags & PQ_AOBJ)
+		uao_dropswap(pg->uobject, (u_long)pg->offset >> PAGE_SHIFT);
+}
+
+bool
+uvm_pd_freeclean(struct vm_page *pg)
 {
 	bool swapped = (pg->pg_flags & (PQ_ANON | PQ_AOBJ)) != 0;
 
@@ -236,69 +333,152 @@ free_clean(struct vm_page *pg)
 		return false;
 	}
 	if (swapped)
-		UVMCNT_INC(swpgonly);
+		uvm_swap_only(1);
 	uvm_pagefree(pg);
 	UVMCNT_INC(pdfreed);
 	return true;
 }
 
+/* => may the page go to swap at all? owner locked, page not busy */
+static bool
+may_pageout(const struct vm_page *pg)
+{
+	return uvmexp.nswapdev != 0 && pg->wire_count == 0 &&
+	    pg->loan_count == 0 &&
+	    ((pg->pg_flags & PQ_ANON) != 0 ||
+		((pg->pg_flags & PQ_AOBJ) != 0 &&
+		    uao_may_pageout(pg->uobject)));
+}
+
+bool
+uvm_pd_reclaim(struct vm_page *pg, struct swapio **sip, bool wait,
+    struct swap_batch *batch)
+{
+	if (uvm_pd_freeclean(pg))
+		return true;
+	if (!may_pageout(pg))
+		return false;
+	/* what is in the slot is outdated: it may serve for the new contents */
+	page_dropswap(pg);
+	if (*sip == NULL)
+		*sip = uvm_swapout_begin(wait, batch);
+	return *sip != NULL && uvm_swapout_add(*sip, pg);
+}
+
 /*
  * One inactive page, tested in the order UVM-API.md 3.7 gives.
  * => owner locked
+ * => FALSE: it should be written, but every request is under way
  */
-static void
-treat_inactive(struct vm_page *pg)
+static bool
+treat_inactive(struct vm_page *pg, struct swapio **sip)
 {
 	if (pmap_is_referenced(pg)) {
 		UVMCNT_INC(pdreact);
 		uvm_pageactivate(pg);
-		return;
+		return true;
 	}
 	if (spare_page(pg))
-		return;
+		return true;
 	if ((pg->pg_flags & PG_BUSY) && !MUTANT(DAEMON_FREES_BUSY)) {
 		UVMCNT_INC(pdbusy);
-		return;
+		return true;
 	}
 	if (pg->uobject != NULL)
 		UVMCNT_INC(pdobscan);
 	else
 		UVMCNT_INC(pdanscan);
+	if (uvm_pd_reclaim(pg, sip, false, NULL))
+		return true;
+	if (may_pageout(pg) && *sip == NULL && uvm_swap_nfree() > 0)
+		return false;
 	/*
-	 * Without a swap device there is no place to write anonymous pages
-	 * to: out of the way, so that the queue shows others.
+	 * There is no place to write anonymous pages to: out of the way, so
+	 * that the queue shows others.
 	 */
-	if (!free_clean(pg))
-		uvm_pageactivate(pg);
+	uvm_pageactivate(pg);
+	return true;
+}
+
+/*
+ * Is enough free, or about to be?  A pageout that was begun is filled up.
+ */
+static bool
+scan_enough(const struct swapio *si)
+{
+	return si == NULL &&
+	    uvm_free_count() + atomic_load(&uvmexp.paging) >= uvmexp.freetarg;
 }
 
 /* Look at each inactive page once, while memory is short. */
 static void
 scan_inactive(void)
 {
-	int left = uvm_pageq_inactive();
-	struct rwlock *lock;
+	int left = uvm_pageq_inactive(), turned_away = 0, skipped = 0;
+	struct swapio *si = NULL;
+	struct rwlock *held = NULL;
 	struct vm_page *pg;
 
 	mtx_enter(&uvm.pageqlock);
-	for (; left > 0 && uvm_free_count() < uvmexp.freetarg; left--) {
-		switch (next_page(&uvm.page_inactive, &pg, &lock)) {
+	for (; left-- > 0 && !scan_enough(si);) {
+		switch (next_page(&uvm.page_inactive, &pg, &held)) {
 		case PD_NONE:
 			left = 0;
 			break;
 		case PD_SKIP:
 			UVMCNT_INC(pdscans);
 			UVMCNT_INC(pdbusy);
+			skip_pause(++skipped);
 			break;
 		case PD_LOCKED:
 			UVMCNT_INC(pdscans);
-			treat_inactive(pg);
-			rw_exit(lock);
-			mtx_enter(&uvm.pageqlock);
+			if (!treat_inactive(pg, &si) &&
+			    ++turned_away == TURNED_AWAY)
+				left = 0;
+			if (si != NULL && uvm_swapout_full(si)) {
+				rw_exit(held);
+				held = NULL;
+				uvm_swapout_start(si);
+				si = NULL;
+				mtx_enter(&uvm.pageqlock);
+			} else
+				page_done(&held, left);
 			break;
 		}
 	}
-	mtx_leave(&uvm.pageqlock);
+	scan_end(held);
+	if (si != NULL)
+		uvm_swapout_start(si);
+}
+
+/*
+ * Swap is full, but some of it holds what is in memory too: take slots from
+ * pages in use, so that pages not in use can be written.
+ */
+static void
+scan_dropswap(void)
+{
+	int left = uvm_pageq_active();
+	struct rwlock *held = NULL;
+	struct vm_page *pg;
+
+	mtx_enter(&uvm.pageqlock);
+	for (; left > 0 && uvm_swap_nfree() < DROPSWAP; left--) {
+		switch (next_page(&uvm.page_active, &pg, &held)) {
+		case PD_NONE:
+			left = 0;
+			break;
+		case PD_SKIP:
+			break;
+		case PD_LOCKED:
+			if ((pg->pg_flags & PG_BUSY) == 0 &&
+			    page_swslot(pg) > 0)
+				page_dropswap(pg);
+			page_done(&held, left);
+			break;
+		}
+	}
+	scan_end(held);
 }
 
 /* Refill the inactive queue from the active one, at most once round. */
@@ -307,12 +487,12 @@ scan_active(void)
 {
 	int shortage = uvmexp.inactarg - uvm_pageq_inactive();
 	int left = uvm_pageq_active();
-	struct rwlock *lock;
+	struct rwlock *held = NULL;
 	struct vm_page *pg;
 
 	mtx_enter(&uvm.pageqlock);
 	for (; left > 0 && shortage > 0; left--) {
-		switch (next_page(&uvm.page_active, &pg, &lock)) {
+		switch (next_page(&uvm.page_active, &pg, &held)) {
 		case PD_NONE:
 			left = 0;
 			break;
@@ -324,12 +504,11 @@ scan_active(void)
 				UVMCNT_INC(pddeact);
 				shortage--;
 			}
-			rw_exit(lock);
-			mtx_enter(&uvm.pageqlock);
+			page_done(&held, left);
 			break;
 		}
 	}
-	mtx_leave(&uvm.pageqlock);
+	scan_end(held);
 }
 
 static void
@@ -341,6 +520,12 @@ pd_scan(void)
 	if (uvm_free_count() < uvmexp.freetarg) {
 		UVMCNT_INC(pdswout);
 		uvm_swapout_threads();
+		if (uvmexp.nswapdev != 0) {
+			uao_swapnodes_refill();
+			if (uvm_swap_nfree() == 0 &&
+			    uvmexp.swpginuse > uvmexp.swpgonly)
+				scan_dropswap();
+		}
 		scan_inactive();
 	}
 	scan_active();
@@ -419,10 +604,44 @@ pd_report(bool freed)
 		wakeup(&pd_waiters);
 	else
 		stuck = pd_waiters != 0 && !freed;
-	if (!freed && free < uvmexp.freemin)
+	if (!freed && free < uvmexp.freemin && uvmexp.paging == 0)
 		pd_quiet_above = free / 2;
 	mtx_leave(&uvm.fpageqlock);
 	return stuck;
+}
+
+/*
+ * A pass that gave nothing.  Pages under way to swap will be free soon, and
+ * pages that were in use may not be any more when they are looked at again;
+ * but not for ever.
+ */
+static void
+pd_fruitless(void)
+{
+	if (atomic_load(&uvmexp.paging) > 0) {
+		pd_fruitless_passes = 0;
+		return;
+	}
+	if (uvm_reclaimable() && ++pd_fruitless_passes < FRUITLESS) {
+		pd_poll(uvm_free_count() + 1, 1);
+		mtx_enter(&uvm.fpageqlock);
+		pd_wanted = true;
+		mtx_leave(&uvm.fpageqlock);
+		return;
+	}
+	pd_fruitless_passes = 0;
+	pd_oom();
+}
+
+void
+uvm_pd_iodone(bool freed)
+{
+	mtx_enter(&uvm.fpageqlock);
+	if (freed)
+		pd_quiet_above = __LONG_MAX__;
+	if (pd_waiters != 0 || uvm_free_count() < uvmexp.freetarg)
+		pd_wake();
+	mtx_leave(&uvm.fpageqlock);
 }
 
 /* One pass: scan, shrink, and if all that gave nothing, kill. */
@@ -430,16 +649,20 @@ static void
 pd_pass(void)
 {
 	long before = uvm_free_count();
+	bool freed;
 
 	uvmexp.inactarg = uvm_pdpolicy_inactarg(
 	    uvm_pageq_active(), uvm_pageq_inactive(), uvmexp.freetarg);
 	if (uvm_pdpolicy_scan(
 		before, uvmexp.freetarg, uvm_pageq_inactive(), uvmexp.inactarg))
 		pd_scan();
-	if (uvm_free_count() < uvmexp.freetarg)
+	if (uvm_free_count() + atomic_load(&uvmexp.paging) < uvmexp.freetarg)
 		(void)pool_drain_wait();
-	if (pd_report(uvm_free_count() > before))
-		pd_oom();
+	freed = uvm_free_count() > before;
+	if (freed)
+		pd_fruitless_passes = 0;
+	if (pd_report(freed))
+		pd_fruitless();
 }
 
 bool

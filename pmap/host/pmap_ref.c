@@ -477,15 +477,19 @@ pmap_collect(struct pmap *pm)
 		    pm, 0, VM_MAXUSER_ADDRESS, drop_unwired, PROT_NONE);
 }
 
-void
+boolean_t
 pmap_unwire(struct pmap *pm, vaddr_t va)
 {
 	struct ref_mapping *rm;
+	bool wired;
 
 	mtx_enter(&ref_mtx);
-	if ((rm = find(pm, va)) != NULL)
+	rm = find(pm, va);
+	wired = rm != NULL && rm->rm_wired;
+	if (wired)
 		set_wired(rm, false);
 	mtx_leave(&ref_mtx);
+	return wired;
 }
 
 /* -- Asking ---------------------------------------------------------------------- */
@@ -724,6 +728,13 @@ pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
 	LIST_FOREACH_SAFE (rm, &pg->mdpage.md_mappings, rm_of_page, next)
 		reduce(rm, prot);
 	mtx_leave(&ref_mtx);
+}
+
+void
+pmap_pages_remove(struct vm_page **pgs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		pmap_page_protect(pgs[i], PROT_NONE);
 }
 
 /* => the page's REFA_*; ref_mtx held */

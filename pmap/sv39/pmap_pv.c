@@ -109,9 +109,10 @@ pv_writable(struct vm_page *pg)
 /*
  * Remove the first mapping of pg.
  * => pv locked; interrupts off; the entry to free, or NULL
+ * => tb: of its pmap, to be fenced later; NULL: fenced at once
  */
 static struct pv_entry *
-pv_remove_first(struct vm_page *pg)
+pv_remove_first(struct vm_page *pg, struct tlb_batch *tb)
 {
 	struct pmap *pm = pg->mdpage.md_pv.pv_pmap;
 	vaddr_t va = pg->mdpage.md_pv.pv_va;
@@ -126,7 +127,9 @@ pv_remove_first(struct vm_page *pg)
 		atomic_add(&pm->pm_resident, -1);
 	if (pte & PTE_WIRED)
 		atomic_add(&pm->pm_wired, -1);
-	if (!MUTANT(PV_FLUSH_BEFORE_STORE))
+	if (tb != NULL)
+		tlb_batch_add(tb, va);
+	else if (!MUTANT(PV_FLUSH_BEFORE_STORE))
 		tlb_flush_va(pm, va);
 	return pv_remove(pg, pm, va);
 }
@@ -139,10 +142,58 @@ pmap_page_remove(struct vm_page *pg)
 
 	pv_lock(pg);
 	while (pg->mdpage.md_pv.pv_pmap != NULL)
-		if ((pv = pv_remove_first(pg)) != NULL)
+		if ((pv = pv_remove_first(pg, NULL)) != NULL)
 			pv_free(pv);
 	pv_unlock(pg);
 	intr_restore(s);
+}
+
+/*
+ * Remove the mappings of pg as long as they are of tb's pmap, or of the first
+ * one's, which tb then keeps from going.
+ * => TRUE: none is left
+ */
+static bool
+page_remove_batched(struct vm_page *pg, struct tlb_batch *tb)
+{
+	struct pv_entry *pv;
+	unsigned long s = intr_disable();
+	struct pmap *pm;
+
+	pv_lock(pg);
+	while ((pm = pg->mdpage.md_pv.pv_pmap) != NULL) {
+		if (tb->tb_pm == NULL) {
+			pmap_reference(pm);
+			tlb_batch_init(tb, pm);
+		} else if (tb->tb_pm != pm)
+			break;
+		if ((pv = pv_remove_first(pg, tb)) != NULL)
+			pv_free(pv);
+	}
+	pv_unlock(pg);
+	intr_restore(s);
+	return pm == NULL;
+}
+
+static void
+batch_end(struct tlb_batch *tb)
+{
+	if (tb->tb_pm == NULL)
+		return;
+	tlb_batch_flush(tb);
+	pmap_destroy(tb->tb_pm);
+	tb->tb_pm = NULL;
+}
+
+void
+pmap_pages_remove(struct vm_page **pgs, unsigned n)
+{
+	struct tlb_batch tb = { .tb_pm = NULL };
+
+	for (unsigned i = 0; i < n; i++)
+		while (!page_remove_batched(pgs[i], &tb))
+			batch_end(&tb);
+	batch_end(&tb);
 }
 
 /*

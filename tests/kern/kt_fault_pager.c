@@ -2,7 +2,7 @@
  * Faults that wait: a pager that answers as told reaches every branch after
  * which locks are taken again, and anons' pages are kept busy by hand.
  */
-#include "kt_fault.h"
+#include "kt_map.h"
 
 /* -- A pager that does as it is told --------------------------------------- */
 
@@ -426,6 +426,34 @@ KTEST(uvm_fault_busy_released)
 	uvmspace_free(b.vm);
 }
 
+static void
+unmap_first(struct stub *st)
+{
+	uvm_unmap(&st->vm->vm_map, KTF_VA(0), KTF_VA(1));
+}
+
+/* uvm_vslock() fails, and meanwhile a part of the range went: no panic. */
+KTEST(uvm_vslock_error_unmapped)
+{
+	struct vmspace *vm = stub_space(false, MADV_RANDOM);
+	struct ktm_proc *kp = ktm_proc_make(vm);
+	struct uvmexp s;
+
+	KT_EQ(ktf_read(vm, 0), 7000);
+	KT_EQ(ktf_read(vm, 1), 7001);
+	stub.gets = 0;
+	stub.nscript = 1;
+	stub.script[0] = VM_PAGER_ERROR;
+	stub.during = unmap_first;
+	KT_SNAP(&s);
+	KT_EQ(uvm_vslock(&kp->kp_proc, (caddr_t)KTF_VA(0), ptoa(3), PROT_READ),
+	    EIO);
+	KT_EQ(KT_DELTA(&s, wired), 0);
+	KT_EQ(pmap_wired_count(vm->vm_map.pmap), 0);
+	uvmspace_free(vm);
+	ktm_proc_free(kp);
+}
+
 /* -- What can be fetched again -------------------------------------------------- */
 
 /* Page i was fetched, is mapped, and nobody has looked at it since. */
@@ -446,12 +474,13 @@ stub_inactive(int i)
 static void
 stub_modify(int i)
 {
-	struct vm_page *pg = uvm_pagelookup(&stub.obj, (voff_t)ptoa(i));
+	struct vm_page *pg;
 
 	KT_CHECK(
 	    pmap_fault(vm_map_pmap(&stub.vm->vm_map), KTF_VA(i), PROT_WRITE));
-	*(uint64_t *)VM_PAGE_TO_DMAP(pg) = 42;
 	rw_enter_write(&stub.obj.uo_lock);
+	pg = uvm_pagelookup(&stub.obj, (voff_t)ptoa(i));
+	*(uint64_t *)VM_PAGE_TO_DMAP(pg) = 42;
 	pmap_clear_reference(pg);
 	rw_exit(&stub.obj.uo_lock);
 }
@@ -460,12 +489,15 @@ stub_modify(int i)
 static bool
 daemon_came(void)
 {
-	for (int i = 0; i < 200; i++) {
-		if (uvm_pagelookup(&stub.obj, 0) == NULL)
-			return true;
+	bool freed = false;
+
+	for (int i = 0; i < 200 && !freed; i++) {
 		kt_sleep_ms(5);
+		rw_enter_read(&stub.obj.uo_lock);
+		freed = uvm_pagelookup(&stub.obj, 0) == NULL;
+		rw_exit(&stub.obj.uo_lock);
 	}
-	return false;
+	return freed;
 }
 
 /*
