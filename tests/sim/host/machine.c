@@ -11,8 +11,10 @@
 #define POINT_NSEC 20 /* a stretch between two decisions takes this much */
 #define SPIN_NSEC  50
 #define STALL_MAX  400 /* decisions about the others */
-#define SPIN_MAX   50000000UL /* in a row: nobody will end it */
-#define TIME_MAX   (4000 * 1000000000UL)
+#define SPIN_COUNTS \
+	16 /* a spin counts as so many: it may wait for a stalled one */
+#define SPIN_MAX 50000000UL /* in a row: nobody will end it */
+#define TIME_MAX (4000 * 1000000000UL)
 
 struct cpu_info cpu_info_store[MAXCPUS];
 u_int ncpus;
@@ -218,7 +220,7 @@ sim_spin(void)
 	KASSERT(atomic_depth == 0);
 	if (++spins > SPIN_MAX)
 		sim_fail("thread %d spins for ever", curproc->p_tid);
-	decisions++;
+	decisions += SPIN_COUNTS;
 	time_passes(SPIN_NSEC);
 	if (sim_pending >> sim_cur & 1)
 		sim_interrupts();
