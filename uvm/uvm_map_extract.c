@@ -25,18 +25,36 @@ locked_first(vm_map_t a, vm_map_t b)
 	return a < b;
 }
 
+/*
+ * Nobody waits for a map that is being wired while he has another one locked:
+ * the wiring may need a page that a fault in the other one keeps busy until it
+ * gets that lock.
+ */
+static void
+lock_in_order(vm_map_t first, vm_map_t second)
+{
+	for (;;) {
+		vm_map_lock(first);
+		rw_enter_write(&second->vm_lock);
+		if ((second->flags & VM_MAP_BUSY) == 0)
+			break;
+		rw_exit(&second->vm_lock);
+		vm_map_unlock(first);
+		vm_map_lock(second);
+		vm_map_unlock(second);
+	}
+	second->timestamp++;
+}
+
 static void
 lock_both(vm_map_t a, vm_map_t b)
 {
-	if (a == b) {
+	if (a == b)
 		vm_map_lock(a);
-	} else if (locked_first(a, b) || MUTANT(EXTRACT_LOCK_ORDER)) {
-		vm_map_lock(a);
-		vm_map_lock(b);
-	} else {
-		vm_map_lock(b);
-		vm_map_lock(a);
-	}
+	else if (locked_first(a, b) || MUTANT(EXTRACT_LOCK_ORDER))
+		lock_in_order(a, b);
+	else
+		lock_in_order(b, a);
 }
 
 static void
