@@ -35,6 +35,7 @@ uvm_pageq_remove(struct vm_page *pg)
 {
 	uint32_t flags = pg->pg_flags;
 
+	KASSERT((flags & PQ_QUEUED) == 0 || *pg->pageq.tqe_prev == pg);
 	if (flags & PQ_ACTIVE) {
 		TAILQ_REMOVE(&uvm.page_active, pg, pageq);
 		nactive--;

@@ -180,6 +180,52 @@ KTEST(conform_revoked_load_on_every_hart)
 }
 
 static void
+clear_attributes(void *arg)
+{
+	struct vm_page *pg = arg;
+
+	while (atomic_load(&smp.stop) == 0) {
+		pmap_clear_modify(pg);
+		pmap_clear_reference(pg);
+		atomic_add(&smp.worked, 1);
+	}
+}
+
+/* => what clear_attributes() was doing is done */
+static void
+attributes_cleared(void)
+{
+	uint32_t before = atomic_load(&smp.worked);
+
+	while (atomic_load(&smp.worked) - before < 2)
+		cpu_spinwait();
+}
+
+/* The page daemon looks at a page while its owner loses the right to write. */
+KTEST(conform_revoked_while_attributes_are_cleared)
+{
+	struct kt_thread *t;
+
+	if (one_hart())
+		return;
+	smp_setup(PROT_WRITE);
+	t = kt_spawn(clear_attributes, smp.f.pg[0], 1UL << 1);
+	kt_pin(0);
+	for (int round = 0; round < 4 * ROUNDS; round++) {
+		grant_rw();
+		KT_EQ(conf_store(smp.pm, AT(0), 1), 0);
+		pmap_protect(smp.pm, AT(0), AT(1), PROT_READ);
+		pmap_update(smp.pm);
+		attributes_cleared();
+		KT_EQ(conf_store(smp.pm, AT(0), 2), EFAULT);
+	}
+	atomic_store_rel(&smp.stop, 1);
+	kt_join(t);
+	kt_unpin();
+	conf_teardown(&smp.f);
+}
+
+static void
 grant_kernel(void)
 {
 	pmap_kenter_pa(smp.va, VM_PAGE_TO_PHYS(smp.f.pg[0]), RW);

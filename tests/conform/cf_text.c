@@ -166,6 +166,23 @@ KTEST(conform_text_written_through_alias)
 	conf_teardown(&f);
 }
 
+/* Clean for fetch, then written through a mapping that comes and goes. */
+KTEST(conform_text_written_between_two_uses)
+{
+	struct conf f;
+
+	conf_setup(&f);
+	for (int n = 1; n < 10; n++) {
+		CONF_ENTER(&f, 50, 0, RW, PROT_WRITE);
+		KT_EQ(conf_store(f.pm, AT(50), CONF_CODE(n)), 0);
+		pmap_remove(f.pm, AT(50), AT(51));
+		CONF_ENTER(&f, 0, 0, RX, PROT_EXEC);
+		fetch_everywhere(f.pm, AT(0), n);
+		pmap_remove(f.pm, AT(0), AT(1));
+	}
+	conf_teardown(&f);
+}
+
 /* What changes under a mapping that stays executable: on demand. */
 KTEST(conform_text_flushed_on_demand)
 {

@@ -235,6 +235,25 @@ KTEST(uvm_fault_pager_changed)
 }
 
 static void
+write_meanwhile(struct stub *st)
+{
+	ktf_write(st->vm, 0, 42);
+}
+
+/*
+ * Another thread gives the entry its amap during the I/O, and a copy of the
+ * page: the fault must not map the object's page over it.
+ */
+KTEST(uvm_fault_pager_copied)
+{
+	struct vmspace *vm = stub_space(true, MADV_RANDOM);
+
+	stub.during = write_meanwhile;
+	KT_EQ(ktf_read(vm, 0), 42);
+	stub_end(vm);
+}
+
+static void
 unmap_all(struct stub *st)
 {
 	uvm_unmap(&st->vm->vm_map, KTF_VA(0), KTF_VA(STUB_PAGES));
@@ -433,4 +452,73 @@ KTEST(uvm_vslock_error_unmapped)
 	KT_EQ(pmap_wired_count(vm->vm_map.pmap), 0);
 	uvmspace_free(vm);
 	ktm_proc_free(kp);
+}
+
+/* -- What can be fetched again -------------------------------------------------- */
+
+/* Page i was fetched, is mapped, and nobody has looked at it since. */
+static void
+stub_inactive(int i)
+{
+	struct vm_page *pg;
+
+	KT_EQ(ktf_read(stub.vm, i), 7000 + i);
+	rw_enter_write(&stub.obj.uo_lock);
+	pg = uvm_pagelookup(&stub.obj, (voff_t)ptoa(i));
+	atomic_or(&pg->pg_flags, PG_CLEAN);
+	uvm_pagedeactivate(pg);
+	rw_exit(&stub.obj.uo_lock);
+}
+
+/* A program stores through the mapping it has; that was a while ago. */
+static void
+stub_modify(int i)
+{
+	struct vm_page *pg;
+
+	KT_CHECK(
+	    pmap_fault(vm_map_pmap(&stub.vm->vm_map), KTF_VA(i), PROT_WRITE));
+	rw_enter_write(&stub.obj.uo_lock);
+	pg = uvm_pagelookup(&stub.obj, (voff_t)ptoa(i));
+	*(uint64_t *)VM_PAGE_TO_DMAP(pg) = 42;
+	pmap_clear_reference(pg);
+	rw_exit(&stub.obj.uo_lock);
+}
+
+/* => the daemon has freed page 0 */
+static bool
+daemon_came(void)
+{
+	bool freed = false;
+
+	for (int i = 0; i < 200 && !freed; i++) {
+		kt_sleep_ms(5);
+		rw_enter_read(&stub.obj.uo_lock);
+		freed = uvm_pagelookup(&stub.obj, 0) == NULL;
+		rw_exit(&stub.obj.uo_lock);
+	}
+	return freed;
+}
+
+/*
+ * The daemon frees what is clean, mapped or not, and keeps what a mapping says
+ * was modified.
+ */
+KTEST(uvm_fault_pager_daemon)
+{
+	struct vmspace *vm = stub_space(false, MADV_RANDOM);
+	int vnodemin = uvmexp.vnodemin;
+
+	uvmexp.vnodemin = 0;
+	stub_inactive(1);
+	stub_modify(1);
+	stub_inactive(0); /* behind it in the queue */
+	KT_CHECK(kt_balloon(uvmexp.freemin - 1));
+	KT_CHECK(daemon_came());
+	kt_balloon_release();
+	uvmexp.vnodemin = vnodemin;
+	KT_CHECK(!pmap_extract(vm_map_pmap(&vm->vm_map), KTF_VA(0), NULL));
+	KT_EQ(ktf_read(vm, 0), 7000);
+	KT_EQ(ktf_read(vm, 1), 42);
+	stub_end(vm);
 }

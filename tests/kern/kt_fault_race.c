@@ -86,6 +86,51 @@ KTEST(fault_race_same)
 	}
 }
 
+/* Every second one of them reads first. */
+static void
+same_shared_pages(void *arg)
+{
+	struct racer *r = arg;
+	vm_prot_t access = r->index % 2 != 0 ? PROT_READ : PROT_WRITE;
+	volatile uint64_t *p;
+	struct vm_page *pg;
+
+	for (int i = 0; i < NPAGE; i++) {
+		kt_barrier_wait(&race_barrier);
+		KT_EQ(ktf_fault(race_vm, i, access), 0);
+		pg = ktf_page(race_vm, KTF_VA(i));
+		KT_REQUIRE(pg != NULL);
+		p = (volatile uint64_t *)VM_PAGE_TO_DMAP(pg);
+		p[r->index] = (uint64_t)(i * NTHR + r->index);
+	}
+}
+
+/* Memory shared with another process: who reads makes pages as well. */
+KTEST(fault_race_shared)
+{
+	struct vmspace *parent = ktf_space();
+	int i, j, n = race_width();
+	struct racer r[NTHR];
+	struct uvmexp s;
+
+	KT_SNAP(&s);
+	ktf_map_anon(parent, NPAGE, MADV_RANDOM);
+	KT_EQ(uvm_map_inherit(
+		  &parent->vm_map, KTF_VA(0), KTF_VA(NPAGE), MAP_INHERIT_SHARE),
+	    0);
+	race_vm = uvmspace_fork_vm(parent);
+	racers_start(r, n);
+	kt_parallel(n, same_shared_pages, r, sizeof(r[0]));
+	KT_EQ(KT_DELTA(&s, nfreeanon), -NPAGE);
+	for (i = 0; i < NPAGE; i++)
+		for (j = 0; j < n; j++)
+			KT_EQ(((volatile uint64_t *)VM_PAGE_TO_DMAP(
+				  ktf_page(race_vm, KTF_VA(i))))[j],
+			    i * NTHR + j);
+	uvmspace_free(parent);
+	uvmspace_free(race_vm);
+}
+
 /* The same with pages that must be copied. */
 KTEST(fault_race_cow)
 {

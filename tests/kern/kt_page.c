@@ -742,3 +742,81 @@ KTEST(pageq_batch_remote)
 	KT_EQ(KT_DELTA(&s, active), 0);
 	kt_unpin();
 }
+
+#define PEND_FEW  5
+#define PEND_MANY 40 /* more than a batch holds */
+
+static struct {
+	struct uvm_object *few, *many;
+	struct kt_barrier barrier;
+} pend;
+
+static void
+requeue(struct uvm_object *obj, int n, bool active)
+{
+	struct vm_page *pg;
+
+	for (int i = 0; i < n; i++) {
+		rw_enter_write(&obj->uo_lock);
+		pg = uvm_pagelookup(obj, (voff_t)ptoa(i));
+		uvm_pagedequeue(pg);
+		if (active)
+			uvm_pageactivate(pg);
+		rw_exit(&obj->uo_lock);
+	}
+}
+
+/* The batch gets a few pages, and then so many others that it is emptied. */
+static void
+pend_fill(void *arg)
+{
+	for (int i = 0; i < 60; i++) {
+		requeue(pend.few, PEND_FEW, true);
+		kt_barrier_wait(&pend.barrier);
+		requeue(pend.many, PEND_MANY, true);
+		kt_barrier_wait(&pend.barrier);
+	}
+}
+
+static struct uvm_object *
+pend_object(int n)
+{
+	struct uvm_object *obj = uao_create(ptoa(n), 0);
+	struct vm_page *pg;
+
+	rw_enter_write(&obj->uo_lock);
+	for (int i = 0; i < n; i++) {
+		pg = uvm_pagealloc(obj, (voff_t)ptoa(i), NULL, 0);
+		if (pg == NULL)
+			panic("pageq_batch_race: no page");
+		uvm_page_unbusy(pg);
+	}
+	rw_exit(&obj->uo_lock);
+	return obj;
+}
+
+/* Taken from a batch while its own hart empties it onto the queue. */
+KTEST(pageq_batch_race)
+{
+	struct kt_thread *t;
+	struct uvmexp s;
+
+	KT_SNAP(&s);
+	pend.few = pend_object(PEND_FEW);
+	pend.many = pend_object(PEND_MANY);
+	kt_barrier_init(&pend.barrier, 2);
+	t = kt_spawn(pend_fill, NULL, 1UL << (ncpus - 1));
+	kt_pin(0);
+	for (int i = 0; i < 60; i++) {
+		kt_barrier_wait(&pend.barrier);
+		requeue(pend.few, PEND_FEW, false);
+		kt_barrier_wait(&pend.barrier);
+	}
+	kt_join(t);
+	uvm_pageq_flush();
+	KT_EQ(KT_DELTA(&s, active), PEND_MANY);
+	uao_detach(pend.few);
+	uao_detach(pend.many);
+	KT_EQ(KT_DELTA(&s, active), 0);
+	kt_unpin();
+}

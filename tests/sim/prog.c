@@ -618,6 +618,7 @@ machine(const struct prog_config *c, bool verbose)
 		.preempt = (u_int)c->preempt,
 		.fail = (u_int)c->fail,
 		.speculate = (u_int)c->speculate,
+		.stall = (u_int)c->stall,
 		.verbose = verbose };
 }
 

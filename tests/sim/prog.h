@@ -79,6 +79,7 @@ struct prog_op {
 	X(preempt)     \
 	X(fail)        \
 	X(speculate)   \
+	X(stall)       \
 	X(procs)       \
 	X(threads)     \
 	X(kthreads)

@@ -85,6 +85,7 @@ prog_configure(struct prog_config *cfg, uint64_t seed)
 	static const uint16_t fail[] = { 0, 0, 0, 0, 400, 60 };
 	static const uint16_t asid[] = { 0, 6, 8, 16 };
 	static const uint16_t speculate[] = { 0, 20, 100 };
+	static const uint16_t stall[] = { 0, 2, 6, 30 };
 	struct rng r = { .state = seed ^ 0x7369 };
 
 	cfg->seed = seed;
@@ -100,6 +101,7 @@ prog_configure(struct prog_config *cfg, uint64_t seed)
 	cfg->procs = 1 + below(&r, PROG_MAXPROCS);
 	cfg->threads = 1 + below(&r, PROG_MAXTHREADS);
 	cfg->kthreads = below(&r, PROG_MAXKTHREADS + 1);
+	cfg->stall = stall[below(&r, sizeof(stall) / sizeof(stall[0]))];
 }
 
 /* -- Operations ------------------------------------------------------------------- */

@@ -126,6 +126,7 @@ simpler_machine(struct prog *p)
 		simpler(p, &p->cfg.kthreads, 0);
 	simpler(p, &p->cfg.fail, 0);
 	simpler(p, &p->cfg.speculate, 0);
+	simpler(p, &p->cfg.stall, 0);
 	simpler(p, &p->cfg.preempt, 0);
 	simpler(p, &p->cfg.harts, 1);
 	if (p->cfg.harts > 2)

@@ -29,6 +29,8 @@ struct sim_config {
 	u_int preempt; /* mean number of points between switches; 0: never */
 	u_int fail; /* one in so many allocations fails; 0: none */
 	u_int
+	    stall; /* one in so many switches leaves a hart for long; 0: none */
+	u_int
 	    speculate; /* one in so many points fills a translation; 0: none */
 	bool verbose; /* the kernel's log goes to stderr */
 };

@@ -10,8 +10,11 @@
 
 #define POINT_NSEC 20 /* a stretch between two decisions takes this much */
 #define SPIN_NSEC  50
-#define SPIN_MAX   50000000UL /* in a row: nobody will end it */
-#define TIME_MAX   (4000 * 1000000000UL)
+#define STALL_MAX  400 /* decisions about the others */
+#define SPIN_COUNTS \
+	16 /* a spin counts as so many: it may wait for a stalled one */
+#define SPIN_MAX 50000000UL /* in a row: nobody will end it */
+#define TIME_MAX (4000 * 1000000000UL)
 
 struct cpu_info cpu_info_store[MAXCPUS];
 u_int ncpus;
@@ -29,6 +32,7 @@ static uint64_t now; /* uptime, ns */
 static uint64_t random_state, trace_hash;
 static u_int atomic_depth;
 static uint64_t spins; /* since something else happened */
+static uint64_t decisions; /* which hart goes on, so far */
 static struct host_fiber *cur_fiber;
 
 /* -- Chance ------------------------------------------------------------------ */
@@ -123,20 +127,37 @@ hart_runs(u_int i)
 	return !sim_harts[i].h_idle || (sim_pending >> i & 1) != 0;
 }
 
+/*
+ * Others than the one that executes, which have something to do.
+ * => bit per hart; stalled ones only if this one waits and there is no other
+ */
+static uint32_t
+harts_ready(bool waits)
+{
+	uint32_t all = 0, ready = 0;
+
+	for (u_int i = 0; i < ncpus; i++)
+		if (i != sim_cur && hart_runs(i)) {
+			all |= 1U << i;
+			if (sim_harts[i].h_stalled <= decisions)
+				ready |= 1U << i;
+		}
+	return ready != 0 || !waits ? ready : all;
+}
+
 /* => another hart that has something to do, by chance; MAXCPUS: none */
 static u_int
-hart_other(void)
+hart_other(bool waits)
 {
-	u_int n = 0, k, i;
+	uint32_t ready = harts_ready(waits);
+	u_int k;
 
-	for (i = 0; i < ncpus; i++)
-		n += i != sim_cur && hart_runs(i);
-	if (n == 0)
+	if (ready == 0)
 		return MAXCPUS;
-	k = (u_int)sim_below(n);
-	for (i = 0;; i++)
-		if (i != sim_cur && hart_runs(i) && k-- == 0)
-			return i;
+	k = (u_int)sim_below((u_int)__builtin_popcount(ready));
+	while (k-- > 0)
+		ready &= ready - 1;
+	return (u_int)__builtin_ctz(ready);
 }
 
 static void
@@ -146,6 +167,8 @@ hart_switch(u_int to)
 
 	h->h_fiber = cur_fiber;
 	h->h_proc = sim_curproc;
+	if (sim_chance(sim_config.stall))
+		h->h_stalled = decisions + sim_below(STALL_MAX);
 	h = &sim_harts[to];
 	sim_trace_mix(to + 1);
 	sim_cur = to;
@@ -166,10 +189,11 @@ sim_preempt_now(void)
 	if (atomic_depth > 0)
 		return;
 	spins = 0;
+	decisions++;
 	time_passes(POINT_NSEC);
 	if (sim_pending >> sim_cur & 1)
 		sim_interrupts();
-	if (ncpus > 1 && (to = hart_other()) != MAXCPUS)
+	if (ncpus > 1 && (to = hart_other(false)) != MAXCPUS)
 		hart_switch(to);
 }
 
@@ -196,10 +220,11 @@ sim_spin(void)
 	KASSERT(atomic_depth == 0);
 	if (++spins > SPIN_MAX)
 		sim_fail("thread %d spins for ever", curproc->p_tid);
+	decisions += SPIN_COUNTS;
 	time_passes(SPIN_NSEC);
 	if (sim_pending >> sim_cur & 1)
 		sim_interrupts();
-	if ((to = hart_other()) != MAXCPUS)
+	if ((to = hart_other(true)) != MAXCPUS)
 		hart_switch(to);
 }
 
@@ -319,7 +344,7 @@ cpu_idle(void)
 	h->h_idle = true;
 	spins = 0;
 	while ((sim_pending & bit) == 0)
-		if ((to = hart_other()) != MAXCPUS)
+		if ((to = hart_other(true)) != MAXCPUS)
 			hart_switch(to);
 		else
 			time_jump();

@@ -18,6 +18,7 @@ struct sim_hart {
 	struct host_fiber *h_fiber; /* context it goes on in */
 	struct proc *h_proc; /* its curproc */
 	struct cpu_info *h_cpu;
+	uint64_t h_stalled; /* rests until there were so many decisions */
 	uint64_t h_timer; /* uptime of the timer interrupt; INFSLP: none */
 	bool h_sie; /* interrupts enabled */
 	bool h_due; /* timer interrupt pending */
