@@ -15,6 +15,7 @@
 #include <machine/cpu.h>
 #include <drivers/virtio/virtio.h>
 #include <uvm/uvm_extern.h>
+#include <uvm/uvm_swap.h>
 
 #ifndef VERSION
 #define VERSION "unversioned"
@@ -111,6 +112,8 @@ main(void)
 	cpu_start_all();
 	sched_start_threads();
 	uvm_start_daemons();
+	uvm_swap_init();
+	uvm_swap_boot(boot_option("swap"));
 	cold = 0;
 	start_user();
 	uvm_scheduler();

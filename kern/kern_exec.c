@@ -15,6 +15,7 @@
 #include <sys/pool.h>
 #include <sys/proc.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/signalvar.h>
 #include <sys/syscall.h>
 #include <sys/vnode.h>
@@ -358,6 +359,7 @@ exec_replace(struct proc *p, struct exec_image *ei, struct execargs *ea)
 	int error;
 
 	uvmspace_exec(p, VM_MIN_ADDRESS, VM_MAXUSER_ADDRESS);
+	shm_reap();
 	uvm_map_set_seed(&p->p_vmspace->vm_map, exec_seed());
 	vfork_release(pr);
 	exec_reset_process(p, ei, ea);

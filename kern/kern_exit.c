@@ -13,6 +13,7 @@
 #include <sys/lock.h>
 #include <sys/proc.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/signalvar.h>
 #include <sys/syscall.h>
 #include <sys/vnode.h>
@@ -167,6 +168,7 @@ process_release(struct process *pr)
 	pr->ps_textvp = NULL;
 	rw_exit(&pr->ps_lock);
 	uvmspace_free(vm);
+	shm_reap();
 	fd_free(pr->ps_fd);
 	if (vp != NULL)
 		vn_text_rele(vp);

@@ -181,6 +181,8 @@ futex_block(struct futex_bucket *b, struct futex_waiter *w, uint64_t nsecs)
 
 	w->fw_bucket = b;
 	w->fw_woken = false;
+	/* w is on our stack */
+	atomic_or(&curproc->p_flag, P_STACKHELD);
 	TAILQ_INSERT_TAIL(&b->fb_waiters, w, fw_link);
 	do {
 		error = rwsleep(
@@ -192,6 +194,7 @@ futex_block(struct futex_bucket *b, struct futex_waiter *w, uint64_t nsecs)
 	else
 		error = 0;
 	rw_exit(&b->fb_lock);
+	atomic_and(&curproc->p_flag, ~(uint32_t)P_STACKHELD);
 	return error;
 }
 

@@ -265,6 +265,33 @@ sched_kick(struct cpu_info *ci, uint32_t pri)
 		cpu_ipi(ci, IPI_RESCHED);
 }
 
+/* Wakes the swapper: a thread wants its stack back. */
+static struct softintr swapin_softintr;
+
+/*
+ * => p is to run, but has no stack, unless sched_swapin() is just giving it
+ *    back: TRUE: that will make it run
+ */
+static __noinline bool
+wants_stack(struct proc *p)
+{
+	if (atomic_or_acq_rel(&p->p_flag, P_SWAPRUN) & P_INMEM) {
+		atomic_and(&p->p_flag, ~(uint32_t)P_SWAPRUN);
+		return false;
+	}
+	softintr_schedule(&swapin_softintr);
+	return true;
+}
+
+void
+sched_swapin(struct proc *p)
+{
+	if (atomic_or_acq_rel(&p->p_flag, P_INMEM) & P_SWAPRUN) {
+		atomic_and(&p->p_flag, ~(uint32_t)P_SWAPRUN);
+		setrunnable(p);
+	}
+}
+
 void
 setrunnable(struct proc *p)
 {
@@ -272,6 +299,8 @@ setrunnable(struct proc *p)
 	struct schedstate *ss;
 	uint32_t pri = p->p_priority;
 
+	if (__predict_false((p->p_flag & P_INMEM) == 0) && wants_stack(p))
+		return;
 	ci = sched_choose(p);
 	ss = ci->ci_sched;
 	mtx_enter(&ss->ss_mtx);
@@ -601,6 +630,7 @@ sched_init(void)
 
 	thread_init();
 	sleep_init();
+	softintr_establish(&swapin_softintr, uvm_swapin_wanted, NULL);
 	proc0.p_stat = SONPROC;
 	proc0.p_oncpu = 1;
 	proc0.p_lastrun = nsecuptime();

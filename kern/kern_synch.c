@@ -99,6 +99,29 @@ sleepq_end(struct proc *p, int res, uint32_t need)
 	}
 }
 
+/*
+ * Whoever wakes it holds the lock of the queue, so it either sees that there
+ * is no stack or has taken p off the queue before.
+ */
+bool
+sched_swapout(struct proc *p)
+{
+	const volatile void *ident = p->p_wchan;
+	struct sleepq *sq;
+	bool out;
+
+	if (ident == NULL)
+		return false;
+	sq = sleepq_of(ident);
+	mtx_enter(&sq->sq_mtx);
+	out = p->p_wchan == ident && atomic_load_acq(&p->p_oncpu) == 0 &&
+	    (p->p_flag & (P_STACKHELD | P_INMEM)) == P_INMEM;
+	if (out)
+		atomic_and(&p->p_flag, ~(uint32_t)P_INMEM);
+	mtx_leave(&sq->sq_mtx);
+	return out;
+}
+
 static void
 sleep_timeout(void *arg)
 {

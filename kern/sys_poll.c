@@ -8,6 +8,7 @@
  */
 #include <sys/param.h>
 #include <sys/systm.h>
+#include <sys/atomic.h>
 #include <sys/errno.h>
 #include <sys/fcntl.h>
 #include <sys/file.h>
@@ -162,12 +163,15 @@ poll_loop(const struct pollset *ps, uint64_t deadline, int *nready)
 
 	if (error)
 		return error;
+	/* pw is on our stack, and whoever wakes us looks at it */
+	atomic_or(&curproc->p_flag, P_STACKHELD);
 	*nready = poll_scan(ps, &pw);
 	while (*nready == 0 && error == 0) {
 		error = poll_sleep(&pw, deadline);
 		*nready = poll_scan(ps, NULL);
 	}
 	pollwait_done(&pw);
+	atomic_and(&curproc->p_flag, ~(uint32_t)P_STACKHELD);
 	if (*nready > 0 || error == EWOULDBLOCK)
 		return 0;
 	return error == ERESTART ? ERESTARTNOHAND : error;

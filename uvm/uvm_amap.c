@@ -59,6 +59,7 @@ amap_setup(struct vm_amap *amap, struct amap_lock *lock, u_int npages)
 	amap->am_ref = 1;
 	amap->am_flags = 0;
 	amap->am_nslot = npages;
+	amap->am_swapin = 0;
 	amap->am_store = (struct amap_store){ 0 };
 	amap_cover_init(&amap->am_cover);
 }

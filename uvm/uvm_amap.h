@@ -96,7 +96,7 @@ struct vm_amap {
 		       the slots nobody refers to were emptied */
 	int am_flags; /* [l] AMAP_SHARED */
 	uint32_t am_nslot; /* [l] size in pages; entries end here or before */
-	uint32_t am_unused; /* [I] padding */
+	uint32_t am_swapin; /* [l] slot read from swap last, plus one, or 0 */
 	struct amap_store am_store; /* [l] anon by slot */
 	struct amap_cover am_cover; /* [l] entries by slot */
 };

@@ -4,6 +4,7 @@
  */
 #include <uvm/uvm.h>
 #include <uvm/uvm_loan.h>
+#include <uvm/uvm_swap.h>
 #include <sys/pool.h>
 
 static struct pool anon_pool; /* set up once by uvm_anon_init */
@@ -115,13 +116,22 @@ uvm_anon_init(void)
 	uvm_anon_add(nfree - nfree / 16);
 }
 
+/*
+ * Anons that were more than needed, since a device went, serve again.
+ */
 void
 uvm_anon_add(int count)
 {
-	UVMCNT_ADD(nanon, count);
+	int more;
+
 	UVMCNT_ADD(nanonneeded, count);
-	UVMCNT_ADD(nfreeanon, count);
-	anon_give(count);
+	uvmexp_collect();
+	more = MIN(count, uvmexp.nanonneeded - uvmexp.nanon);
+	if (more <= 0)
+		return;
+	UVMCNT_ADD(nanon, more);
+	UVMCNT_ADD(nfreeanon, more);
+	anon_give(more);
 }
 
 /* The anons themselves stay, as nanon says; only fewer are needed. */
@@ -161,11 +171,21 @@ anon_count_freed(int n)
 	anon_give(n);
 }
 
+/* The slot is what the contents are in if there is no page, or none read. */
 void
 uvm_anon_dropswap(struct vm_anon *anon)
 {
-	/* No swap device can be configured yet, so there is no slot to free. */
-	KASSERT(anon->an_swslot == 0);
+	struct vm_page *pg = anon->an_page;
+	int slot = anon->an_swslot;
+
+	if (slot == 0)
+		return;
+	anon->an_swslot = 0;
+	if (slot == SWSLOT_BAD)
+		return;
+	if (pg == NULL || (pg->pg_flags & PG_FAKE) != 0)
+		uvm_swap_only(-1);
+	uvm_swap_free(slot, 1);
 }
 
 /* => as uvm_anfree(), but not counted; FALSE: it is freed later */
@@ -177,7 +197,7 @@ anon_free_one(struct vm_anon *anon)
 	KASSERT(anon->an_ref == 0);
 	KDASSERT(anon->an_lock == NULL || anon_write_held(anon));
 	if (__predict_false(pg == NULL))
-		;
+		uvm_anon_dropswap(anon);
 	else if (__predict_false(pg->uanon != anon))
 		uvm_anon_unloan(anon);
 	else if (__predict_false((pg->pg_flags & PG_BUSY) != 0)) {
@@ -188,10 +208,11 @@ anon_free_one(struct vm_anon *anon)
 	} else {
 		if (__predict_false(vm_page_md_ismapped(&pg->mdpage)))
 			uvm_page_unmap(pg);
+		if (__predict_false(anon->an_swslot != 0))
+			uvm_anon_dropswap(anon);
 		uvm_pagefree(pg);
 	}
-	if (__predict_false(anon->an_swslot != 0))
-		uvm_anon_dropswap(anon);
+	KDASSERT(anon->an_swslot == 0);
 	pool_put(&anon_pool, anon);
 	return true;
 }
@@ -275,9 +296,8 @@ uvm_anon_release(struct vm_anon *anon)
 	    (PG_BUSY | PG_RELEASED));
 	KASSERT(anon_write_held(anon));
 	pmap_page_protect(pg, PROT_NONE);
+	uvm_anon_dropswap(anon);
 	(void)uvm_page_unbusy(pg);
-	if (anon->an_swslot != 0)
-		uvm_anon_dropswap(anon);
 	pool_put(&anon_pool, anon);
 	anon_count_freed(1);
 	rw_exit(&lock->aml_lock);

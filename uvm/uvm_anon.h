@@ -16,7 +16,7 @@ struct vm_anon {
 	struct amap_lock *an_lock; /* [I] NULL until it enters an amap */
 	struct vm_page *an_page; /* [l] resident page, or NULL */
 	int an_ref; /* [l] amap slots, and loans, that hold it */
-	int an_swslot; /* [l] swap slot, or 0 */
+	int an_swslot; /* [l] swap slot, 0, or SWSLOT_BAD */
 };
 
 /*

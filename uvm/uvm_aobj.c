@@ -6,6 +6,8 @@
  */
 #include <uvm/uvm.h>
 #include <uvm/uvm_aobj.h>
+#include <uvm/uvm_pdaemon.h>
+#include <uvm/uvm_swap.h>
 #include <sys/pool.h>
 
 /*
@@ -21,6 +23,9 @@ struct uvm_aobj {
 };
 
 #define UAO_MAXPAGES (1UL << (63 - PAGE_SHIFT)) /* offsets are signed */
+
+static int
+read_swap(struct uvm_aobj *aobj, u_long idx, struct vm_page *pg, bool narrow);
 
 static struct uvm_aobj kernel_aobj; /* its lock */
 static struct pool aobj_pool; /* set up once by uao_init */
@@ -115,6 +120,19 @@ free_page(struct uvm_object *uobj, struct vm_page *pg)
 	uvm_pagefree(pg);
 }
 
+/* => object write-locked; slots of pages [first, last) that are not resident */
+static void
+free_slots(struct uvm_aobj *aobj, uint64_t first, uint64_t last)
+{
+	uint64_t i = first;
+
+	while (uvm_pagetree_next(&aobj->u_swslots, &i) != NULL && i < last) {
+		if (uvm_pagetree_lookup(&aobj->u_obj.uo_tree, i) == NULL)
+			uao_dropswap(&aobj->u_obj, (u_long)i);
+		i++;
+	}
+}
+
 /*
  * Free the pages of a dead object.  Those that are busy are freed by whoever
  * keeps them so; the last one wakes us.
@@ -135,6 +153,7 @@ free_all(struct uvm_aobj *aobj)
 	}
 	while (uobj->uo_npages > 0)
 		(void)rwsleep(uobj, &uobj->uo_lock, PVM, "uaodead", INFSLP);
+	free_slots(aobj, 0, UAO_MAXPAGES);
 	KASSERT(aobj->u_swslots.pt_root == NULL);
 }
 
@@ -202,9 +221,39 @@ zero_tail(struct uvm_object *uobj, vsize_t size)
 }
 
 /*
+ * Bring the page at off into memory if it is in swap.
+ * => object write-locked on entry and exit; dropped meanwhile; 0 or errno
+ */
+static int
+tail_resident(struct uvm_object *uobj, voff_t off)
+{
+	u_long idx = (u_long)off >> PAGE_SHIFT;
+	struct vm_page *pg;
+	int n, rv = VM_PAGER_OK;
+
+	while (uvm_pagelookup(uobj, off) == NULL &&
+	    uao_find_swslot(uobj, idx) != 0) {
+		pg = NULL;
+		n = 1;
+		rv = uobj->pgops->pgo_get(
+		    uobj, off, &pg, &n, 0, PROT_READ, MADV_RANDOM, 0);
+		if (rv == VM_PAGER_AGAIN)
+			uvm_wait("uaotail");
+		rw_enter_write(&uobj->uo_lock);
+		if (rv == VM_PAGER_OK) {
+			uvm_pageactivate(pg);
+			(void)uvm_page_unbusy(pg);
+		} else if (rv != VM_PAGER_AGAIN)
+			return EIO;
+	}
+	return 0;
+}
+
+/*
  * Make the object end at `size' bytes: pages behind are unmapped and freed,
  * the rest of the last one becomes zero.
- * => object unlocked; may sleep for busy pages; 0
+ * => object unlocked; may sleep for busy pages and to read from swap
+ * => 0; EIO: the last page could not be read, and nothing happened
  */
 int
 uao_shrink(struct uvm_object *uobj, vsize_t size)
@@ -212,13 +261,21 @@ uao_shrink(struct uvm_object *uobj, vsize_t size)
 	u_long pages = atop(size) + ((size & PAGE_MASK) != 0);
 	struct uvm_aobj *aobj = to_aobj(uobj);
 	struct vm_page *pg;
+	int error = 0;
 
 	rw_enter_write(&uobj->uo_lock);
+	if (size & PAGE_MASK)
+		error = tail_resident(uobj, (voff_t)trunc_page(size));
+	if (error != 0) {
+		rw_exit(&uobj->uo_lock);
+		return error;
+	}
+	if ((size & PAGE_MASK) && !MUTANT(AOBJ_KEEPS_TAIL))
+		zero_tail(uobj, size);
 	aobj->u_pages = MIN(aobj->u_pages, pages);
 	while ((pg = next_unbusy(uobj, pages)) != NULL)
 		free_page(uobj, pg);
-	if ((size & PAGE_MASK) && !MUTANT(AOBJ_KEEPS_TAIL))
-		zero_tail(uobj, size);
+	free_slots(aobj, pages, UAO_MAXPAGES);
 	rw_exit(&uobj->uo_lock);
 	return 0;
 }
@@ -246,33 +303,183 @@ uao_pages(struct uvm_object *uobj)
 
 /* -- Swap slots --------------------------------------------------------------------- */
 
+/*
+ * The tree of slots needs nodes, and the page daemon must not depend on getting
+ * memory for them: some are kept for it.
+ */
+#define SWAPNODES 32
+
+/* All: swapnode_mtx. */
+static struct mutex swapnode_mtx = MUTEX_INITIALIZER(LR_MISC, "swapnodes");
+static struct uvm_ptnode *swapnode[SWAPNODES];
+static int swapnodes, swapnodes_max;
+
+void
+uao_swapnodes_refill(void)
+{
+	struct uvm_ptnode *n;
+
+	while (atomic_load(&swapnodes) < atomic_load(&swapnodes_max) &&
+	    (n = uvm_ptnode_get()) != NULL) {
+		mtx_enter(&swapnode_mtx);
+		if (swapnodes < swapnodes_max) {
+			swapnode[swapnodes++] = n;
+			n = NULL;
+		}
+		mtx_leave(&swapnode_mtx);
+		if (n != NULL)
+			uvm_ptnode_put(n);
+	}
+}
+
+void
+uao_swapnodes_reserve(void)
+{
+	mtx_enter(&swapnode_mtx);
+	swapnodes_max = SWAPNODES;
+	mtx_leave(&swapnode_mtx);
+	uao_swapnodes_refill();
+}
+
+struct uvm_ptnode *
+uao_swapnode_take(void)
+{
+	struct uvm_ptnode *n = NULL;
+
+	mtx_enter(&swapnode_mtx);
+	if (swapnodes > 0)
+		n = swapnode[--swapnodes];
+	mtx_leave(&swapnode_mtx);
+	return n;
+}
+
+void
+uao_swapnodes_unreserve(void)
+{
+	struct uvm_ptnode *n;
+
+	mtx_enter(&swapnode_mtx);
+	swapnodes_max = 0;
+	mtx_leave(&swapnode_mtx);
+	while ((n = uao_swapnode_take()) != NULL)
+		uvm_ptnode_put(n);
+}
+
+/* A slot as an item of the tree, which takes no NULL and no odd ones. */
+#define SLOT_ITEM(slot) ((void *)((uintptr_t)(u_int)(slot) << 3))
+#define ITEM_SLOT(item) ((int)(u_int)((uintptr_t)(item) >> 3))
+
 int
 uao_find_swslot(struct uvm_object *uobj, u_long pageidx)
 {
-	return (int)(intptr_t)uvm_pagetree_lookup(
-	    &to_aobj(uobj)->u_swslots, pageidx);
+	return ITEM_SLOT(
+	    uvm_pagetree_lookup(&to_aobj(uobj)->u_swslots, pageidx));
 }
 
 int
 uao_set_swslot(struct uvm_object *uobj, u_long pageidx, int slot)
 {
 	struct uvm_pagetree *t = &to_aobj(uobj)->u_swslots;
-	int old = (int)(intptr_t)uvm_pagetree_remove(t, pageidx);
+	int old;
 
-	if (slot != 0 &&
-	    uvm_pagetree_insert(t, pageidx, (void *)(intptr_t)slot) != 0) {
-		/* its node was there a moment ago unless old was 0 */
-		KASSERT(old == 0);
+	if (slot == 0)
+		return ITEM_SLOT(uvm_pagetree_remove(t, pageidx));
+	old = ITEM_SLOT(uvm_pagetree_replace(t, pageidx, SLOT_ITEM(slot)));
+	if (old == 0 && uvm_pagetree_insert(t, pageidx, SLOT_ITEM(slot)) != 0)
 		return -1;
-	}
 	return old;
 }
 
 void
 uao_dropswap(struct uvm_object *uobj, u_long pageidx)
 {
-	/* No swap device can be configured yet, so there is no slot to free. */
-	KASSERT(to_aobj(uobj)->u_swslots.pt_root == NULL);
+	struct uvm_aobj *aobj = to_aobj(uobj);
+	struct vm_page *pg;
+	int slot;
+
+	if (aobj->u_swslots.pt_root == NULL)
+		return;
+	slot = ITEM_SLOT(uvm_pagetree_remove(&aobj->u_swslots, pageidx));
+	if (slot == 0 || slot == SWSLOT_BAD)
+		return;
+	pg = uvm_pagetree_lookup(&uobj->uo_tree, pageidx);
+	if (pg == NULL || (pg->pg_flags & PG_FAKE) != 0)
+		uvm_swap_only(-1);
+	uvm_swap_free(slot, 1);
+}
+
+/*
+ * The page at index i has a slot that must go: bring it in, or if it is lost
+ * with the device, note that.
+ * => object write-locked on entry and exit, dropped to wait; 0: look again;
+ *    EIO: it could not be read; ENOMEM: no memory for it
+ */
+static int
+swapoff_page(struct uvm_aobj *aobj, u_long i, bool lossy)
+{
+	struct uvm_object *uobj = &aobj->u_obj;
+	int slot = uao_find_swslot(uobj, i);
+	struct vm_page *pg = uvm_pagetree_lookup(&uobj->uo_tree, i);
+
+	if (pg != NULL && (pg->pg_flags & PG_BUSY)) {
+		uvm_page_wait(pg, &uobj->uo_lock, "swapoff");
+		rw_enter_write(&uobj->uo_lock);
+		return 0;
+	}
+	if (pg == NULL && lossy && uvm_swap_isbad(slot)) {
+		(void)uvm_pagetree_replace(
+		    &aobj->u_swslots, i, SLOT_ITEM(SWSLOT_BAD));
+		uvm_swap_only(-1);
+		uvm_swap_free(slot, 1);
+		return 0;
+	}
+	if (pg == NULL) {
+		pg = uvm_pagealloc(uobj, (voff_t)ptoa(i), NULL, 0);
+		if (pg == NULL)
+			return ENOMEM;
+		if (read_swap(aobj, i, pg, false) != VM_PAGER_OK)
+			return EIO;
+		uvm_pageactivate(pg);
+		if (uvm_page_unbusy(pg))
+			return 0;
+	}
+	atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+	uao_dropswap(uobj, i);
+	return 0;
+}
+
+int
+uao_swapoff(struct uvm_object *uobj, int first, int last, bool lossy)
+{
+	struct uvm_aobj *aobj = to_aobj(uobj);
+	uint64_t i = 0;
+	int error = 0, slot;
+	void *item;
+
+	KASSERT(rw_write_held(&uobj->uo_lock));
+	while (error == 0 &&
+	    (item = uvm_pagetree_next(&aobj->u_swslots, &i)) != NULL) {
+		slot = ITEM_SLOT(item);
+		if (slot >= first && slot < last)
+			error = swapoff_page(aobj, (u_long)i, lossy);
+		else
+			i++;
+	}
+	return error;
+}
+
+void
+uao_freeslots(struct uvm_object *uobj, u_long first, u_long last)
+{
+	free_slots(to_aobj(uobj), first, last);
+}
+
+bool
+uao_may_pageout(const struct uvm_object *uobj)
+{
+	return !UVM_OBJ_IS_KERN(uobj) ||
+	    (to_aobj((struct uvm_object *)(uintptr_t)uobj)->u_flags &
+		UAO_FLAG_KERNSWAP) != 0;
 }
 
 /* -- Pager ---------------------------------------------------------------------------- */
@@ -312,17 +519,76 @@ uao_get_locked(struct uvm_aobj *aobj, voff_t off, struct vm_page **pps,
 	    : VM_PAGER_UNLOCK;
 }
 
+/* => object write-locked: is it to be read too, and has a page for that? */
+static bool
+read_add(struct uvm_aobj *aobj, u_long idx, int slot)
+{
+	return idx < aobj->u_pages &&
+	    uao_find_swslot(&aobj->u_obj, idx) == slot &&
+	    uvm_pagetree_lookup(&aobj->u_obj.uo_tree, idx) == NULL &&
+	    uvm_pagealloc(&aobj->u_obj, (voff_t)ptoa(idx), NULL, 0) != NULL;
+}
+
+/*
+ * A neighbour that was read, or not, and that nobody asked for.
+ * => object write-locked
+ */
+static void
+read_done(struct vm_page *pg)
+{
+	if (pg->pg_flags & PG_FAKE)
+		atomic_or(&pg->pg_flags, PG_RELEASED);
+	else
+		uvm_pagedeactivate(pg);
+	(void)uvm_page_unbusy(pg);
+}
+
+/*
+ * Read a page from swap, and those beside it that follow it there too.
+ * => object write-locked on entry and exit, dropped meanwhile; pg: its page,
+ *    busy, just allocated
+ * => VM_PAGER_OK, or VM_PAGER_ERROR with the page gone
+ */
+static int
+read_swap(struct uvm_aobj *aobj, u_long idx, struct vm_page *pg, bool narrow)
+{
+	struct vm_page *pgs[SWAP_CLUSTER];
+	struct uvm_object *uobj = &aobj->u_obj;
+	int slot = uao_find_swslot(uobj, idx), n = 1, got;
+	long spare = (uvm_free_count() - uvmexp.reserve_kernel) / 4;
+	int width = narrow ? 1 : (int)MAX(1, MIN(spare, SWAP_CLUSTER));
+
+	pgs[0] = pg;
+	while (n < width && slot > 0 &&
+	    read_add(aobj, idx + (u_long)n, slot + n)) {
+		pgs[n] = uvm_pagetree_lookup(&uobj->uo_tree, idx + (u_long)n);
+		n++;
+	}
+	rw_exit(&uobj->uo_lock);
+	got = slot > 0 ? uvm_swap_get_run(pgs, slot, n, 0) : 0;
+	rw_enter_write(&uobj->uo_lock);
+	while (--n > 0)
+		read_done(pgs[n]);
+	if (got != 0)
+		return VM_PAGER_OK;
+	atomic_or(&pg->pg_flags, PG_RELEASED);
+	(void)uvm_page_unbusy(pg);
+	return VM_PAGER_ERROR;
+}
+
 /*
  * The page at off, whatever it takes.
  * => object write-locked on entry, unlocked on exit; may sleep
  */
 static int
-uao_get_unlocked(struct uvm_aobj *aobj, voff_t off, struct vm_page **pgp)
+uao_get_unlocked(
+    struct uvm_aobj *aobj, voff_t off, struct vm_page **pgp, int advice)
 {
 	struct uvm_object *uobj = &aobj->u_obj;
 	u_long idx = (u_long)off >> PAGE_SHIFT;
 	struct vm_page *pg;
 	int rv = VM_PAGER_OK;
+	bool swapped;
 
 	for (;;) {
 		if (idx >= aobj->u_pages) {
@@ -331,10 +597,16 @@ uao_get_unlocked(struct uvm_aobj *aobj, voff_t off, struct vm_page **pgp)
 		}
 		pg = uvm_pagelookup(uobj, off);
 		if (pg == NULL) {
-			pg = uvm_pagealloc(uobj, off, NULL, UVM_PGA_ZERO);
-			*pgp = pg;
+			swapped = uao_find_swslot(uobj, idx) != 0;
+			pg = uvm_pagealloc(
+			    uobj, off, NULL, swapped ? 0 : UVM_PGA_ZERO);
 			if (pg == NULL)
 				rv = VM_PAGER_AGAIN;
+			else if (swapped)
+				rv = read_swap(
+				    aobj, idx, pg, advice == MADV_RANDOM);
+			if (rv == VM_PAGER_OK)
+				*pgp = pg;
 			break;
 		}
 		if ((pg->pg_flags & PG_BUSY) == 0 || MUTANT(AOBJ_GETS_BUSY)) {
@@ -358,7 +630,7 @@ uao_get(struct uvm_object *uobj, voff_t off, struct vm_page **pps, int *npagesp,
 	if (flags & PGO_LOCKED)
 		return uao_get_locked(aobj, off, pps, npagesp, centreidx);
 	return uao_get_unlocked(
-	    aobj, off + (voff_t)ptoa(centreidx), &pps[centreidx]);
+	    aobj, off + (voff_t)ptoa(centreidx), &pps[centreidx], advice);
 }
 
 /* => object write-locked, page unbusy */
@@ -401,6 +673,8 @@ uao_flush(struct uvm_object *uobj, voff_t start, voff_t stop, int flags)
 		i = ((uint64_t)pg->offset >> PAGE_SHIFT) + 1;
 		flush_page(uobj, pg, flags);
 	}
+	if ((flags & PGO_FREE) && uobj->uo_refs <= 1 && !UVM_OBJ_IS_KERN(uobj))
+		free_slots(to_aobj(uobj), (uint64_t)start >> PAGE_SHIFT, end);
 	return TRUE;
 }
 

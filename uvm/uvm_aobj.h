@@ -7,8 +7,10 @@
 /* => aobjs there are, the kernel object not counted; any context */
 long uao_count(void);
 
+struct uvm_ptnode;
+
 /*
- * Swap slot of a page: 0 is none.
+ * Swap slot of a page: 0 is none, SWSLOT_BAD: it is lost.
  * => object write-locked (locked either way to find)
  * => set: the old slot, which is the caller's; -1: no memory to note it down
  * => drop: the slot goes back to swap
@@ -16,5 +18,23 @@ long uao_count(void);
 int uao_find_swslot(struct uvm_object *uobj, u_long pageidx);
 int uao_set_swslot(struct uvm_object *uobj, u_long pageidx, int slot);
 void uao_dropswap(struct uvm_object *uobj, u_long pageidx);
+/* => object write-locked; slots of pages in [first, last) not in memory go */
+void uao_freeslots(struct uvm_object *uobj, u_long first, u_long last);
+/* => FALSE: pages of this object stay in memory */
+bool uao_may_pageout(const struct uvm_object *uobj);
+/*
+ * Bring in every page whose slot is in [first, last), so that it has none.
+ * => object write-locked on entry and exit, dropped meanwhile; the caller has
+ *    a reference
+ * => lossy: what is known to be unreadable is given up, and gets SWSLOT_BAD
+ * => 0; EIO; ENOMEM: no memory just now
+ */
+int uao_swapoff(struct uvm_object *uobj, int first, int last, bool lossy);
+
+/* Nodes for the daemon: => unlocked; take: one of them, or NULL */
+void uao_swapnodes_reserve(void);
+void uao_swapnodes_unreserve(void);
+void uao_swapnodes_refill(void);
+struct uvm_ptnode *uao_swapnode_take(void);
 
 #endif

@@ -16,6 +16,7 @@
  * filled first and the amap locked for writing only to insert and map it.
  */
 #include <uvm/uvm_fault_i.h>
+#include <uvm/uvm_pdaemon.h>
 
 /* -- Endings --------------------------------------------------------------- */
 
@@ -264,6 +265,14 @@ fault_is_dying(struct uvm_faultctx *ctx)
 		sigmask(SIGKILL)) != 0;
 }
 
+/* With every slot the only place of a page, nothing can be paged out for us. */
+static bool
+swap_is_full(void)
+{
+	return uvmexp.swpages > 0 && uvmexp.swpgonly >= uvmexp.swpages &&
+	    !uvm_reclaimable();
+}
+
 /*
  * Wait for what the last pass lacked.
  * => nothing locked but the amap of a busy page; nothing locked on exit
@@ -282,13 +291,19 @@ fault_wait(struct uvm_faultctx *ctx)
 		ctx->resumed = uvmfault_relock(&ctx->ufi);
 		return true;
 	}
+	if (ctx->wait == FAULT_WAIT_SWAP)
+		return uvm_fault_swapread(ctx);
 	uvm_fault_spare_free(ctx);
 	ctx->error = ENOMEM;
 	if (fault_is_dying(ctx))
 		return false;
 	if (ctx->wait == FAULT_WAIT_MEM) {
-		/* With all of swap in use nothing can be paged out for us. */
-		if (uvmexp.swpages > 0 && uvmexp.swpgonly == uvmexp.swpages)
+		if (!swap_is_full()) {
+			uvm_wait("fltnoram");
+			return true;
+		}
+		UVMCNT_INC(fltnoanon);
+		if (!oom_kill() || fault_is_dying(ctx))
 			return false;
 		uvm_wait("fltnoram");
 		return true;

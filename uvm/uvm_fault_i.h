@@ -6,6 +6,7 @@
 #define _UVM_UVM_FAULT_I_H_
 
 #include <uvm/uvm.h>
+#include <uvm/uvm_swap.h>
 
 /* Result of a stage.  With all but OK and NEEDWRITE every lock is released. */
 enum uvm_fault_rv {
@@ -20,7 +21,8 @@ enum uvm_fault_wait {
 	FAULT_WAIT_NONE,
 	FAULT_WAIT_MEM, /* free memory */
 	FAULT_WAIT_ANON, /* an anon */
-	FAULT_WAIT_PAGE /* wait_page is busy; its amap is still locked */
+	FAULT_WAIT_PAGE, /* wait_page is busy; its amap is still locked */
+	FAULT_WAIT_SWAP /* the pages in ctx->in_* are read */
 };
 
 #define FAULT_MAXPAGES 16 /* window of the widest advice */
@@ -57,6 +59,13 @@ struct uvm_faultctx {
 	struct vm_anon *spare; /* [thread] or NULL */
 	struct vm_anon *spare_of; /* [thread] source of the copy, or NULL */
 	struct vm_page *spare_src; /* [thread] its page; NULL: zeros */
+
+	/*
+	 * Pages to be read from swap, with FAULT_WAIT_SWAP: those of in_n slots
+	 * from in_slot on, busy; in_want is the one the fault is about.
+	 */
+	int in_slot, in_n, in_want; /* [thread] */
+	struct vm_anon *in_anon[SWAP_CLUSTER]; /* [thread] */
 
 	struct vm_amap *amap; /* [thread] or NULL */
 	struct uvm_object *uobj; /* [thread] or NULL */
@@ -223,5 +232,19 @@ enum uvm_fault_rv uvm_fault_upper(struct uvm_faultctx *ctx);
 /* => the same; the amap, if there is one, is locked in ctx->lockmode and has
  *    no anon in the slot; released on exit, always */
 enum uvm_fault_rv uvm_fault_lower(struct uvm_faultctx *ctx);
+
+/* -- uvm_fault_swap.c ------------------------------------------------------ */
+
+/*
+ * The anon has no page: prepare to read it, and what lies beside it in swap.
+ * => map read-locked, amap write-locked; released on exit
+ */
+enum uvm_fault_rv
+uvm_fault_swapin(struct uvm_faultctx *ctx, struct vm_anon *anon);
+/*
+ * Read what uvm_fault_swapin() prepared.
+ * => nothing locked; TRUE: go on; FALSE: give up for ctx->error
+ */
+bool uvm_fault_swapread(struct uvm_faultctx *ctx);
 
 #endif

@@ -111,8 +111,7 @@ upper_cow(struct uvm_faultctx *ctx, struct vm_anon *anon)
 static inline void
 upper_dirty(struct vm_anon *anon)
 {
-	if (anon->an_swslot != 0)
-		uvm_anon_dropswap(anon);
+	uvm_anon_dropswap(anon);
 	atomic_and(&anon->an_page->pg_flags, ~(uint32_t)PG_CLEAN);
 }
 
@@ -121,8 +120,8 @@ static enum uvm_fault_rv
 upper_map(struct uvm_faultctx *ctx, struct vm_anon *anon)
 {
 	struct vm_page *pg = anon->an_page;
-	bool dirty = (fault_is_write(ctx) || ctx->wire) &&
-	    (pg->pg_flags & PG_CLEAN) != 0;
+	bool dirty = (fault_is_write(ctx) && (pg->pg_flags & PG_CLEAN) != 0) ||
+	    (ctx->wire && anon->an_swslot != 0);
 	vm_prot_t prot = ctx->prot;
 
 	if ((dirty || uvm_fault_enter_writes(ctx, pg)) && !upper_upgrade(ctx))
@@ -152,7 +151,11 @@ upper_anon(struct uvm_faultctx *ctx, struct vm_anon *anon)
 		UVMCNT_INC(fltanretry);
 	}
 	ctx->resumed = false;
-	KASSERTMSG(pg != NULL, "uvm_fault: anon %p has no page", anon);
+	if (__predict_false(pg == NULL)) {
+		if (!upper_upgrade(ctx))
+			return upper_needwrite(ctx);
+		return uvm_fault_swapin(ctx, anon);
+	}
 	if (__predict_false((pg->pg_flags & PG_BUSY) != 0)) {
 		if (ctx->lockmode == RW_READ)
 			return upper_needwrite(ctx);

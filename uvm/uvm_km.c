@@ -86,6 +86,7 @@ uvm_km_pgremove(struct uvm_object *uobj, vaddr_t start, vaddr_t end)
 		uao_dropswap(uobj, (u_long)i);
 		uvm_pagefree(pg);
 	}
+	uao_freeslots(uobj, (u_long)(start >> PAGE_SHIFT), (u_long)last);
 }
 
 #define PGREMOVE_BATCH 16 /* pages per flush of the translation caches */

@@ -197,8 +197,9 @@ linux_advice(vm_map_t map, vaddr_t start, vaddr_t end, int advice)
 	case LINUX_MADV_DONTDUMP:
 	case LINUX_MADV_DODUMP:
 		return advise_range(map, start, end, advise_dump, advice);
-	case LINUX_MADV_COLD:
 	case LINUX_MADV_PAGEOUT:
+		return uvm_map_pageout(map, start, end);
+	case LINUX_MADV_COLD:
 		error = uvm_map_clean(map, start, end, PGO_DEACTIVATE);
 		return error == EFAULT ? ENOMEM : error;
 	case LINUX_MADV_POPULATE_READ:

@@ -296,6 +296,11 @@ uvm_map_amap_shared(const struct vm_map_entry *e, vaddr_t start, vaddr_t end);
  */
 int
 uvm_map_populate(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access);
+/*
+ * Page a range out, and wait until that is done.
+ * => map unlocked; what cannot be paged out stays; 0, or ENOMEM: a gap
+ */
+int uvm_map_pageout(vm_map_t map, vaddr_t start, vaddr_t end);
 /* => fills struct uvm_mapinfo[] at user address oldp; *oldlenp bytes there are,
  *    then bytes written; oldp NULL: bytes needed; 0, ESRCH, ENOMEM, EFAULT */
 int uvm_map_sysctl_info(pid_t pid, void *oldp, size_t *oldlenp);

@@ -1,5 +1,6 @@
 /* Memory objects: life, and the nodes of their page trees. */
 #include <uvm/uvm.h>
+#include <uvm/uvm_aobj.h>
 #include <sys/pool.h>
 
 static struct pool ptnode_pool;
@@ -13,7 +14,11 @@ uvm_pagetree_init(void)
 struct uvm_ptnode *
 uvm_ptnode_get(void)
 {
-	return pool_get(&ptnode_pool, PR_NOWAIT | PR_ZERO);
+	struct uvm_ptnode *n = pool_get(&ptnode_pool, PR_NOWAIT | PR_ZERO);
+
+	if (__predict_false(n == NULL) && UVM_IS_PAGEDAEMON())
+		n = uao_swapnode_take();
+	return n;
 }
 
 void

@@ -176,6 +176,24 @@ uvm_pagetree_insert(struct uvm_pagetree *t, uint64_t index, void *item)
 }
 
 void *
+uvm_pagetree_replace(struct uvm_pagetree *t, uint64_t index, void *item)
+{
+	void **slot = &t->pt_root, *old;
+	uint32_t level = t->pt_height;
+
+	KASSERT(item != NULL);
+	if (!index_fits(index, level))
+		return NULL;
+	for (; level > 0 && *slot != NULL; level--)
+		slot = &((struct uvm_ptnode *)*slot)
+			    ->pn_slot[slot_of(index, level)];
+	old = *slot;
+	if (old != NULL)
+		*slot = item;
+	return old;
+}
+
+void *
 uvm_pagetree_remove(struct uvm_pagetree *t, uint64_t index)
 {
 	struct uvm_ptnode *path[MAX_HEIGHT + 1], *n;

@@ -40,6 +40,9 @@ struct uvm_pagetree {
 void *uvm_pagetree_lookup(const struct uvm_pagetree *t, uint64_t index);
 /* => 0, or ENOMEM with the tree unchanged; the slot must be empty */
 int uvm_pagetree_insert(struct uvm_pagetree *t, uint64_t index, void *item);
+/* => the item that was there, or NULL: nothing was, and nothing changed */
+void *
+uvm_pagetree_replace(struct uvm_pagetree *t, uint64_t index, void *item);
 /* => the item taken out, or NULL; empty nodes are freed */
 void *uvm_pagetree_remove(struct uvm_pagetree *t, uint64_t index);
 /* => first item at an index >= *index, which becomes its index; or NULL */

@@ -12,6 +12,7 @@
 #include <uvm/uvm_pdaemon.h>
 #include <uvm/uvm_pdpolicy.h>
 #include <uvm/uvm_aobj.h>
+#include <uvm/uvm_swap.h>
 #include <sys/pool.h>
 
 #define WAIT_NS       500000000UL /* a waiter looks up: is it being killed? */
@@ -19,11 +20,15 @@
 #define WAIT_MIN_NS   1000000UL /* when there is memory, but not for us */
 #define POLL_NS       10000000UL /* between looks at what others free */
 #define OOM_POLLS     300 /* before another victim is chosen */
+#define DROPSWAP      128 /* slots that are taken from pages in use at once */
+#define TURNED_AWAY   64 /* pages not written for want of requests: scan ends */
+#define FRUITLESS     16 /* passes that gave nothing before a victim is chosen */
 #define SWAPPER_POLLS 10 /* for what process zero may free */
 
 /* All but wait_nothing: uvm.fpageqlock. */
 static bool pd_wanted; /* the daemon has something to do */
 static u_int pd_waiters; /* threads in uvm_wait */
+static u_int pd_fruitless_passes; /* only the daemon */
 static const char wait_nothing; /* slept on for a time, woken by nobody */
 /*
  * After a scan that freed nothing: wake the daemon only below this many free
@@ -137,8 +142,12 @@ uvm_reclaimable(void)
 	uvmexp_collect();
 	if (uvmexp.vnodepages + uvmexp.vtextpages > 0)
 		return true;
-	return uvmexp.swpages > uvmexp.swpginuse &&
-	    uvmexp.active + uvmexp.inactive > 0;
+	if (uvmexp.nswapdev == 0)
+		return false;
+	/* on their way; or clean copies of what swap has; or room for more */
+	return uvmexp.paging > 0 ||
+	    (uvmexp.active + uvmexp.inactive > 0 &&
+		(uvm_swap_nfree() > 0 || uvmexp.swpginuse > uvmexp.swpgonly));
 }
 
 /* -- Scanning ----------------------------------------------------------------------- */
@@ -206,7 +215,7 @@ spare_page(struct vm_page *pg)
 	return true;
 }
 
-/* => slot in swap that holds the page's contents, or 0; owner locked */
+/* => slot in swap that the page has, or 0; owner locked */
 static int
 page_swslot(struct vm_page *pg)
 {
@@ -218,12 +227,19 @@ page_swslot(struct vm_page *pg)
 	return 0;
 }
 
-/*
- * Free a page that is clean, if its contents are kept elsewhere.
- * => owner locked, page unbusy and unwired; TRUE: freed
- */
-static bool
-free_clean(struct vm_page *pg)
+/* => owner locked: the page's slot, if it has one, is free again */
+static void
+page_dropswap(struct vm_page *pg)
+{
+	atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+	if (pg->pg_flags & PQ_ANON)
+		uvm_anon_dropswap(pg->uanon);
+	else if (pg->pg_flags & PQ_AOBJ)
+		uao_dropswap(pg->uobject, (u_long)pg->offset >> PAGE_SHIFT);
+}
+
+bool
+uvm_pd_freeclean(struct vm_page *pg)
 {
 	bool swapped = (pg->pg_flags & (PQ_ANON | PQ_AOBJ)) != 0;
 
@@ -236,52 +252,94 @@ free_clean(struct vm_page *pg)
 		return false;
 	}
 	if (swapped)
-		UVMCNT_INC(swpgonly);
+		uvm_swap_only(1);
 	uvm_pagefree(pg);
 	UVMCNT_INC(pdfreed);
 	return true;
 }
 
+/* => may the page go to swap at all? owner locked, page not busy */
+static bool
+may_pageout(const struct vm_page *pg)
+{
+	return uvmexp.nswapdev != 0 && pg->wire_count == 0 &&
+	    pg->loan_count == 0 &&
+	    ((pg->pg_flags & PQ_ANON) != 0 ||
+		((pg->pg_flags & PQ_AOBJ) != 0 &&
+		    uao_may_pageout(pg->uobject)));
+}
+
+bool
+uvm_pd_reclaim(struct vm_page *pg, struct swapio **sip, bool wait,
+    struct swap_batch *batch)
+{
+	if (uvm_pd_freeclean(pg))
+		return true;
+	if (!may_pageout(pg))
+		return false;
+	/* what is in the slot is outdated: it may serve for the new contents */
+	page_dropswap(pg);
+	if (*sip == NULL)
+		*sip = uvm_swapout_begin(wait, batch);
+	return *sip != NULL && uvm_swapout_add(*sip, pg);
+}
+
 /*
  * One inactive page, tested in the order UVM-API.md 3.7 gives.
  * => owner locked
+ * => FALSE: it should be written, but every request is under way
  */
-static void
-treat_inactive(struct vm_page *pg)
+static bool
+treat_inactive(struct vm_page *pg, struct swapio **sip)
 {
 	if (pmap_is_referenced(pg)) {
 		UVMCNT_INC(pdreact);
 		uvm_pageactivate(pg);
-		return;
+		return true;
 	}
 	if (spare_page(pg))
-		return;
+		return true;
 	if ((pg->pg_flags & PG_BUSY) && !MUTANT(DAEMON_FREES_BUSY)) {
 		UVMCNT_INC(pdbusy);
-		return;
+		return true;
 	}
 	if (pg->uobject != NULL)
 		UVMCNT_INC(pdobscan);
 	else
 		UVMCNT_INC(pdanscan);
+	if (uvm_pd_reclaim(pg, sip, false, NULL))
+		return true;
+	if (may_pageout(pg) && *sip == NULL && uvm_swap_nfree() > 0)
+		return false;
 	/*
-	 * Without a swap device there is no place to write anonymous pages
-	 * to: out of the way, so that the queue shows others.
+	 * There is no place to write anonymous pages to: out of the way, so
+	 * that the queue shows others.
 	 */
-	if (!free_clean(pg))
-		uvm_pageactivate(pg);
+	uvm_pageactivate(pg);
+	return true;
+}
+
+/*
+ * Is enough free, or about to be?  A pageout that was begun is filled up.
+ */
+static bool
+scan_enough(const struct swapio *si)
+{
+	return si == NULL &&
+	    uvm_free_count() + atomic_load(&uvmexp.paging) >= uvmexp.freetarg;
 }
 
 /* Look at each inactive page once, while memory is short. */
 static void
 scan_inactive(void)
 {
-	int left = uvm_pageq_inactive();
+	int left = uvm_pageq_inactive(), turned_away = 0;
+	struct swapio *si = NULL;
 	struct rwlock *lock;
 	struct vm_page *pg;
 
 	mtx_enter(&uvm.pageqlock);
-	for (; left > 0 && uvm_free_count() < uvmexp.freetarg; left--) {
+	for (; left-- > 0 && !scan_enough(si);) {
 		switch (next_page(&uvm.page_inactive, &pg, &lock)) {
 		case PD_NONE:
 			left = 0;
@@ -292,7 +350,46 @@ scan_inactive(void)
 			break;
 		case PD_LOCKED:
 			UVMCNT_INC(pdscans);
-			treat_inactive(pg);
+			if (!treat_inactive(pg, &si) &&
+			    ++turned_away == TURNED_AWAY)
+				left = 0;
+			rw_exit(lock);
+			if (si != NULL && uvm_swapout_full(si)) {
+				uvm_swapout_start(si);
+				si = NULL;
+			}
+			mtx_enter(&uvm.pageqlock);
+			break;
+		}
+	}
+	mtx_leave(&uvm.pageqlock);
+	if (si != NULL)
+		uvm_swapout_start(si);
+}
+
+/*
+ * Swap is full, but some of it holds what is in memory too: take slots from
+ * pages in use, so that pages not in use can be written.
+ */
+static void
+scan_dropswap(void)
+{
+	int left = uvm_pageq_active();
+	struct rwlock *lock;
+	struct vm_page *pg;
+
+	mtx_enter(&uvm.pageqlock);
+	for (; left > 0 && uvm_swap_nfree() < DROPSWAP; left--) {
+		switch (next_page(&uvm.page_active, &pg, &lock)) {
+		case PD_NONE:
+			left = 0;
+			break;
+		case PD_SKIP:
+			break;
+		case PD_LOCKED:
+			if ((pg->pg_flags & PG_BUSY) == 0 &&
+			    page_swslot(pg) > 0)
+				page_dropswap(pg);
 			rw_exit(lock);
 			mtx_enter(&uvm.pageqlock);
 			break;
@@ -341,6 +438,12 @@ pd_scan(void)
 	if (uvm_free_count() < uvmexp.freetarg) {
 		UVMCNT_INC(pdswout);
 		uvm_swapout_threads();
+		if (uvmexp.nswapdev != 0) {
+			uao_swapnodes_refill();
+			if (uvm_swap_nfree() == 0 &&
+			    uvmexp.swpginuse > uvmexp.swpgonly)
+				scan_dropswap();
+		}
 		scan_inactive();
 	}
 	scan_active();
@@ -419,10 +522,44 @@ pd_report(bool freed)
 		wakeup(&pd_waiters);
 	else
 		stuck = pd_waiters != 0 && !freed;
-	if (!freed && free < uvmexp.freemin)
+	if (!freed && free < uvmexp.freemin && uvmexp.paging == 0)
 		pd_quiet_above = free / 2;
 	mtx_leave(&uvm.fpageqlock);
 	return stuck;
+}
+
+/*
+ * A pass that gave nothing.  Pages under way to swap will be free soon, and
+ * pages that were in use may not be any more when they are looked at again;
+ * but not for ever.
+ */
+static void
+pd_fruitless(void)
+{
+	if (atomic_load(&uvmexp.paging) > 0) {
+		pd_fruitless_passes = 0;
+		return;
+	}
+	if (uvm_reclaimable() && ++pd_fruitless_passes < FRUITLESS) {
+		pd_poll(uvm_free_count() + 1, 1);
+		mtx_enter(&uvm.fpageqlock);
+		pd_wanted = true;
+		mtx_leave(&uvm.fpageqlock);
+		return;
+	}
+	pd_fruitless_passes = 0;
+	pd_oom();
+}
+
+void
+uvm_pd_iodone(bool freed)
+{
+	mtx_enter(&uvm.fpageqlock);
+	if (freed)
+		pd_quiet_above = __LONG_MAX__;
+	if (pd_waiters != 0 || uvm_free_count() < uvmexp.freetarg)
+		pd_wake();
+	mtx_leave(&uvm.fpageqlock);
 }
 
 /* One pass: scan, shrink, and if all that gave nothing, kill. */
@@ -430,16 +567,20 @@ static void
 pd_pass(void)
 {
 	long before = uvm_free_count();
+	bool freed;
 
 	uvmexp.inactarg = uvm_pdpolicy_inactarg(
 	    uvm_pageq_active(), uvm_pageq_inactive(), uvmexp.freetarg);
 	if (uvm_pdpolicy_scan(
 		before, uvmexp.freetarg, uvm_pageq_inactive(), uvmexp.inactarg))
 		pd_scan();
-	if (uvm_free_count() < uvmexp.freetarg)
+	if (uvm_free_count() + atomic_load(&uvmexp.paging) < uvmexp.freetarg)
 		(void)pool_drain_wait();
-	if (pd_report(uvm_free_count() > before))
-		pd_oom();
+	freed = uvm_free_count() > before;
+	if (freed)
+		pd_fruitless_passes = 0;
+	if (pd_report(freed))
+		pd_fruitless();
 }
 
 bool

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 struct proc;
+struct vm_page;
 
 /*
  * As uvm_wait(), for a request that free memory alone may not satisfy: sleeps
@@ -21,6 +22,24 @@ bool uvm_reclaimable(void);
 bool uvm_pd_rests(void);
 /* => parameters of the daemon from npages; boot, and the daemon's start */
 void uvm_pd_params(void);
+
+/* => a pageout was finished; pages were freed; no lock held */
+void uvm_pd_iodone(bool freed);
+struct swapio;
+struct swap_batch;
+/*
+ * Free a page that is clean, if its contents are kept elsewhere.
+ * => owner write-locked, page unbusy and unwired; TRUE: freed
+ */
+bool uvm_pd_freeclean(struct vm_page *pg);
+/*
+ * A page that is not referenced any more: free it, or add it to a pageout,
+ * which is begun if need be and started when it is full.
+ * => owner write-locked; page unbusy; *sip: the pageout, or NULL
+ * => FALSE: neither is possible
+ */
+bool uvm_pd_reclaim(struct vm_page *pg, struct swapio **sip, bool wait,
+    struct swap_batch *batch);
 
 /* -- uvm_swapper.c ---------------------------------------------------------- */
 

@@ -66,10 +66,7 @@ uvm_swapin(struct proc *p)
 		panic("uvm_swapin: u-area of thread %d", p->p_tid);
 	p->p_swtime = 0;
 	UVMCNT_INC(swapins);
-	atomic_or(&p->p_flag, P_INMEM);
-	/* it became runnable while it had no stack to run on */
-	if (p->p_stat == SRUN)
-		setrunnable(p);
+	sched_swapin(p);
 }
 
 void
@@ -77,8 +74,9 @@ uvm_swapout(struct proc *p)
 {
 	vaddr_t va = (vaddr_t)p->p_addr;
 
-	KASSERT(p != curproc && p->p_stat == SSLEEP && va != 0);
-	atomic_and(&p->p_flag, ~(uint32_t)P_INMEM);
+	KASSERT(p != curproc && va != 0);
+	if (!sched_swapout(p))
+		return;
 	p->p_swtime = 0;
 	uvm_fault_unwire(kernel_map, va, va + USPACE);
 	UVMCNT_INC(swapouts);
@@ -98,8 +96,10 @@ swapout_victim(void)
 			continue;
 		rw_enter_read(&pr->ps_lock);
 		TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link) {
-			if ((p->p_flag & (P_KTHREAD | P_INMEM | P_WEXIT)) ==
-				P_INMEM &&
+			/* other sleeps are short, and own what is on stacks */
+			if ((p->p_flag &
+				(P_KTHREAD | P_INMEM | P_WEXIT | P_SINTR |
+				    P_STACKHELD)) == (P_INMEM | P_SINTR) &&
 			    p->p_stat == SSLEEP && p->p_addr != NULL &&
 			    p->p_slptime > maxslp &&
 			    (best == NULL || p->p_slptime > best->p_slptime))
@@ -143,7 +143,7 @@ swapin_choose(void)
 	LIST_FOREACH (pr, &allprocess, ps_list) {
 		rw_enter_read(&pr->ps_lock);
 		TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link) {
-			if (p->p_stat != SRUN || (p->p_flag & P_INMEM))
+			if ((p->p_flag & (P_SWAPRUN | P_INMEM)) != P_SWAPRUN)
 				continue;
 			pri = (long)p->p_swtime + p->p_slptime -
 			    (pr->ps_nice - NZERO) * 8L;
@@ -167,6 +167,16 @@ swapin_choose(void)
 static struct mutex swapper_mtx = MUTEX_INITIALIZER(LR_MISC, "swapper");
 static bool swapper_asked; /* swapper_mtx */
 static bool swapper_busy; /* swapper_mtx */
+static bool swapin_wanted; /* swapper_mtx */
+
+void
+uvm_swapin_wanted(void *arg)
+{
+	mtx_enter(&swapper_mtx);
+	swapin_wanted = true;
+	wakeup(&proc0);
+	mtx_leave(&swapper_mtx);
+}
 
 void
 uvm_swapout_threads(void)
@@ -194,10 +204,10 @@ swapper_sleep(void)
 {
 	mtx_enter(&swapper_mtx);
 	swapper_busy = false;
-	if (!swapper_asked)
+	if (!swapper_asked && !swapin_wanted)
 		(void)msleep(&proc0, &swapper_mtx, PVM, "scheduler", INFSLP);
 	swapper_busy = swapper_asked;
-	swapper_asked = false;
+	swapper_asked = swapin_wanted = false;
 	mtx_leave(&swapper_mtx);
 	if (swapper_busy) {
 		thread_cache_drain();

@@ -25,10 +25,12 @@ enum lock_rank {
 	LR_FILEDESC, /* rw: a process's descriptor table */
 	LR_FILE, /* rw: offset of an open file */
 	LR_MOUNT, /* rw: mount table, directory rename */
+	LR_SWAPCTL, /* rw: configuring swap devices */
 	LR_VNODE, /* rw: a vnode */
 	LR_PIPE, /* rw: a pipe */
 	LR_TTY, /* rw: a terminal */
 	LR_FUTEX, /* rw: a futex bucket */
+	LR_SHM, /* rw: System V shared memory segments */
 	LR_PROCESS, /* rw: a process's threads, limits, timers */
 	LR_MAP, /* rw: vm_map of a process */
 	LR_KMAP, /* rw: kernel_map and its submaps */
@@ -44,6 +46,7 @@ enum lock_rank {
 	LR_POOL, /* mutex: a pool */
 	LR_FPAGE, /* mutex: free pages */
 	LR_SELINFO, /* mutex: who polls an object */
+	LR_SWAP, /* mutex: swap devices and slots */
 	LR_MISC, /* mutex: leaves that take no lock but the ones below */
 	LR_SLEEPQ, /* mutex: a sleep queue */
 	LR_RUNQ, /* mutex: a hart's run queue */

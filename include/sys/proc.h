@@ -104,6 +104,8 @@ CTASSERT(offsetof(struct proc, p_kstack) == 296);
 #define P_NEEDAST    0x0080 /* look for signals before user mode */
 #define P_IDLE       0x0100
 #define P_WOKEN      0x0200
+#define P_STACKHELD  0x0400 /* others use what lies on its kernel stack */
+#define P_SWAPRUN    0x0800 /* runnable, once it has a kernel stack again */
 
 /* p_restart */
 #define RESTART_NONE   0
@@ -231,6 +233,16 @@ void sched_cpu_prepare(struct cpu_info *ci);
 void sched_thread_start(void);
 /* => thread in SIDL or SSLEEP; makes it runnable on some hart */
 void setrunnable(struct proc *p);
+/*
+ * A sleeping thread gives up its kernel stack, gets it back (uvm_swapper.c).
+ * => p cannot go away; any context
+ * => sched_swapout: TRUE: it does not run until sched_swapin(); FALSE: it does
+ *    not sleep, or its stack is needed meanwhile
+ */
+bool sched_swapout(struct proc *p);
+void sched_swapin(struct proc *p);
+/* => the swapper looks who wants its stack back; any context */
+void uvm_swapin_wanted(void *arg);
 /* => thread context, no spin mutex held */
 void preempt(void);
 /* => clock tick of this hart, interrupt context */

@@ -20,7 +20,9 @@ typedef int sy_call_t(struct proc *p, const uint64_t a[6], int64_t *ret);
 	X(233, madvise) X(228, mlock) X(284, mlock2) X(229, munlock)        \
 	X(230, mlockall) X(231, munlockall) X(232, mincore) X(227, msync)   \
 	X(1000, minherit) X(1001, mquery) X(1002, mimmutable)               \
-	X(1003, bsd_madvise) X(1005, bsd_sysctl)
+	X(1003, bsd_madvise) X(1004, swapctl) X(1005, bsd_sysctl)           \
+	X(224, swapon) X(225, swapoff) X(194, shmget) X(195, shmctl)        \
+	X(196, shmat) X(197, shmdt)
 #define SYSCALLS_PROC(X)                                                    \
 	X(220, clone) X(435, clone3) X(221, execve) X(93, exit)             \
 	X(94, exit_group) X(260, wait4) X(95, waitid) X(172, getpid)        \

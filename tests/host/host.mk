@@ -15,7 +15,7 @@ PURE_LIB	:= $(addprefix lib/, string.c format.c sort.c fdt.c \
 		   fdt_platform.c chacha20.c cpio.c bootargs.c diskpart.c)
 PURE_DRV	:= drivers/virtio/virtqueue.c
 PURE_UVM	?= $(wildcard uvm/uvm_maptree.c uvm/uvm_buddy.c \
-		   uvm/uvm_pagetree.c uvm/uvm_pdpolicy.c \
+		   uvm/uvm_pagetree.c uvm/uvm_pdpolicy.c uvm/uvm_swapmap.c \
 		   uvm/uvm_amap_slots.c uvm/uvm_amap_cover.c)
 PURE_MMU	:= $(wildcard pmap/host/mmu_*.c)
 PURE_SRCS	+= $(PURE_LIB) $(PURE_DRV) $(PURE_UVM) $(PURE_MMU)

@@ -10,6 +10,8 @@
 #include <sys/vnode.h>
 #include <pmap/sv39/pmap_boot.h>
 #include <uvm/uvm.h>
+#include <uvm/uvm_swap.h>
+#include <sys/buf.h>
 
 int cold = 1;
 char bootargs_text[] = "";
@@ -225,6 +227,8 @@ kernel_main(void)
 	cpu_start_all();
 	sched_start_threads();
 	uvm_start_daemons();
+	bio_init();
+	uvm_swap_init();
 	cold = 0;
 	if (kthread_create(first_thread, NULL, NULL, "sim") != 0)
 		panic("no memory for the first thread");

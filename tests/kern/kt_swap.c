@@ -1,0 +1,750 @@
+/* Swap: devices, slots, paging out and in (UVM-API.md 3.4, 6.3, 7.4). */
+#include <tests/kern/kt_fault.h>
+#include <tests/kern/kt_tdisk.h>
+#include <uvm/uvm_aobj.h>
+#include <uvm/uvm_pdaemon.h>
+#include <uvm/uvm_swap.h>
+#include <sys/pool.h>
+
+/* -- Helpers -------------------------------------------------------------------- */
+
+#define DISK_PAGES 256
+
+/* => disk n serves as swap */
+static struct bdev *
+swap_on(u_int n, uint32_t npages, int priority)
+{
+	struct bdev *bd = tdisk_open(n, npages);
+
+	if (bd == NULL)
+		panic("swap_on: no disk");
+	KT_EQ(uvm_swap_on(bd, priority), 0);
+	return bd;
+}
+
+static void
+swap_off(u_int n, struct bdev *bd)
+{
+	KT_EQ(uvm_swap_off(bd), 0);
+	tdisk_close(n);
+}
+
+static uint64_t
+word_of(int i)
+{
+	return 0x5eed5eed00000000UL + (uint64_t)i;
+}
+
+/* => the anon of page i, its lock write-locked; the page is in memory */
+static struct vm_anon *
+lock_anon(struct vmspace *vm, int i, vm_prot_t access, int *error)
+{
+	struct vm_map_entry *e;
+	struct vm_anon *anon;
+
+	for (;;) {
+		*error = ktf_fault(vm, i, access);
+		if (*error != 0)
+			return NULL;
+		e = ktf_entry(vm, i);
+		amap_lock_write(e->aref.ar_amap);
+		anon = amap_lookup(&e->aref, KTF_VA(i) - e->start);
+		if (anon != NULL && anon->an_page != NULL &&
+		    (anon->an_page->pg_flags & PG_BUSY) == 0)
+			return anon;
+		amap_unlock(e->aref.ar_amap);
+	}
+}
+
+/* Every word of the page, as a program would write it; 0 or errno. */
+static int
+put_page(struct vmspace *vm, int i, uint64_t value)
+{
+	struct vm_anon *anon;
+	uint64_t *p;
+	int error;
+
+	anon = lock_anon(vm, i, PROT_READ | PROT_WRITE, &error);
+	if (anon == NULL)
+		return error;
+	KT_EQ(anon->an_ref, 1);
+	atomic_and(&anon->an_page->pg_flags, ~(uint32_t)PG_CLEAN);
+	p = (uint64_t *)VM_PAGE_TO_DMAP(anon->an_page);
+	for (size_t k = 0; k < PAGE_SIZE / sizeof(*p); k++)
+		p[k] = value;
+	rw_exit(&anon->an_lock->aml_lock);
+	return 0;
+}
+
+/* => 0: every word of the page is value; EDOM: one is not; or errno */
+static int
+check_page(struct vmspace *vm, int i, uint64_t value)
+{
+	struct vm_anon *anon;
+	const uint64_t *p;
+	int error;
+
+	anon = lock_anon(vm, i, PROT_READ, &error);
+	if (anon == NULL)
+		return error;
+	p = (const uint64_t *)VM_PAGE_TO_DMAP(anon->an_page);
+	for (size_t k = 0; k < PAGE_SIZE / sizeof(*p); k++)
+		if (p[k] != value)
+			error = EDOM;
+	rw_exit(&anon->an_lock->aml_lock);
+	return error;
+}
+
+static void
+put_pages(struct vmspace *vm, int from, int to)
+{
+	for (int i = from; i < to; i++)
+		KT_EQ(put_page(vm, i, word_of(i)), 0);
+}
+
+static void
+check_pages(struct vmspace *vm, int from, int to)
+{
+	for (int i = from; i < to; i++)
+		KT_EQ(check_page(vm, i, word_of(i)), 0);
+}
+
+static int
+page_out(struct vmspace *vm, int from, int to)
+{
+	return uvm_map_pageout(&vm->vm_map, KTF_VA(from), KTF_VA(to));
+}
+
+/* => private memory of n pages, written */
+static struct vmspace *
+written_space(int n, int advice)
+{
+	struct vmspace *vm = ktf_space();
+
+	ktf_map_anon(vm, n, advice);
+	put_pages(vm, 0, n);
+	return vm;
+}
+
+/* -- Devices and counters -------------------------------------------------------- */
+
+/* nswapdev, swpages, nanon, nanonneeded, nfreeanon (3.4) */
+KTEST(swap_on_off)
+{
+	struct bdev *bd;
+	struct uvmexp s;
+	int nanon;
+
+	KT_SNAP(&s);
+	bd = swap_on(0, DISK_PAGES, 0);
+	KT_EQ(KT_DELTA(&s, nswapdev), 1);
+	KT_EQ(KT_DELTA(&s, swpages), DISK_PAGES - 1);
+	KT_EQ(KT_DELTA(&s, swpginuse), 0);
+	KT_EQ(KT_DELTA(&s, nanonneeded), DISK_PAGES - 1);
+	KT_EQ(uvm_swap_on(bd, 0), EBUSY);
+	nanon = uvmexp.nanon;
+	swap_off(0, bd);
+	KT_EQ(KT_DELTA(&s, nswapdev), 0);
+	KT_EQ(KT_DELTA(&s, swpages), 0);
+	KT_EQ(KT_DELTA(&s, nanonneeded), 0);
+	uvmexp_collect();
+	KT_EQ(uvmexp.nanon, nanon);
+	KT_EQ(uvm_swap_off(bd), ENXIO);
+}
+
+/* A device without room for a page; a malformed header. */
+KTEST(swap_on_refused)
+{
+	struct bdev *bd = tdisk_open(0, 1);
+	char *page = kmem_zalloc(PAGE_SIZE, PR_WAITOK);
+
+	KT_REQUIRE(bd != NULL);
+	KT_EQ(uvm_swap_on(bd, 0), EINVAL);
+	tdisk_close(0);
+	bd = tdisk_open(0, 64);
+	memcpy(page + PAGE_SIZE - 10, "SWAPSPACE2", 10);
+	*(uint32_t *)(void *)(page + 1024) = 7; /* version */
+	KT_EQ(bdev_rw(bd, NULL, B_WRITE, page, PAGE_SIZE, 0), 0);
+	KT_EQ(uvm_swap_on(bd, 0), EINVAL);
+	tdisk_fail_reads(0, 1);
+	KT_EQ(uvm_swap_on(bd, 0), EIO);
+	tdisk_close(0);
+	kmem_free(page, PAGE_SIZE);
+}
+
+/* Bad pages of a mkswap header are never used. */
+KTEST(swap_on_header)
+{
+	struct bdev *bd = tdisk_open(0, 64);
+	char *page = kmem_zalloc(PAGE_SIZE, PR_WAITOK);
+	struct tdisk_stats ts;
+	struct vmspace *vm;
+	struct uvmexp s;
+
+	KT_REQUIRE(bd != NULL);
+	memcpy(page + PAGE_SIZE - 10, "SWAPSPACE2", 10);
+	*(uint32_t *)(void *)(page + 1024) = 1;
+	*(uint32_t *)(void *)(page + 1028) = 39; /* last page */
+	*(uint32_t *)(void *)(page + 1032) = 2;
+	*(uint32_t *)(void *)(page + 1536) = 5;
+	*(uint32_t *)(void *)(page + 1540) = 20;
+	KT_EQ(bdev_rw(bd, NULL, B_WRITE, page, PAGE_SIZE, 0), 0);
+	kmem_free(page, PAGE_SIZE);
+	KT_SNAP(&s);
+	KT_EQ(uvm_swap_on(bd, 0), 0);
+	KT_EQ(KT_DELTA(&s, swpages), 37);
+	tdisk_reset_stats(0);
+	vm = written_space(37, MADV_NORMAL);
+	KT_EQ(page_out(vm, 0, 37), 0);
+	KT_EQ(KT_DELTA(&s, swpgonly), 37);
+	tdisk_stats(0, &ts);
+	for (u_int i = 0; i < ts.ts_nlog; i++) {
+		uint64_t first = atop(ts.ts_log[i].tr_off);
+		uint64_t end = first + atop(ts.ts_log[i].tr_len);
+
+		KT_CHECK(first > 0 && end <= 40);
+		KT_CHECK(end <= 5 || first > 5);
+		KT_CHECK(end <= 20 || first > 20);
+	}
+	check_pages(vm, 0, 37);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* -- Out and in ------------------------------------------------------------------ */
+
+/*
+ * 16 pages out: one write of 64 KiB that tells nothing; 5 back, one by one;
+ * slots stay until the pages change or go (3.4, 3.5).
+ */
+KTEST(swap_out_in)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct tdisk_stats ts;
+	struct vmspace *vm = written_space(16, MADV_RANDOM);
+	struct uvmexp s;
+
+	tdisk_reset_stats(0);
+	KT_SNAP(&s);
+	KT_EQ(page_out(vm, 0, 16), 0);
+	KT_EQ(KT_DELTA(&s, pgswapout), 16);
+	KT_EQ(KT_DELTA(&s, pdpageouts), 1);
+	KT_EQ(KT_DELTA(&s, pdpending), 1);
+	KT_EQ(KT_DELTA(&s, pdfreed), 16);
+	KT_EQ(KT_DELTA(&s, swpginuse), 16);
+	KT_EQ(KT_DELTA(&s, swpgonly), 16);
+	KT_EQ(KT_DELTA(&s, paging), 0);
+	KT_EQ(KT_DELTA(&s, anonpages), -16);
+	tdisk_stats(0, &ts);
+	KT_EQ(ts.ts_writes, 1);
+	KT_EQ(ts.ts_log[0].tr_len, 16 * PAGE_SIZE);
+	for (int i = 0; i < 16; i++)
+		KT_CHECK(!tdisk_holds(0, word_of(i)));
+
+	KT_SNAP(&s);
+	check_pages(vm, 0, 5);
+	KT_EQ(KT_DELTA(&s, nswget), 5);
+	KT_EQ(KT_DELTA(&s, pageins), 5);
+	KT_EQ(KT_DELTA(&s, pgswapin), 5);
+	KT_EQ(KT_DELTA(&s, swpgonly), -5);
+	KT_EQ(KT_DELTA(&s, swpginuse), 0);
+	/* clean: out again without writing */
+	KT_EQ(page_out(vm, 0, 5), 0);
+	KT_EQ(KT_DELTA(&s, pgswapout), 0);
+	KT_EQ(KT_DELTA(&s, swpgonly), 0);
+	/* changed: its slot goes */
+	KT_EQ(put_page(vm, 3, 77), 0);
+	KT_EQ(KT_DELTA(&s, swpginuse), -1);
+	KT_EQ(page_out(vm, 0, 16), 0);
+	KT_EQ(KT_DELTA(&s, pgswapout), 1);
+	KT_EQ(KT_DELTA(&s, swpginuse), 0);
+	KT_EQ(check_page(vm, 3, 77), 0);
+	uvmspace_free(vm);
+	KT_EQ(KT_DELTA(&s, swpginuse), -16);
+	KT_EQ(KT_DELTA(&s, swpgonly), -16);
+	swap_off(0, bd);
+}
+
+/* The fault group of one swap-in (3.6). */
+KTEST(swap_fault_counters)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(2, MADV_RANDOM);
+	struct uvmexp s;
+
+	KT_EQ(page_out(vm, 0, 2), 0);
+	KT_SNAP(&s);
+	KT_EQ(ktf_fault(vm, 0, PROT_READ), 0);
+	KTF_EXPECT(&s, .faults = 1, .fltanget = 1, .fltrelck = 1,
+	    .fltrelckok = 1, .fltanretry = 1, .flt_anon = 1);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* Neighbours come with the page; a program that jumps about gets one each. */
+KTEST(swap_read_around)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(128, MADV_NORMAL);
+	struct uvmexp s;
+
+	KT_EQ(page_out(vm, 0, 128), 0);
+	KT_SNAP(&s);
+	check_pages(vm, 0, 64);
+	KT_EQ(KT_DELTA(&s, nswget), 4);
+	KT_EQ(KT_DELTA(&s, pgswapin), 64);
+	KT_EQ(page_out(vm, 0, 128), 0);
+	KT_EQ(KT_DELTA(&s, pgswapout), 0);
+	KT_SNAP(&s);
+	for (int i = 0; i < 8; i++)
+		KT_EQ(
+		    check_page(vm, (i * 37) % 128, word_of((i * 37) % 128)), 0);
+	KT_EQ(KT_DELTA(&s, nswget), 8);
+	KT_RANGE(KT_DELTA(&s, pgswapin), 8, 8 + 15);
+	check_pages(vm, 0, 128);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* T-clust-2: scattered slots are given up for new ones in a row. */
+KTEST(swap_reassign)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(64, MADV_RANDOM);
+	struct tdisk_stats ts;
+	struct uvmexp s;
+
+	KT_EQ(page_out(vm, 0, 64), 0);
+	KT_SNAP(&s);
+	for (int i = 0; i < 64; i += 4)
+		KT_EQ(put_page(vm, i, word_of(i)), 0);
+	tdisk_reset_stats(0);
+	KT_EQ(page_out(vm, 0, 64), 0);
+	tdisk_stats(0, &ts);
+	KT_EQ(ts.ts_writes, 1);
+	KT_EQ(ts.ts_log[ts.ts_nlog - 1].tr_len, 16 * PAGE_SIZE);
+	KT_EQ(KT_DELTA(&s, swpginuse), 0);
+	check_pages(vm, 0, 64);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* T-clust-3, T-clust-4: room only in small runs, and hardly any. */
+KTEST(swap_full)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(300, MADV_RANDOM);
+	struct uvmexp s;
+
+	KT_SNAP(&s);
+	KT_EQ(page_out(vm, 0, 300), 0);
+	KT_EQ(uvmexp.swpginuse, DISK_PAGES - 1);
+	KT_EQ(uvm_swap_nfree(), 0);
+	/* every eighth slot is free: writes of one page */
+	for (int i = 0; i < 240; i += 8)
+		KT_EQ(put_page(vm, i, word_of(i + 1000)), 0);
+	KT_EQ(uvm_swap_nfree(), 30);
+	KT_EQ(page_out(vm, 0, 300), 0);
+	for (int i = 0; i < 300; i++)
+		KT_EQ(check_page(
+			  vm, i, word_of(i < 240 && i % 8 == 0 ? i + 1000 : i)),
+		    0);
+	uvmspace_free(vm);
+	KT_EQ(KT_DELTA(&s, swpginuse), 0);
+	KT_EQ(uvm_swap_nfree(), DISK_PAGES - 1);
+	swap_off(0, bd);
+}
+
+/* -- Several devices ------------------------------------------------------------- */
+
+/* The lower number first; equal ones in turn. */
+KTEST(swap_priorities)
+{
+	struct bdev *bd[3];
+	struct vmspace *vm;
+	struct tdisk_stats ts[3];
+
+	bd[0] = swap_on(0, 64, 5);
+	bd[1] = swap_on(1, 128, 1);
+	bd[2] = swap_on(2, 128, 1);
+	for (u_int i = 0; i < 3; i++)
+		tdisk_reset_stats(i);
+	vm = written_space(290, MADV_NORMAL);
+	KT_EQ(page_out(vm, 0, 128), 0);
+	for (u_int i = 0; i < 3; i++)
+		tdisk_stats(i, &ts[i]);
+	KT_EQ(ts[0].ts_writes, 0);
+	KT_EQ(ts[1].ts_writes, 4);
+	KT_EQ(ts[2].ts_writes, 4);
+	KT_EQ(page_out(vm, 128, 290), 0);
+	tdisk_stats(0, &ts[0]);
+	KT_CHECK(ts[0].ts_writes > 0);
+	KT_EQ(uvmexp.swpgonly, 290);
+	check_pages(vm, 0, 290);
+	KT_EQ(page_out(vm, 0, 290), 0);
+	/* from two devices into the third and memory */
+	swap_off(1, bd[1]);
+	swap_off(2, bd[2]);
+	check_pages(vm, 0, 290);
+	uvmspace_free(vm);
+	swap_off(0, bd[0]);
+}
+
+/* 6.3: 40 pages out, the device goes, all is there. */
+KTEST(swap_off_brings_back)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(40, MADV_NORMAL);
+	struct uvm_object *obj = uao_create(ptoa(40), 0);
+
+	ktf_map_obj(vm, KTF_VA(100), obj, 40, false, MADV_NORMAL);
+	for (int i = 100; i < 140; i++)
+		ktf_write(vm, i, word_of(i));
+	KT_EQ(page_out(vm, 0, 40), 0);
+	KT_EQ(page_out(vm, 100, 140), 0);
+	KT_EQ(uvmexp.swpgonly, 80);
+	swap_off(0, bd);
+	KT_EQ(uvmexp.swpginuse, 0);
+	KT_EQ(uvmexp.swpgonly, 0);
+	check_pages(vm, 0, 40);
+	for (int i = 100; i < 140; i++)
+		KT_EQ(ktf_read(vm, i), word_of(i));
+	uvmspace_free(vm);
+}
+
+/* No room in memory for it all: refused, and nothing changed. */
+KTEST(swap_off_no_room)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(200, MADV_NORMAL);
+	struct uvmexp s;
+
+	KT_EQ(page_out(vm, 0, 200), 0);
+	KT_SNAP(&s);
+	KT_CHECK(kt_balloon(uvmexp.freemin + 50));
+	KT_EQ(uvm_swap_off(bd), ENOMEM);
+	KT_EQ(KT_DELTA(&s, swpages), 0);
+	KT_EQ(KT_DELTA(&s, swpginuse), 0);
+	KT_EQ(uvm_swap_nfree(), DISK_PAGES - 1 - 200);
+	kt_balloon_release();
+	check_pages(vm, 0, 200);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* -- Fork ------------------------------------------------------------------------ */
+
+KTEST(swap_fork)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(32, MADV_NORMAL), *child;
+	struct uvmexp s;
+
+	KT_SNAP(&s);
+	KT_EQ(page_out(vm, 0, 32), 0);
+	child = uvmspace_fork_vm(vm);
+	KT_REQUIRE(child != NULL);
+	for (int i = 0; i < 32; i += 2)
+		KT_EQ(put_page(child, i, 5), 0);
+	KT_EQ(page_out(child, 0, 32), 0);
+	KT_EQ(page_out(vm, 0, 32), 0);
+	check_pages(vm, 0, 32);
+	for (int i = 0; i < 32; i++)
+		KT_EQ(check_page(child, i, i % 2 == 0 ? 5 : word_of(i)), 0);
+	uvmspace_free(vm);
+	KT_EQ(page_out(child, 0, 32), 0);
+	for (int i = 0; i < 32; i++)
+		KT_EQ(check_page(child, i, i % 2 == 0 ? 5 : word_of(i)), 0);
+	uvmspace_free(child);
+	KT_EQ(KT_DELTA(&s, swpginuse), 0);
+	KT_EQ(KT_DELTA(&s, swpgonly), 0);
+	swap_off(0, bd);
+}
+
+/* Wiring brings a page in and takes its slot away (3.4). */
+KTEST(swap_wire)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(16, MADV_RANDOM);
+	struct uvmexp s;
+
+	KT_EQ(page_out(vm, 0, 16), 0);
+	check_pages(vm, 0, 2);
+	KT_SNAP(&s);
+	KT_EQ(uvm_map_pageable(&vm->vm_map, KTF_VA(0), KTF_VA(5), FALSE, 0), 0);
+	KT_EQ(KT_DELTA(&s, swpginuse), -5);
+	KT_EQ(page_out(vm, 0, 16), 0);
+	KT_EQ(KT_DELTA(&s, swpginuse), -5);
+	check_pages(vm, 0, 16);
+	KT_EQ(uvm_map_pageable(&vm->vm_map, KTF_VA(0), KTF_VA(5), TRUE, 0), 0);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* -- Objects --------------------------------------------------------------------- */
+
+/* T-uao_create-2, T-uao_detach-2; shrinking brings the cut page in. */
+KTEST(swap_aobj)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct uvm_object *obj = uao_create(ptoa(20), 0);
+	struct vmspace *vm = ktf_space();
+	struct uvmexp s;
+
+	ktf_map_obj(vm, KTF_VA(0), obj, 20, false, MADV_NORMAL);
+	for (int i = 0; i < 20; i++)
+		ktf_write(vm, i, word_of(i));
+	KT_SNAP(&s);
+	KT_EQ(page_out(vm, 0, 20), 0);
+	KT_EQ(KT_DELTA(&s, swpgonly), 20);
+	KT_EQ(uao_pages(obj), 0);
+	KT_CHECK(uao_has_page(obj, ptoa(7)));
+	for (int i = 0; i < 20; i++)
+		KT_EQ(ktf_read(vm, i), word_of(i));
+	KT_EQ(KT_DELTA(&s, swpgonly), 0);
+	KT_EQ(KT_DELTA(&s, nswget), 2);
+	KT_EQ(page_out(vm, 0, 20), 0);
+	KT_EQ(uao_shrink(obj, ptoa(8) + 8), 0);
+	KT_EQ(KT_DELTA(&s, swpgonly), 8);
+	KT_EQ(KT_DELTA(&s, swpginuse), 9);
+	KT_EQ(ktf_read(vm, 8), word_of(8));
+	KT_EQ(ktf_fault(vm, 9, PROT_READ), EIO);
+	KT_EQ(page_out(vm, 0, 20), 0);
+	KT_EQ(KT_DELTA(&s, swpgonly), 9);
+	uvmspace_free(vm);
+	KT_EQ(KT_DELTA(&s, swpginuse), 0);
+	KT_EQ(KT_DELTA(&s, swpgonly), 0);
+	swap_off(0, bd);
+}
+
+/* -- Errors ---------------------------------------------------------------------- */
+
+/* A cluster with a bad spot: that slot is retired, nothing is lost. */
+KTEST(swap_write_error)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(64, MADV_NORMAL);
+	struct uvmexp s;
+
+	KT_SNAP(&s);
+	tdisk_bad(0, 5, 6);
+	KT_EQ(page_out(vm, 0, 64), 0);
+	KT_EQ(KT_DELTA(&s, swpages), -1);
+	KT_EQ(KT_DELTA(&s, swpginuse), 63);
+	KT_EQ(KT_DELTA(&s, swpgonly), 63);
+	KT_EQ(page_out(vm, 0, 64), 0);
+	KT_EQ(KT_DELTA(&s, swpgonly), 64);
+	check_pages(vm, 0, 64);
+	uvmspace_free(vm);
+	KT_EQ(KT_DELTA(&s, swpginuse), 0);
+	KT_EQ(KT_DELTA(&s, swpages), -1);
+	tdisk_bad(0, 0, 0);
+	swap_off(0, bd);
+}
+
+/* A device that cannot be written at all is given up, and says so. */
+KTEST(swap_device_dead)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(100, MADV_NORMAL);
+
+	KT_EQ(page_out(vm, 0, 10), 0);
+	tdisk_bad(0, 11, DISK_PAGES);
+	KT_EQ(page_out(vm, 0, 100), 0);
+	KT_EQ(uvm_swap_nfree(), 0);
+	KT_EQ(uvmexp.swpages, 10);
+	check_pages(vm, 0, 100);
+	uvmspace_free(vm);
+	KT_EQ(uvmexp.swpages, 0);
+	swap_off(0, bd);
+}
+
+/* T-uvm_fault-3: who needs the page gets EIO, its neighbours are fine. */
+KTEST(swap_read_error)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(16, MADV_NORMAL);
+	struct uvmexp s;
+
+	KT_EQ(page_out(vm, 0, 16), 0);
+	KT_SNAP(&s);
+	tdisk_bad(0, 4, 5);
+	for (int i = 0; i < 16; i++)
+		KT_EQ(check_page(vm, i, word_of(i)), i == 3 ? EIO : 0);
+	KT_EQ(KT_DELTA(&s, pgswapin), 15);
+	KT_EQ(KT_DELTA(&s, swpgonly), -15);
+	/* it is lost for good, and its slot goes with it */
+	tdisk_bad(0, 0, 0);
+	KT_EQ(check_page(vm, 3, word_of(3)), EIO);
+	uvmspace_free(vm);
+	KT_EQ(uvmexp.swpginuse, 0);
+	KT_EQ(uvmexp.swpgonly, 0);
+	KT_EQ(KT_DELTA(&s, swpages), -1);
+	swap_off(0, bd);
+}
+
+/* swapoff with what cannot be read: refused once, then given up. */
+KTEST(swap_off_lost)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(16, MADV_RANDOM);
+
+	KT_EQ(page_out(vm, 0, 16), 0);
+	tdisk_bad(0, 4, 5);
+	KT_EQ(uvm_swap_off(bd), EIO);
+	KT_EQ(uvmexp.nswapdev, 1);
+	swap_off(0, bd);
+	for (int i = 0; i < 16; i++)
+		KT_EQ(check_page(vm, i, word_of(i)), i == 3 ? EIO : 0);
+	uvmspace_free(vm);
+	KT_EQ(uvmexp.swpgonly, 0);
+}
+
+/* -- Memory is short ------------------------------------------------------------- */
+
+#define HOGS      4
+#define HOG_PAGES 400
+#define HOG_FREE  500 /* pages left for everybody */
+
+/* One thread with more memory than its share. All: [its thread]. */
+struct hog {
+	struct vmspace *vm;
+	uint64_t seed;
+	int ops;
+	bool forks;
+	uint32_t version[HOG_PAGES];
+};
+
+static uint64_t
+hog_word(const struct hog *h, int i)
+{
+	return (h->seed << 32 ^ (uint64_t)i << 48) + h->version[i];
+}
+
+static void
+hog_check(struct hog *h, struct vmspace *vm, int i)
+{
+	if (h->version[i] != 0)
+		KT_EQ(check_page(vm, i, hog_word(h, i)), 0);
+}
+
+/* A child sees what its parent wrote, and changes nothing of it. */
+static void
+hog_fork(struct hog *h, uint64_t *rnd)
+{
+	struct vmspace *child = uvmspace_fork_vm(h->vm);
+	int i = (int)(kt_random_r(rnd) % HOG_PAGES);
+
+	for (int n = 0; n < 20; n++) {
+		i = (i + 7) % HOG_PAGES;
+		hog_check(h, child, i);
+		KT_EQ(put_page(child, i, 1), 0);
+		hog_check(h, h->vm, i);
+		KT_EQ(check_page(child, i, 1), 0);
+	}
+	uvmspace_free(child);
+}
+
+static void
+hog_run(void *arg)
+{
+	struct hog *h = arg;
+	uint64_t rnd = h->seed;
+
+	h->vm = ktf_space();
+	ktf_map_anon(
+	    h->vm, HOG_PAGES, h->seed % 2 == 0 ? MADV_NORMAL : MADV_RANDOM);
+	for (int n = 0; n < h->ops; n++) {
+		uint64_t r = kt_random_r(&rnd);
+		int i = (int)((r >> 8) % HOG_PAGES);
+
+		if (h->forks && r % 64 == 0) {
+			hog_fork(h, &rnd);
+		} else if (r % 64 == 1) {
+			KT_EQ(page_out(h->vm, i, MIN(i + 40, HOG_PAGES)), 0);
+		} else if (r % 2 == 0) {
+			h->version[i]++;
+			KT_EQ(put_page(h->vm, i, hog_word(h, i)), 0);
+		} else
+			hog_check(h, h->vm, i);
+	}
+	for (int i = 0; i < HOG_PAGES; i++)
+		hog_check(h, h->vm, i);
+	uvmspace_free(h->vm);
+}
+
+static void
+hogs_run(int ops, bool forks)
+{
+	struct hog *h = kmem_zalloc(HOGS * sizeof(*h), PR_WAITOK);
+
+	for (int i = 0; i < HOGS; i++) {
+		h[i].seed = kt_random();
+		h[i].ops = ops;
+		h[i].forks = forks;
+	}
+	kt_parallel(HOGS, hog_run, h, sizeof(*h));
+	kmem_free(h, HOGS * sizeof(*h));
+}
+
+/* Four threads with three times the memory there is. */
+KTEST(swap_pressure)
+{
+	struct bdev *bd = swap_on(0, 2500, 0);
+	struct uvmexp s;
+
+	KT_SNAP(&s);
+	KT_CHECK(kt_balloon(uvmexp.freemin + HOG_FREE));
+	hogs_run(3000, false);
+	KT_CHECK(KT_DELTA(&s, pgswapout) > HOG_PAGES);
+	kt_balloon_release();
+	swap_off(0, bd);
+}
+
+/* The same with forks in the middle, and two devices, one of them going. */
+KTEST(swap_pressure_fork)
+{
+	struct bdev *bd[2] = { swap_on(0, 2000, 0), swap_on(1, 2000, 0) };
+
+	KT_CHECK(kt_balloon(uvmexp.freemin + HOG_FREE));
+	hogs_run(1000, true);
+	kt_balloon_release();
+	swap_off(1, bd[1]);
+	swap_off(0, bd[0]);
+}
+
+static volatile bool toggling; /* [a] */
+
+static void
+toggle(void *arg)
+{
+	struct bdev **bd = arg;
+	int error;
+
+	for (int i = 0; atomic_load(&toggling); i ^= 1) {
+		error = uvm_swap_off(bd[i]);
+		if (error == 0)
+			KT_EQ(uvm_swap_on(bd[i], 0), 0);
+		else
+			KT_EQ(error, ENOMEM);
+		kt_sleep_ms(1);
+	}
+}
+
+/* Devices come and go while pages do. */
+KTEST(swap_off_under_load)
+{
+	struct bdev *bd[3] = { swap_on(0, 200, 0), swap_on(1, 200, 0),
+		swap_on(2, 2500, 0) };
+	struct kt_thread *t;
+
+	KT_CHECK(kt_balloon(uvmexp.freemin + HOG_FREE));
+	atomic_store(&toggling, true);
+	t = kt_spawn(toggle, bd, 0);
+	hogs_run(1500, true);
+	atomic_store(&toggling, false);
+	kt_join(t);
+	kt_balloon_release();
+	for (u_int i = 0; i < 3; i++)
+		swap_off(i, bd[i]);
+}

@@ -1,0 +1,48 @@
+/*
+ * Disks in memory, for tests of paging (UVM-API.md 0.4): they can be stalled,
+ * told to fail, and say what was asked of them.
+ */
+#ifndef _TESTS_KERN_KT_TDISK_H_
+#define _TESTS_KERN_KT_TDISK_H_
+
+#include <sys/ktest.h>
+#include <sys/disk.h>
+
+#define TDISKS    3
+#define TDISK_LOG 64
+
+/*
+ * Locks used to protect members:
+ *	t	the disk's mutex
+ */
+struct tdisk_request {
+	uint64_t tr_off; /* [t] bytes */
+	uint32_t tr_len; /* [t] bytes */
+	bool tr_write; /* [t] */
+};
+struct tdisk_stats {
+	u_int ts_reads, ts_writes; /* [t] requests */
+	u_int ts_seeks; /* [t] that did not begin where the last one ended */
+	u_int ts_nlog; /* [t] requests in the log, the newest left out */
+	struct tdisk_request ts_log[TDISK_LOG]; /* [t] */
+};
+
+/* => disk number n, of npages, all zeros; NULL: no memory */
+struct bdev *tdisk_open(u_int n, uint32_t npages);
+/* => nothing is asked of it any more */
+void tdisk_close(u_int n);
+/* => requests wait, until they may go on */
+void tdisk_stall(u_int n, bool stalled);
+/* => so many requests from now on fail */
+void tdisk_fail_reads(u_int n, u_int count);
+void tdisk_fail_writes(u_int n, u_int count);
+/* => every request that touches these pages fails; none if first == last */
+void tdisk_bad(u_int n, uint32_t first, uint32_t last);
+void tdisk_stats(u_int n, struct tdisk_stats *ts);
+void tdisk_reset_stats(u_int n);
+/* => requests that wait */
+u_int tdisk_queued(u_int n);
+/* => does any byte sequence of 8 on the disk equal this word, aligned? */
+bool tdisk_holds(u_int n, uint64_t word);
+
+#endif

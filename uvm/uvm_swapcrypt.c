@@ -1,0 +1,98 @@
+/*
+ * Contents of swap are encrypted: who gets hold of the disk learns nothing of
+ * what programs had in memory.
+ *
+ * Each section of a device has a key, drawn when its first slot is written and
+ * wiped when its last slot is freed: from then on nobody can read it.  The
+ * nonce is the slot and how often it was written, so that no key stream serves
+ * twice.
+ */
+#define _UVM_SWAP_PRIVATE
+#include <uvm/uvm.h>
+#include <uvm/uvm_swap.h>
+#include <lib/chacha20.h>
+
+_Static_assert(SWAP_KEYLEN == CHACHA20_KEYLEN, "size of a key");
+
+/* The compiler must not see that nobody reads it any more. */
+static void
+wipe(volatile uint8_t *p, size_t n)
+{
+	while (n-- > 0)
+		*p++ = 0;
+}
+
+void
+uvm_swapkey_take(struct swapdev *sd, uint32_t i, uint32_t n)
+{
+	MUTEX_ASSERT_LOCKED(&swap_mtx);
+	for (; n > 0; n--, i++)
+		sd->sd_section[i / SWAP_SECTION].ss_used++;
+}
+
+void
+uvm_swapkey_drop(struct swapdev *sd, uint32_t i, uint32_t n)
+{
+	struct swap_section *ss;
+
+	MUTEX_ASSERT_LOCKED(&swap_mtx);
+	for (; n > 0; n--, i++) {
+		ss = &sd->sd_section[i / SWAP_SECTION];
+		KASSERT(ss->ss_used > 0);
+		if (--ss->ss_used == 0 && ss->ss_keyed) {
+			wipe(ss->ss_key, sizeof(ss->ss_key));
+			ss->ss_keyed = false;
+		}
+	}
+}
+
+/*
+ * The cipher for a slot's contents.
+ * => write: for new contents
+ */
+static void
+slot_cipher(int slot, bool write, struct chacha20 *c)
+{
+	struct swap_section *ss;
+	struct swapdev *sd;
+	union {
+		uint32_t word[CHACHA20_NONCELEN / 4];
+		uint8_t byte[CHACHA20_NONCELEN];
+	} nonce;
+	uint32_t i;
+
+	mtx_enter(&swap_mtx);
+	sd = uvm_swap_devof(slot, &i);
+	ss = &sd->sd_section[i / SWAP_SECTION];
+	if (!ss->ss_keyed) {
+		arc4random_buf(ss->ss_key, sizeof(ss->ss_key));
+		ss->ss_keyed = true;
+	}
+	if (write)
+		sd->sd_gen[i]++;
+	nonce.word[0] = i;
+	nonce.word[1] = sd->sd_gen[i];
+	nonce.word[2] = 0;
+	chacha20_init(c, ss->ss_key, nonce.byte, 0);
+	mtx_leave(&swap_mtx);
+}
+
+void
+uvm_swap_encrypt(int slot, void *dst, const void *src)
+{
+	struct chacha20 c;
+
+	slot_cipher(slot, true, &c);
+	chacha20_xor(&c, dst, src, PAGE_SIZE);
+	wipe((volatile uint8_t *)&c, sizeof(c));
+}
+
+void
+uvm_swap_decrypt(int slot, void *page)
+{
+	struct chacha20 c;
+
+	slot_cipher(slot, false, &c);
+	chacha20_xor(&c, page, page, PAGE_SIZE);
+	wipe((volatile uint8_t *)&c, sizeof(c));
+}
