@@ -119,7 +119,11 @@ tdisk_poll(struct disk *dk)
 {
 }
 
-static const struct disk_ops tdisk_ops = { tdisk_strategy, tdisk_poll };
+static const struct disk_ops tdisk_ops = {
+	.do_strategy = tdisk_strategy,
+	.do_poll = tdisk_poll,
+	.do_abort = tdisk_poll,
+};
 
 static uint64_t
 blocks(const struct tdisk *td)
