@@ -111,9 +111,12 @@ deps-test:
 QEMU	:= qemu-system-riscv64
 QEMUARGS = -machine $(BOARD) -smp $(SMP) -m $(MEM) -nographic -bios default \
 	   -kernel $(B)/Image -initrd $(B)/initramfs.cpio \
-	   $(if $(APPEND),-append '$(APPEND)') $(if $(DISK),$(call \
+	   $(if $(BOOTARGS),-append '$(BOOTARGS)') $(if $(DISK),$(call \
 	   drive,disk,$(DISK),)) $(if $(SWAP),$(call \
 	   drive,swap,$(SWAPFILE),$(comma)cache=unsafe)) $(QEMUEXTRA)
+# With SWAP the kernel is told to page to that disk, unless APPEND says where.
+BOOTARGS = $(strip $(if $(SWAP),$(if $(filter swap=%,$(APPEND)),,$(if \
+	   $(DISK),swap=vdb,swap=vda))) $(APPEND))
 # $(1) name, $(2) file, $(3) options: the first is vda in the guest
 drive	= -drive file=$(2),format=raw,if=none,id=$(1)$(3) \
 	  -device virtio-blk-device,drive=$(1),serial=$(1)
