@@ -97,6 +97,11 @@ void pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot);
  */
 void pmap_raise(struct pmap *pm, vaddr_t sva, vaddr_t eva);
 void pmap_page_protect(struct vm_page *pg, vm_prot_t prot);
+/*
+ * Remove every mapping of n pages, with few fences.
+ * => nobody enters them meanwhile: they are busy; thread context
+ */
+void pmap_pages_remove(struct vm_page **pgs, unsigned n);
 /* => interrupt-safe; tables exist below pmap_growkernel's result */
 void pmap_kenter_pa(vaddr_t va, paddr_t pa, vm_prot_t prot);
 void pmap_kremove(vaddr_t va, vsize_t size);
@@ -136,6 +141,11 @@ void pmap_copy_page(struct vm_page *src, struct vm_page *dst);
 /* => FALSE: work became runnable and the page is not zero */
 boolean_t pmap_pageidlezero(struct vm_page *pg);
 boolean_t pmap_clear_modify(struct vm_page *pg);
+/*
+ * As pmap_clear_reference(), for a fraction of its cost: a hart that has used
+ * the page may go on doing so unnoticed for a while.
+ */
+void pmap_age(struct vm_page *pg);
 boolean_t pmap_clear_reference(struct vm_page *pg);
 boolean_t pmap_is_modified(struct vm_page *pg);
 boolean_t pmap_is_referenced(struct vm_page *pg);

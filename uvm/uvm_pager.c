@@ -249,10 +249,16 @@ write_pages(struct swapio *si, int from, int n, void (*async)(struct buf *))
 	return async != NULL ? 0 : biowait(bp);
 }
 
-/* What the pages hold, encrypted, so that they may go. */
+/*
+ * What the pages hold, encrypted, so that they may go.  They are busy, so what
+ * is unmapped here stays so.
+ */
 static void
 encrypt_pages(struct swapio *si)
 {
+	pmap_pages_remove(si->si_pg, (u_int)si->si_n);
+	for (int i = 0; i < si->si_n; i++)
+		(void)pmap_clear_modify(si->si_pg[i]);
 	si->si_dev = uvm_swap_place(si->si_slot, &si->si_blkno);
 	for (int i = 0; i < si->si_n; i++)
 		uvm_swap_encrypt(si->si_slot + i,
@@ -345,8 +351,6 @@ uvm_swapout_add(struct swapio *si, struct vm_page *pg)
 	    !assign_slot(pg, si->si_slot + si->si_n))
 		return false;
 	atomic_or(&pg->pg_flags, PG_BUSY);
-	pmap_page_protect(pg, PROT_NONE);
-	(void)pmap_clear_modify(pg);
 	si->si_pg[si->si_n++] = pg;
 	return true;
 }
@@ -411,34 +415,33 @@ lose_slot(struct vm_page *pg, int slot)
 		uao_dropswap(pg->uobject, (u_long)pg->offset >> PAGE_SHIFT);
 }
 
-/* => owner locked on entry, unlocked on exit */
-static void
-release_page(struct vm_page *pg, struct rwlock *lock)
+/*
+ * A page whose owner gave it up meanwhile.
+ * => its lock write-locked; FALSE: dropped
+ */
+static bool
+release_page(struct vm_page *pg)
 {
 	if (pg->uanon != NULL) {
 		uvm_anon_release(pg->uanon);
-		return;
+		return false;
 	}
 	(void)uvm_page_unbusy(pg);
-	rw_exit(lock);
+	return true;
 }
 
 /*
  * One page of a pageout that is done.
- * => TRUE: it is free
+ * => owner write-locked; FALSE: dropped
  */
 static bool
-finish_page(struct vm_page *pg, int slot, bool ok)
+finish_page(struct vm_page *pg, int slot, bool ok, u_int *freed)
 {
-	struct rwlock *lock = owner_lock(pg);
-	bool freed = false;
-
-	rw_enter_write(lock);
 	if (pg->pg_flags & PG_RELEASED) {
 		if (!ok)
 			uvm_swap_markbad(slot, 1);
-		release_page(pg, lock);
-		return true;
+		(*freed)++;
+		return release_page(pg);
 	}
 	if (!ok)
 		lose_slot(pg, slot);
@@ -452,10 +455,9 @@ finish_page(struct vm_page *pg, int slot, bool ok)
 		uvm_swap_only(1);
 		uvm_pagefree(pg);
 		UVMCNT_INC(pdfreed);
-		freed = true;
+		(*freed)++;
 	}
-	rw_exit(lock);
-	return freed;
+	return true;
 }
 
 /*
@@ -472,15 +474,39 @@ page_written(struct swapio *si, int i, int error)
 	return ok;
 }
 
+/* => pages that are free now */
+static u_int
+finish_pages(struct swapio *si, const bool *ok)
+{
+	struct rwlock *held = NULL, *lock;
+	u_int freed = 0;
+
+	for (int i = 0; i < si->si_n; i++) {
+		lock = owner_lock(si->si_pg[i]);
+		if (lock != held) {
+			if (held != NULL)
+				rw_exit(held);
+			rw_enter_write(lock);
+			held = lock;
+		}
+		if (!finish_page(si->si_pg[i], si->si_slot + i, ok[i], &freed))
+			held = NULL;
+	}
+	if (held != NULL)
+		rw_exit(held);
+	return freed;
+}
+
 static void
 swapio_finish(struct swapio *si)
 {
 	int error = si->si_buf.b_error;
-	u_int freed = 0;
+	bool ok[SWAP_CLUSTER];
+	u_int freed;
 
 	for (int i = 0; i < si->si_n; i++)
-		freed += finish_page(
-		    si->si_pg[i], si->si_slot + i, page_written(si, i, error));
+		ok[i] = page_written(si, i, error);
+	freed = finish_pages(si, ok);
 	(void)atomic_add((u_int *)&uvmexp.paging, (u_int)-si->si_n);
 	batch_done(si->si_batch, freed);
 	swapio_give(&swapio_writes, si);

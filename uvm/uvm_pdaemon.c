@@ -22,6 +22,8 @@
 #define OOM_POLLS     300 /* before another victim is chosen */
 #define DROPSWAP      128 /* slots that are taken from pages in use at once */
 #define TURNED_AWAY   64 /* pages not written for want of requests: scan ends */
+#define HOLD_PAGES    16 /* pages of one owner looked at before others may */
+#define SKIP_PAUSE    16 /* locked objects met before they get a pause */
 #define FRUITLESS     16 /* passes that gave nothing before a victim is chosen */
 #define SWAPPER_POLLS 10 /* for what process zero may free */
 
@@ -161,29 +163,108 @@ owner_lock(struct vm_page *pg)
 }
 
 /*
+ * Wait for the lock of an anon, which is in use: whoever has it waits neither
+ * for memory nor for a page.  The family's lock is kept from going meanwhile.
+ * => pageqlock held
+ * => TRUE: locked, and the page is still queued and the anon's; pageqlock
+ *    dropped
+ */
+static bool
+wait_anon_lock(struct vm_page *pg)
+{
+	struct amap_lock *lock = pg->uanon->an_lock;
+	bool same;
+
+	refcnt_take(&lock->aml_refs);
+	mtx_leave(&uvm.pageqlock);
+	rw_enter_write(&lock->aml_lock);
+	mtx_enter(&uvm.pageqlock);
+	same = (pg->pg_flags & PQ_QUEUED) != 0 && pg->uanon != NULL &&
+	    pg->uanon->an_lock == lock;
+	mtx_leave(&uvm.pageqlock);
+	if (!same)
+		rw_exit(&lock->aml_lock);
+	amap_lock_rele(lock);
+	if (!same)
+		mtx_enter(&uvm.pageqlock);
+	return same;
+}
+
+/*
  * Move the first page of a queue to its end and lock its owner.
+ * => *heldp: the lock of the last page's owner, still held, or NULL; it is
+ *    kept if this page has the same
  * => pageqlock held; dropped with PD_LOCKED, kept otherwise
  * => PD_SKIP: the owner is locked by another thread
  */
 enum pd_next { PD_NONE, PD_SKIP, PD_LOCKED };
 
 static enum pd_next
-next_page(struct pglist *queue, struct vm_page **pgp, struct rwlock **lockp)
+next_page(struct pglist *queue, struct vm_page **pgp, struct rwlock **heldp)
 {
 	struct vm_page *pg = TAILQ_FIRST(queue);
+	struct rwlock *lock;
 
 	if (pg == NULL)
 		return PD_NONE;
 	TAILQ_REMOVE(queue, pg, pageq);
 	TAILQ_INSERT_TAIL(queue, pg, pageq);
 	*pgp = pg;
-	*lockp = owner_lock(pg);
+	lock = owner_lock(pg);
+	if (*heldp != NULL && *heldp != lock) {
+		rw_exit(*heldp);
+		*heldp = NULL;
+	}
 	/* inner before outer: so only if it is free */
-	if (rw_enter(*lockp, RW_WRITE | RW_NOSLEEP) != 0 &&
-	    !MUTANT(DAEMON_STEALS_LOCK))
+	if (*heldp == lock || rw_enter(lock, RW_WRITE | RW_NOSLEEP) == 0 ||
+	    MUTANT(DAEMON_STEALS_LOCK)) {
+		*heldp = lock;
+		mtx_leave(&uvm.pageqlock);
+		return PD_LOCKED;
+	}
+	if (pg->uanon == NULL || !wait_anon_lock(pg))
 		return PD_SKIP;
-	mtx_leave(&uvm.pageqlock);
+	*heldp = lock;
 	return PD_LOCKED;
+}
+
+/*
+ * A page was looked at.  Its owner stays locked for the next one, which often
+ * has the same, but not for long.
+ * => pageqlock held on exit
+ */
+static void
+page_done(struct rwlock **heldp, int n)
+{
+	if (n % HOLD_PAGES == 0) {
+		rw_exit(*heldp);
+		*heldp = NULL;
+	}
+	mtx_enter(&uvm.pageqlock);
+}
+
+/* => pageqlock held on entry, no lock on exit */
+static void
+scan_end(struct rwlock *held)
+{
+	mtx_leave(&uvm.pageqlock);
+	if (held != NULL)
+		rw_exit(held);
+}
+
+/*
+ * Objects cannot be waited for like that: whoever holds the lock of one gets
+ * time to let go of it.
+ * => pageqlock held, dropped meanwhile; n pages were skipped so far
+ */
+static void
+skip_pause(int n)
+{
+	if (n % SKIP_PAUSE != 0)
+		return;
+	mtx_leave(&uvm.pageqlock);
+	(void)tsleep(&wait_nothing, PVM, "pdlock", WAIT_MIN_NS);
+	mtx_enter(&uvm.pageqlock);
 }
 
 /*
@@ -333,36 +414,39 @@ scan_enough(const struct swapio *si)
 static void
 scan_inactive(void)
 {
-	int left = uvm_pageq_inactive(), turned_away = 0;
+	int left = uvm_pageq_inactive(), turned_away = 0, skipped = 0;
 	struct swapio *si = NULL;
-	struct rwlock *lock;
+	struct rwlock *held = NULL;
 	struct vm_page *pg;
 
 	mtx_enter(&uvm.pageqlock);
 	for (; left-- > 0 && !scan_enough(si);) {
-		switch (next_page(&uvm.page_inactive, &pg, &lock)) {
+		switch (next_page(&uvm.page_inactive, &pg, &held)) {
 		case PD_NONE:
 			left = 0;
 			break;
 		case PD_SKIP:
 			UVMCNT_INC(pdscans);
 			UVMCNT_INC(pdbusy);
+			skip_pause(++skipped);
 			break;
 		case PD_LOCKED:
 			UVMCNT_INC(pdscans);
 			if (!treat_inactive(pg, &si) &&
 			    ++turned_away == TURNED_AWAY)
 				left = 0;
-			rw_exit(lock);
 			if (si != NULL && uvm_swapout_full(si)) {
+				rw_exit(held);
+				held = NULL;
 				uvm_swapout_start(si);
 				si = NULL;
-			}
-			mtx_enter(&uvm.pageqlock);
+				mtx_enter(&uvm.pageqlock);
+			} else
+				page_done(&held, left);
 			break;
 		}
 	}
-	mtx_leave(&uvm.pageqlock);
+	scan_end(held);
 	if (si != NULL)
 		uvm_swapout_start(si);
 }
@@ -375,12 +459,12 @@ static void
 scan_dropswap(void)
 {
 	int left = uvm_pageq_active();
-	struct rwlock *lock;
+	struct rwlock *held = NULL;
 	struct vm_page *pg;
 
 	mtx_enter(&uvm.pageqlock);
 	for (; left > 0 && uvm_swap_nfree() < DROPSWAP; left--) {
-		switch (next_page(&uvm.page_active, &pg, &lock)) {
+		switch (next_page(&uvm.page_active, &pg, &held)) {
 		case PD_NONE:
 			left = 0;
 			break;
@@ -390,12 +474,11 @@ scan_dropswap(void)
 			if ((pg->pg_flags & PG_BUSY) == 0 &&
 			    page_swslot(pg) > 0)
 				page_dropswap(pg);
-			rw_exit(lock);
-			mtx_enter(&uvm.pageqlock);
+			page_done(&held, left);
 			break;
 		}
 	}
-	mtx_leave(&uvm.pageqlock);
+	scan_end(held);
 }
 
 /* Refill the inactive queue from the active one, at most once round. */
@@ -404,12 +487,12 @@ scan_active(void)
 {
 	int shortage = uvmexp.inactarg - uvm_pageq_inactive();
 	int left = uvm_pageq_active();
-	struct rwlock *lock;
+	struct rwlock *held = NULL;
 	struct vm_page *pg;
 
 	mtx_enter(&uvm.pageqlock);
 	for (; left > 0 && shortage > 0; left--) {
-		switch (next_page(&uvm.page_active, &pg, &lock)) {
+		switch (next_page(&uvm.page_active, &pg, &held)) {
 		case PD_NONE:
 			left = 0;
 			break;
@@ -421,12 +504,11 @@ scan_active(void)
 				UVMCNT_INC(pddeact);
 				shortage--;
 			}
-			rw_exit(lock);
-			mtx_enter(&uvm.pageqlock);
+			page_done(&held, left);
 			break;
 		}
 	}
-	mtx_leave(&uvm.pageqlock);
+	scan_end(held);
 }
 
 static void

@@ -726,6 +726,13 @@ pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
 	mtx_leave(&ref_mtx);
 }
 
+void
+pmap_pages_remove(struct vm_page **pgs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		pmap_page_protect(pgs[i], PROT_NONE);
+}
+
 /* => the page's REFA_*; ref_mtx held */
 static uint32_t
 attributes(struct vm_page *pg)
@@ -761,6 +768,12 @@ boolean_t
 pmap_clear_reference(struct vm_page *pg)
 {
 	return test_attribute(pg, REFA_REF, true);
+}
+
+void
+pmap_age(struct vm_page *pg)
+{
+	(void)pmap_clear_reference(pg);
 }
 
 boolean_t

@@ -109,9 +109,10 @@ pv_writable(struct vm_page *pg)
 /*
  * Remove the first mapping of pg.
  * => pv locked; interrupts off; the entry to free, or NULL
+ * => tb: of its pmap, to be fenced later; NULL: fenced at once
  */
 static struct pv_entry *
-pv_remove_first(struct vm_page *pg)
+pv_remove_first(struct vm_page *pg, struct tlb_batch *tb)
 {
 	struct pmap *pm = pg->mdpage.md_pv.pv_pmap;
 	vaddr_t va = pg->mdpage.md_pv.pv_va;
@@ -126,7 +127,9 @@ pv_remove_first(struct vm_page *pg)
 		atomic_add(&pm->pm_resident, -1);
 	if (pte & PTE_WIRED)
 		atomic_add(&pm->pm_wired, -1);
-	if (!MUTANT(PV_FLUSH_BEFORE_STORE))
+	if (tb != NULL)
+		tlb_batch_add(tb, va);
+	else if (!MUTANT(PV_FLUSH_BEFORE_STORE))
 		tlb_flush_va(pm, va);
 	return pv_remove(pg, pm, va);
 }
@@ -139,10 +142,58 @@ pmap_page_remove(struct vm_page *pg)
 
 	pv_lock(pg);
 	while (pg->mdpage.md_pv.pv_pmap != NULL)
-		if ((pv = pv_remove_first(pg)) != NULL)
+		if ((pv = pv_remove_first(pg, NULL)) != NULL)
 			pv_free(pv);
 	pv_unlock(pg);
 	intr_restore(s);
+}
+
+/*
+ * Remove the mappings of pg as long as they are of tb's pmap, or of the first
+ * one's, which tb then keeps from going.
+ * => TRUE: none is left
+ */
+static bool
+page_remove_batched(struct vm_page *pg, struct tlb_batch *tb)
+{
+	struct pv_entry *pv;
+	unsigned long s = intr_disable();
+	struct pmap *pm;
+
+	pv_lock(pg);
+	while ((pm = pg->mdpage.md_pv.pv_pmap) != NULL) {
+		if (tb->tb_pm == NULL) {
+			pmap_reference(pm);
+			tlb_batch_init(tb, pm);
+		} else if (tb->tb_pm != pm)
+			break;
+		if ((pv = pv_remove_first(pg, tb)) != NULL)
+			pv_free(pv);
+	}
+	pv_unlock(pg);
+	intr_restore(s);
+	return pm == NULL;
+}
+
+static void
+batch_end(struct tlb_batch *tb)
+{
+	if (tb->tb_pm == NULL)
+		return;
+	tlb_batch_flush(tb);
+	pmap_destroy(tb->tb_pm);
+	tb->tb_pm = NULL;
+}
+
+void
+pmap_pages_remove(struct vm_page **pgs, unsigned n)
+{
+	struct tlb_batch tb = { .tb_pm = NULL };
+
+	for (unsigned i = 0; i < n; i++)
+		while (!page_remove_batched(pgs[i], &tb))
+			batch_end(&tb);
+	batch_end(&tb);
 }
 
 /*
@@ -238,10 +289,11 @@ pmap_is_referenced(struct vm_page *pg)
 /*
  * Clear A (or D) of one mapping.  The loop ends when nobody, hardware
  * included, changed the entry in between.
- * => pv locked; TRUE if it was set
+ * => pv locked; TRUE if it was set; without a fence the next access may go
+ *    unnoticed
  */
 static bool
-pte_clear_attr(struct pv_entry *pv, bool mod)
+pte_clear_attr(struct pv_entry *pv, bool mod, bool fence)
 {
 	pt_entry_t *ptep, old, new, bit = mod ? PTE_D : PTE_A;
 
@@ -256,12 +308,13 @@ pte_clear_attr(struct pv_entry *pv, bool mod)
 			  : pte_clear_ref(old, pmap_soft_ad);
 	} while (MUTANT(CLEAR_ATTR_BLIND) ? (atomic_store(ptep, new), false)
 					  : !atomic_cas(ptep, &old, new));
-	tlb_flush_va(pv->pv_pmap, pv->pv_va);
+	if (fence)
+		tlb_flush_va(pv->pv_pmap, pv->pv_va);
 	return true;
 }
 
 static boolean_t
-pmap_clear_attr(struct vm_page *pg, bool mod)
+pmap_clear_attr(struct vm_page *pg, bool mod, bool fence)
 {
 	uint32_t attr = mod ? PVA_MOD : PVA_REF;
 	struct pv_entry *pv;
@@ -271,7 +324,7 @@ pmap_clear_attr(struct vm_page *pg, bool mod)
 	pv_lock(pg);
 	was = (atomic_and(&pg->mdpage.md_attr, ~attr) & attr) != 0;
 	PV_FOREACH(pv, pg)
-	was |= pte_clear_attr(pv, mod);
+	was |= pte_clear_attr(pv, mod, fence);
 	pv_unlock(pg);
 	intr_restore(s);
 	return was;
@@ -280,11 +333,17 @@ pmap_clear_attr(struct vm_page *pg, bool mod)
 boolean_t
 pmap_clear_modify(struct vm_page *pg)
 {
-	return pmap_clear_attr(pg, true);
+	return pmap_clear_attr(pg, true, true);
 }
 
 boolean_t
 pmap_clear_reference(struct vm_page *pg)
 {
-	return pmap_clear_attr(pg, false);
+	return pmap_clear_attr(pg, false, true);
+}
+
+void
+pmap_age(struct vm_page *pg)
+{
+	(void)pmap_clear_attr(pg, false, false);
 }

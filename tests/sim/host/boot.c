@@ -227,7 +227,6 @@ kernel_main(void)
 	cpu_start_all();
 	sched_start_threads();
 	uvm_start_daemons();
-	bio_init();
 	uvm_swap_init();
 	cold = 0;
 	if (kthread_create(first_thread, NULL, NULL, "sim") != 0)
