@@ -11,6 +11,7 @@
  *	pmap locks		(pmap/pmap.h)			spins
  *	pool locks						spins
  *	uvm.fpageqlock		free pages			spins
+ *	swap_mtx		swap devices and slots		spins
  *
  * Nobody sleeps for I/O or for memory with an amap or object lock held: the
  * fault handler drops everything, waits, and looks again by map timestamp.

@@ -320,7 +320,7 @@ uao_swapnodes_refill(void)
 	struct uvm_ptnode *n;
 
 	while (atomic_load(&swapnodes) < atomic_load(&swapnodes_max) &&
-	    (n = uvm_ptnode_get()) != NULL) {
+	    (n = uvm_ptnode_fresh()) != NULL) {
 		mtx_enter(&swapnode_mtx);
 		if (swapnodes < swapnodes_max) {
 			swapnode[swapnodes++] = n;

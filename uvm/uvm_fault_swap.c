@@ -141,6 +141,7 @@ uvm_fault_swapread(struct uvm_faultctx *ctx)
 	for (int i = 0; i < ctx->in_n; i++)
 		pgs[i] = ctx->in_anon[i]->an_page;
 	got = uvm_swap_get_run(pgs, ctx->in_slot, ctx->in_n, ctx->in_want);
+	curproc->p_ru_majflt++;
 	same = uvmfault_relock(&ctx->ufi);
 	kept = swapin_finish(ctx);
 	if (!kept)

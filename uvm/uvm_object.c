@@ -12,9 +12,15 @@ uvm_pagetree_init(void)
 }
 
 struct uvm_ptnode *
+uvm_ptnode_fresh(void)
+{
+	return pool_get(&ptnode_pool, PR_NOWAIT | PR_ZERO);
+}
+
+struct uvm_ptnode *
 uvm_ptnode_get(void)
 {
-	struct uvm_ptnode *n = pool_get(&ptnode_pool, PR_NOWAIT | PR_ZERO);
+	struct uvm_ptnode *n = uvm_ptnode_fresh();
 
 	if (__predict_false(n == NULL) && UVM_IS_PAGEDAEMON())
 		n = uao_swapnode_take();

@@ -55,14 +55,17 @@ static u_int swapio_nfree; /* on the first two lists */
 
 /* -- Requests ------------------------------------------------------------------- */
 
-/* => a request off the list; NULL: none, and not to be waited for */
+/*
+ * => a request off the list; NULL: none, and not to be waited for, or swap was
+ *    configured away
+ */
 static struct swapio *
 swapio_take(struct swapio_list *list, bool wait)
 {
 	struct swapio *si;
 
 	mtx_enter(&swapio_mtx);
-	while ((si = TAILQ_FIRST(list)) == NULL && wait)
+	while ((si = TAILQ_FIRST(list)) == NULL && wait && swapio_total != 0)
 		(void)msleep(list, &swapio_mtx, PVM, "swapio", INFSLP);
 	if (si != NULL) {
 		TAILQ_REMOVE(list, si, si_link);
@@ -152,6 +155,7 @@ uvm_swapio_unreserve(void)
 		swapio_destroy(si);
 		mtx_enter(&swapio_mtx);
 	}
+	wakeup(&swapio_writes);
 	mtx_leave(&swapio_mtx);
 	uao_swapnodes_unreserve();
 }
@@ -294,9 +298,10 @@ uvm_swapout_wait(struct swap_batch *sb)
 struct swapio *
 uvm_swapout_begin(bool wait, struct swap_batch *batch)
 {
-	struct swapio *si = swapio_take(&swapio_writes, wait);
+	struct swapio *si;
 
-	if (si == NULL)
+	if (uvm_swap_nfree() == 0 ||
+	    (si = swapio_take(&swapio_writes, wait)) == NULL)
 		return NULL;
 	si->si_n = 0;
 	si->si_room = SWAP_CLUSTER;

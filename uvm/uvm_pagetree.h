@@ -22,6 +22,7 @@ struct uvm_ptnode {
 
 /* => zeroed node or NULL, never sleeps; any context (uvm_object.c) */
 struct uvm_ptnode *uvm_ptnode_get(void);
+struct uvm_ptnode *uvm_ptnode_fresh(void); /* not one kept for the daemon */
 void uvm_ptnode_put(struct uvm_ptnode *n);
 
 /* All members: [o] the owner's lock. */
@@ -41,8 +42,7 @@ void *uvm_pagetree_lookup(const struct uvm_pagetree *t, uint64_t index);
 /* => 0, or ENOMEM with the tree unchanged; the slot must be empty */
 int uvm_pagetree_insert(struct uvm_pagetree *t, uint64_t index, void *item);
 /* => the item that was there, or NULL: nothing was, and nothing changed */
-void *
-uvm_pagetree_replace(struct uvm_pagetree *t, uint64_t index, void *item);
+void *uvm_pagetree_replace(struct uvm_pagetree *t, uint64_t index, void *item);
 /* => the item taken out, or NULL; empty nodes are freed */
 void *uvm_pagetree_remove(struct uvm_pagetree *t, uint64_t index);
 /* => first item at an index >= *index, which becomes its index; or NULL */

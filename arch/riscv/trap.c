@@ -128,6 +128,7 @@ user_fault(struct proc *p, vaddr_t va, vm_prot_t access)
 {
 	struct vmspace *vm = p->p_vmspace;
 	vaddr_t page = trunc_page(va);
+	long majflt;
 	int error;
 
 	if (va >= VM_MAXUSER_ADDRESS)
@@ -136,8 +137,9 @@ user_fault(struct proc *p, vaddr_t va, vm_prot_t access)
 		return 0;
 	if (va >= vm->vm_maxsaddr && va < vm->vm_minsaddr && !uvm_grow(p, va))
 		return EFAULT; /* above RLIMIT_STACK */
+	majflt = p->p_ru_majflt;
 	error = uvm_fault(&vm->vm_map, page, VM_FAULT_INVALID, access);
-	if (error == 0)
+	if (error == 0 && p->p_ru_majflt == majflt)
 		p->p_ru_minflt++;
 	return error;
 }

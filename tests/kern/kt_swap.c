@@ -10,6 +10,60 @@
 
 #define DISK_PAGES 256
 
+/*
+ * Pages of files in memory that were there before the test: wired, so that
+ * only the test's own pages come and go.  Both: the test thread's.
+ */
+static struct vm_page *others[1024];
+static u_int nothers;
+
+/* => a page of some object on the queue, wired, or NULL */
+static struct vm_page *
+wire_one(struct pglist *queue)
+{
+	struct rwlock *lock = NULL;
+	struct vm_page *pg;
+
+	mtx_enter(&uvm.pageqlock);
+	TAILQ_FOREACH (pg, queue, pageq) {
+		if (pg->uobject != NULL && (pg->pg_flags & PG_BUSY) == 0 &&
+		    rw_enter(&pg->uobject->uo_lock, RW_WRITE | RW_NOSLEEP) == 0)
+			break;
+	}
+	mtx_leave(&uvm.pageqlock);
+	if (pg == NULL)
+		return NULL;
+	lock = &pg->uobject->uo_lock;
+	uvm_pagewire(pg);
+	rw_exit(lock);
+	return pg;
+}
+
+static void
+hold_others(void)
+{
+	struct vm_page *pg;
+
+	uvm_pageq_flush();
+	while (nothers < nitems(others) &&
+	    ((pg = wire_one(&uvm.page_active)) != NULL ||
+		(pg = wire_one(&uvm.page_inactive)) != NULL))
+		others[nothers++] = pg;
+}
+
+static void
+release_others(void)
+{
+	struct rwlock *lock;
+
+	while (nothers > 0) {
+		lock = &others[--nothers]->uobject->uo_lock;
+		rw_enter_write(lock);
+		uvm_pageunwire(others[nothers]);
+		rw_exit(lock);
+	}
+}
+
 /* => disk n serves as swap */
 static struct bdev *
 swap_on(u_int n, uint32_t npages, int priority)
@@ -18,6 +72,8 @@ swap_on(u_int n, uint32_t npages, int priority)
 
 	if (bd == NULL)
 		panic("swap_on: no disk");
+	if (uvmexp.nswapdev == 0)
+		hold_others();
 	KT_EQ(uvm_swap_on(bd, priority), 0);
 	return bd;
 }
@@ -27,6 +83,8 @@ swap_off(u_int n, struct bdev *bd)
 {
 	KT_EQ(uvm_swap_off(bd), 0);
 	tdisk_close(n);
+	if (uvmexp.nswapdev == 0)
+		release_others();
 }
 
 static uint64_t
@@ -748,3 +806,173 @@ KTEST(swap_off_under_load)
 	for (u_int i = 0; i < 3; i++)
 		swap_off(i, bd[i]);
 }
+
+/* -- Waiting --------------------------------------------------------------------- */
+
+static void
+read_page0(void *arg)
+{
+	KT_EQ(check_page(arg, 0, word_of(0)), 0);
+}
+
+/* => the disk has n requests that wait */
+static bool
+disk_waits(u_int n, u_int count)
+{
+	for (int i = 0; i < 400 && tdisk_queued(n) != count; i++)
+		kt_sleep_ms(5);
+	return tdisk_queued(n) == count;
+}
+
+/* fltpgwait: two want the same page of a stalled disk (3.6). */
+KTEST(swap_two_readers)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(1, MADV_RANDOM), *child;
+	struct kt_thread *a, *b;
+	struct uvmexp s;
+
+	KT_EQ(page_out(vm, 0, 1), 0);
+	child = uvmspace_fork_vm(vm);
+	KT_SNAP(&s);
+	tdisk_stall(0, true);
+	a = kt_spawn(read_page0, vm, 0);
+	KT_CHECK(disk_waits(0, 1));
+	b = kt_spawn(read_page0, child, 0);
+	for (int i = 0; i < 400 && KT_DELTA(&s, fltpgwait) == 0; i++)
+		kt_sleep_ms(5);
+	KT_EQ(KT_DELTA(&s, fltpgwait), 1);
+	tdisk_stall(0, false);
+	kt_join(a);
+	kt_join(b);
+	KT_EQ(KT_DELTA(&s, nswget), 1);
+	uvmspace_free(child);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+static void
+read_gone(void *arg)
+{
+	KT_EQ(ktf_fault(arg, 0, PROT_READ), EFAULT);
+}
+
+/* fltpgrele: unmapped while it is read (3.6). */
+KTEST(swap_unmapped_meanwhile)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(4, MADV_RANDOM);
+	struct kt_thread *a;
+	struct uvmexp s;
+
+	KT_EQ(page_out(vm, 0, 4), 0);
+	KT_SNAP(&s);
+	tdisk_stall(0, true);
+	a = kt_spawn(read_gone, vm, 0);
+	KT_CHECK(disk_waits(0, 1));
+	uvm_unmap(&vm->vm_map, KTF_VA(0), KTF_VA(4));
+	KT_EQ(KT_DELTA(&s, swpgonly), -3);
+	tdisk_stall(0, false);
+	kt_join(a);
+	KT_EQ(KT_DELTA(&s, fltpgrele), 1);
+	KT_EQ(KT_DELTA(&s, swpginuse), -4);
+	KT_EQ(KT_DELTA(&s, swpgonly), -4);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+static void
+push_out(void *arg)
+{
+	KT_EQ(page_out(arg, 0, 16), 0);
+}
+
+/* paging: + at the start, - at the end (3.2); freed and wanted meanwhile. */
+KTEST(swap_paging)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(16, MADV_RANDOM);
+	struct kt_thread *a, *b;
+	struct uvmexp s;
+
+	KT_SNAP(&s);
+	tdisk_stall(0, true);
+	a = kt_spawn(push_out, vm, 0);
+	KT_CHECK(disk_waits(0, 1));
+	KT_EQ(KT_DELTA(&s, paging), 16);
+	uvm_map_clean(&vm->vm_map, KTF_VA(8), KTF_VA(12), PGO_DEACTIVATE);
+	b = kt_spawn(read_page0, vm, 0);
+	for (int i = 0; i < 400 && KT_DELTA(&s, fltpgwait) == 0; i++)
+		kt_sleep_ms(5);
+	tdisk_stall(0, false);
+	kt_join(a);
+	kt_join(b);
+	KT_EQ(KT_DELTA(&s, paging), 0);
+	/* page 0 was wanted, so it stayed */
+	KT_EQ(KT_DELTA(&s, swpgonly), 15);
+	KT_EQ(KT_DELTA(&s, nswget), 0);
+	check_pages(vm, 0, 16);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* Memory of a process that goes while it is written. */
+KTEST(swap_freed_meanwhile)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(16, MADV_RANDOM);
+	struct vm_map_entry *e;
+	struct kt_thread *a;
+	struct uvmexp s;
+
+	KT_SNAP(&s);
+	tdisk_stall(0, true);
+	a = kt_spawn(push_out, vm, 0);
+	KT_CHECK(disk_waits(0, 1));
+	tdisk_fail_writes(0, 3);
+	e = ktf_entry(vm, 0);
+	amap_lock_write(e->aref.ar_amap);
+	amap_discard(&e->aref, 0, 8);
+	amap_unlock(e->aref.ar_amap);
+	tdisk_stall(0, false);
+	kt_join(a);
+	KT_EQ(KT_DELTA(&s, paging), 0);
+	check_pages(vm, 8, 16);
+	uvmspace_free(vm);
+	KT_EQ(KT_DELTA(&s, swpginuse), 0);
+	KT_EQ(KT_DELTA(&s, swpgonly), 0);
+	swap_off(0, bd);
+}
+
+#ifdef FAULT_INJECT
+/* => the thread that finishes pageouts */
+static bool
+no_memory_for_daemons(void)
+{
+	return curproc == uvm.pagedaemon ||
+	    strcmp(curproc->p_comm, "swapdone") == 0;
+}
+
+/*
+ * The daemon gets no memory at all, and memory is short all the time: anons
+ * and objects go out none the less.
+ */
+KTEST(swap_without_memory)
+{
+	struct bdev *bd = swap_on(0, 2500, 0);
+	struct uvm_object *obj = uao_create(ptoa(300), 0);
+	struct vmspace *vm = ktf_space();
+	bool (*before)(void) = alloc_fail_hook;
+
+	ktf_map_obj(vm, KTF_VA(0), obj, 300, false, MADV_NORMAL);
+	KT_CHECK(kt_balloon(uvmexp.freemin + HOG_FREE));
+	alloc_fail_hook = no_memory_for_daemons;
+	for (int i = 0; i < 300; i++)
+		KT_EQ(ktf_fault(vm, i, PROT_READ | PROT_WRITE), 0);
+	hogs_run(1000, false);
+	alloc_fail_hook = before;
+	kt_balloon_release();
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+#endif

@@ -178,8 +178,8 @@ together(void)
 static void
 objects(void)
 {
-	uint64_t *p = mmap(
-	    NULL, WHOLE / 2, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t *p =
+	    mmap(NULL, WHOLE / 2, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	uint64_t *q;
 	int fd = open("/tmp/swapfile", O_RDWR | O_CREAT | O_TRUNC, 0600);
 
@@ -213,8 +213,8 @@ main(void)
 	v = counters();
 	CHECK(v.pgswapout - u.pgswapout > (int)(WHOLE / 2 / PAGE));
 	/* clusters are full when memory is written front to back */
-	CHECK((v.pgswapout - u.pgswapout) / (v.pdpageouts - u.pdpageouts) >=
-	    15);
+	CHECK(
+	    (v.pgswapout - u.pgswapout) / (v.pdpageouts - u.pdpageouts) >= 15);
 	CHECK_CHILD(shared);
 	CHECK_CHILD(together);
 	CHECK_CHILD(objects);
