@@ -31,7 +31,14 @@
 static bool pd_wanted; /* the daemon has something to do */
 static u_int pd_waiters; /* threads in uvm_wait */
 static u_int pd_fruitless_passes; /* only the daemon */
+static u_int pd_gave_seen; /* only the daemon: pd_gave when last looked at */
 static const char wait_nothing; /* slept on for a time, woken by nobody */
+/*
+ * Pages freed by the daemon and by pageouts that it started: atomic.  Whether
+ * it gets anywhere does not show in how many are free: those who wait take them
+ * as they come.
+ */
+static u_int pd_gave;
 /*
  * After a scan that freed nothing: wake the daemon only below this many free
  * pages, until memory was plentiful again.  Else: no limit.
@@ -347,6 +354,7 @@ free_unmapped(struct vm_page *pg)
 		uvm_swap_only(1);
 	uvm_pagefree(pg);
 	UVMCNT_INC(pdfreed);
+	(void)atomic_add(&pd_gave, 1);
 	return true;
 }
 
@@ -721,8 +729,10 @@ void
 uvm_pd_iodone(bool freed)
 {
 	mtx_enter(&uvm.fpageqlock);
-	if (freed)
+	if (freed) {
 		pd_quiet_above = __LONG_MAX__;
+		(void)atomic_add(&pd_gave, 1);
+	}
 	if (pd_waiters != 0 || uvm_free_count() < uvmexp.freetarg)
 		pd_wake();
 	mtx_leave(&uvm.fpageqlock);
@@ -733,6 +743,7 @@ static void
 pd_pass(void)
 {
 	long before = uvm_free_count();
+	u_int gave;
 	bool freed;
 
 	uvmexp.inactarg = uvm_pdpolicy_inactarg(
@@ -742,7 +753,9 @@ pd_pass(void)
 		pd_scan();
 	if (uvm_free_count() + atomic_load(&uvmexp.paging) < uvmexp.freetarg)
 		(void)pool_drain_wait();
-	freed = uvm_free_count() > before;
+	gave = atomic_load(&pd_gave);
+	freed = uvm_free_count() > before || gave != pd_gave_seen;
+	pd_gave_seen = gave;
 	if (freed)
 		pd_fruitless_passes = 0;
 	if (pd_report(freed))

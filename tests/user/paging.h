@@ -91,7 +91,7 @@ static inline void __attribute__((unused)) stay_in_memory(void)
 		if ((m[i].flags & UVM_MI_F_STACK) == 0)
 			CHECK(mlock((void *)m[i].start,
 				  m[i].end - m[i].start) == 0);
-		else
+		else if (m[i].end > (uintptr_t)here)
 			CHECK(mlock(here, m[i].end - (uintptr_t)here) == 0);
 }
 
