@@ -309,6 +309,8 @@ count_object(struct vm_map_entry *e, struct uvm_mapinfo *mi)
 static void
 fill_info(struct vmspace *vm, struct vm_map_entry *e, struct uvm_mapinfo *mi)
 {
+	uint64_t resident;
+
 	memset(mi, 0, sizeof(*mi));
 	mi->start = e->start;
 	mi->end = e->end;
@@ -321,8 +323,8 @@ fill_info(struct vmspace *vm, struct vm_map_entry *e, struct uvm_mapinfo *mi)
 	mi->type = entry_type(e);
 	mi->flags = entry_flags(e);
 	count_anon(e, mi);
-	mi->resident =
-	    MIN(mi->anon + count_object(e, mi), atop(e->end - e->start));
+	resident = mi->anon + count_object(e, mi);
+	mi->resident = MIN(resident, atop(e->end - e->start));
 	strlcpy(mi->name, entry_name(vm, e), sizeof(mi->name));
 }
 
