@@ -43,7 +43,7 @@ TSRC	:= $(sort $(wildcard tests/kern/*.c tests/audit/*.c \
 	   $(filter-out %/conform_host.c,$(wildcard tests/conform/*.c)))
 TOBJ	:= $(patsubst %,$(B)/obj/%.o,$(basename $(TSRC)))
 
-.PHONY: all kernel run test test-host test-guest test-mutants bench bench-linux debug \
+.PHONY: all kernel run test test-host test-guest test-mutants bench bench-linux report debug \
 	help clean lint format deps-run deps-test
 
 all: $(B)/Image $(B)/kernel.elf $(B)/initramfs.cpio
@@ -160,6 +160,11 @@ bench-linux: deps-run
 	@$(MAKE) --no-print-directory all $(B)/user/vmbench
 	@scripts/bench --linux $(BENCHARGS)
 
+# Memory pressure, plotted: build/report.html [REPORTARGS='--mem 48M --procs 2']
+report: deps-run
+	@$(MAKE) --no-print-directory all
+	@scripts/report $(REPORTARGS)
+
 lint:
 	@scripts/lint
 
@@ -172,7 +177,7 @@ clean:
 help:
 	@echo "make             kernel (build/Image, build/kernel.elf) and initramfs"
 	@echo "make run         boot to a shell [MEM=256M] [SMP=2] [APPEND='aslr=0']"
-	@echo "                 [DISK=FILE] [SWAP=512M|FILE]"
+	@echo "                 [DISK=FILE] [SWAP=512M|FILE: paged to]"
 	@echo "make test        every test; last line: N passed, N failed, N skipped"
 	@echo "make test-host   tests on this machine, under ASan and UBSan [T=name] [SEED=n]"
 	@echo "make test-guest  tests in the booted kernel [T=name] [SEED=n]"
@@ -180,6 +185,7 @@ help:
 	@echo "make fuzz        libFuzzer on the readers [FUZZ_TIME=10]"
 	@echo "make bench       instructions per operation, beside baseline and Linux"
 	@echo "make bench-linux the same, with Debian's Linux measured in the same run"
+	@echo "make report      memory pressure plotted over time: build/report.html"
 	@echo "make debug       boot halted, attach gdb"
 	@echo "make lint        include rules, formatting, names"
 	@echo "make clean       remove build/"

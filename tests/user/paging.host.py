@@ -199,7 +199,7 @@ def case_hogs(tmp):
     message, and a new shell answers within two seconds of the machine's time.
     """
     del tmp
-    out, err = run(["--swap", "48M", "--qemu", "-icount shift=3,sleep=on"],
+    out, err = run(["--swap", "48M", "--qemu", "-icount shift=1,sleep=on"],
                    ["hogs", 8])
     pids = re.findall(r"^hog (\d+)$", out, re.M)
     killed = re.findall(r"oom: killed pid (\d+) \(paging\): (\d+) KiB "
