@@ -238,7 +238,7 @@ fork_undo(struct process *pr)
 
 /*
  * Put the child in the tree.
- * => 0; EAGAIN: no id, EINTR: the parent exits
+ * => 0; EAGAIN: no id, EINTR: the parent exits or is killed
  */
 static int
 fork_link(struct proc *p1, struct process *pr, struct proc *p2,
@@ -248,7 +248,9 @@ fork_link(struct proc *p1, struct process *pr, struct proc *p2,
 
 	rw_enter_write(&proctree_lock);
 	p2->p_tid = pr->ps_pid = pid_alloc();
-	if (p2->p_tid == 0 || (parent->ps_flags & PS_EXITING)) {
+	/* one that is killed may not have copied everything */
+	if (p2->p_tid == 0 || (parent->ps_flags & PS_EXITING) ||
+	    sig_killed(p1)) {
 		rw_exit(&proctree_lock);
 		return p2->p_tid == 0 ? EAGAIN : EINTR;
 	}

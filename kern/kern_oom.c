@@ -9,6 +9,10 @@
 #include <sys/signalvar.h>
 #include <uvm/uvm.h>
 
+#define PATIENCE 2000000000UL /* ns for a victim to end */
+
+static uint64_t last_kill; /* uptime; atomic */
+
 /* What a process holds, in pages; belongs to the caller. */
 struct oom_size {
 	uint64_t os_resident; /* [caller] */
@@ -97,6 +101,8 @@ oom_dying(struct process *pr)
 }
 
 /*
+ * A victim may be held up: by a thread of another process, which does I/O to
+ * its memory and itself waits for some.  Then that one has to go, too.
  * => proctree lock held; the largest process, or NULL; *dying: there is a
  *    victim already, wait for it to end
  */
@@ -111,7 +117,9 @@ oom_choose(struct oom_size *best, bool *dying)
 	LIST_FOREACH (pr, &allprocess, ps_list) {
 		if ((pr->ps_flags & PS_SYSTEM) == 0 && oom_dying(pr)) {
 			*dying = true;
-			return NULL;
+			if (nsecuptime() - atomic_load(&last_kill) < PATIENCE)
+				return NULL;
+			continue;
 		}
 		if (!oom_measure(pr, &os))
 			continue;
@@ -134,6 +142,7 @@ oom_sacrifice(struct process *pr, const struct oom_size *os)
 	       "free %lu KiB\n",
 	    pr->ps_pid, pr->ps_comm, os->os_resident * kib,
 	    os->os_swapped * kib, (uint64_t)uvm_free_count() * kib);
+	atomic_store(&last_kill, nsecuptime());
 	mtx_enter(&pr->ps_sigmtx);
 	TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link)
 		atomic_or(&p->p_flag, P_OOMKILL);

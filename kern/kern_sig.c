@@ -471,8 +471,8 @@ sig_pending(struct proc *p)
 	struct process *pr = p->p_p;
 	sigset_t pend, open;
 
-	pend = atomic_load(&p->p_sigpend.sp_set) |
-	    atomic_load(&pr->ps_sigpend.sp_set);
+	pend = atomic_load(&p->p_sigpend.sp_set);
+	pend |= atomic_load(&pr->ps_sigpend.sp_set);
 	open = ~p->p_sigmask | p->p_sigwait;
 	if (pend & open)
 		return true;
@@ -484,9 +484,10 @@ sig_pending(struct proc *p)
 bool
 sig_killed(struct proc *p)
 {
-	return ((atomic_load(&p->p_sigpend.sp_set) |
-		    atomic_load(&p->p_p->ps_sigpend.sp_set)) &
-		   sigmask(SIGKILL)) != 0;
+	sigset_t pend = atomic_load(&p->p_sigpend.sp_set);
+
+	pend |= atomic_load(&p->p_p->ps_sigpend.sp_set);
+	return (pend & sigmask(SIGKILL)) != 0;
 }
 
 bool

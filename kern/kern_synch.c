@@ -32,6 +32,9 @@
 #include <kern/sched.h>
 
 #define SLEEPQ_COUNT 128 /* power of two */
+#ifndef WCHAN_NUMBER /* machine/param.h may not want to use addresses */
+#define WCHAN_NUMBER(ident) ((uintptr_t)(ident))
+#endif
 
 /*
  * Locks used to protect members:
@@ -47,7 +50,7 @@ static struct sleepq sleepqs[SLEEPQ_COUNT];
 static inline struct sleepq *
 sleepq_of(const volatile void *ident)
 {
-	uintptr_t i = (uintptr_t)ident;
+	uintptr_t i = WCHAN_NUMBER(ident);
 
 	return &sleepqs[((i >> 5) ^ (i >> 12)) & (SLEEPQ_COUNT - 1)];
 }

@@ -186,7 +186,8 @@ kt_state_take(struct kt_state *ks)
 {
 	kt_settle();
 	uvmexp_collect();
-	ks->ks_free = uvm_free_count();
+	/* how many slabs the same items take is chance */
+	ks->ks_free = kt_free();
 	ks->ks_pool = pool_inuse_all();
 	ks->ks_pv = pmap_pv_count();
 	ks->ks_kmapent = uvmexp.kmapent;
@@ -415,13 +416,14 @@ balloon_fit(long free)
 
 /*
  * Taking pages wakes the daemon, which empties caches, some of them by way of
- * process zero: what that frees comes later.
+ * process zero: what that frees comes later.  So they are emptied first.
  */
 bool
 kt_balloon(long free)
 {
 	bool fits = true;
 
+	kt_settle();
 	for (int i = 0; i < BALLOON_TRIES && fits; i++) {
 		if (uvm_pd_rests() && uvm_free_count() == free)
 			return true;

@@ -44,6 +44,12 @@ alloc_fail_at(long nth, bool from_there_on)
 	atomic_store(&fault_left, nth);
 }
 
+long
+alloc_fail_left(void)
+{
+	return atomic_load(&fault_left);
+}
+
 bool
 alloc_fail_now(void)
 {

@@ -105,7 +105,8 @@ void pmap_pages_remove(struct vm_page **pgs, unsigned n);
 /* => interrupt-safe; tables exist below pmap_growkernel's result */
 void pmap_kenter_pa(vaddr_t va, paddr_t pa, vm_prot_t prot);
 void pmap_kremove(vaddr_t va, vsize_t size);
-void pmap_unwire(struct pmap *pm, vaddr_t va);
+/* => TRUE: va was mapped, and wired */
+boolean_t pmap_unwire(struct pmap *pm, vaddr_t va);
 /* => TRUE: va is mapped, and wired */
 boolean_t pmap_is_wired(struct pmap *pm, vaddr_t va);
 /* => how many wired mappings pg has; its owner's lock held for writing */
@@ -141,11 +142,6 @@ void pmap_copy_page(struct vm_page *src, struct vm_page *dst);
 /* => FALSE: work became runnable and the page is not zero */
 boolean_t pmap_pageidlezero(struct vm_page *pg);
 boolean_t pmap_clear_modify(struct vm_page *pg);
-/*
- * As pmap_clear_reference(), for a fraction of its cost: a hart that has used
- * the page may go on doing so unnoticed for a while.
- */
-void pmap_age(struct vm_page *pg);
 boolean_t pmap_clear_reference(struct vm_page *pg);
 boolean_t pmap_is_modified(struct vm_page *pg);
 boolean_t pmap_is_referenced(struct vm_page *pg);

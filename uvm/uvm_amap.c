@@ -412,7 +412,8 @@ amap_cow_slot(struct vm_amap *amap, u_int slot, struct vm_anon *anon)
 }
 
 /*
- * What is not wired stays shared until somebody writes.
+ * What is not wired stays shared until somebody writes.  So does all that is
+ * left when the process is killed meanwhile: nobody will run in the copy.
  */
 void
 amap_cow_now(struct vm_map *map, struct vm_map_entry *entry)
@@ -437,7 +438,8 @@ amap_cow_now(struct vm_map *map, struct vm_map_entry *entry)
 		}
 		if (!amap_cow_slot(amap, slot, anon)) {
 			amap_unlock(amap);
-			uvm_wait("cownow");
+			if (uvm_wait_killed("cownow"))
+				return;
 			amap_lock_write(amap);
 		}
 	}

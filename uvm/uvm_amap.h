@@ -150,7 +150,8 @@ int amap_copy(struct vm_map *map, struct vm_map_entry *entry, bool waitok,
 /*
  * Fork of a wired entry: a page of the child's own for each wired one.
  * => map: the child's, known to nobody else; the entry has its own amap
- *    (amap_copy); amap unlocked; sleeps for memory
+ *    (amap_copy); amap unlocked; sleeps for memory, until it is killed: the
+ *    child must not run then
  */
 void amap_cow_now(struct vm_map *map, struct vm_map_entry *entry);
 /*

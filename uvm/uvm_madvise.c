@@ -206,12 +206,12 @@ linux_advice(vm_map_t map, vaddr_t start, vaddr_t end, int advice)
 		return advise_populate(map, start, end, PROT_READ);
 	case LINUX_MADV_POPULATE_WRITE:
 		return advise_populate(map, start, end, PROT_READ | PROT_WRITE);
-	case LINUX_MADV_WILLNEED: /* nothing is ever far away: no swap */
-	case LINUX_MADV_HUGEPAGE:
-	case LINUX_MADV_NOHUGEPAGE:
-		return advise_range(map, start, end, advise_nothing, 0);
 	default:
-		return EINVAL;
+		/* nothing is ever far away: no swap; nor are there huge pages */
+		KASSERT(advice == LINUX_MADV_WILLNEED ||
+		    advice == LINUX_MADV_HUGEPAGE ||
+		    advice == LINUX_MADV_NOHUGEPAGE);
+		return advise_range(map, start, end, advise_nothing, 0);
 	}
 }
 

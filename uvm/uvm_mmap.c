@@ -121,11 +121,7 @@ mmap_backing(struct proc *p, struct mmap_req *rq)
 	if (rq->flags & MAP_ANONYMOUS)
 		return 0;
 	error = fd_mmap(p, rq->fd, shared, rq->prot, &rq->maxprot, &rq->uobj);
-	if (error == 0 && (rq->prot & ~rq->maxprot) != 0) {
-		if (rq->uobj != NULL)
-			rq->uobj->pgops->pgo_detach(rq->uobj);
-		error = EACCES;
-	}
+	KASSERT(error != 0 || (rq->prot & ~rq->maxprot) == 0);
 	return error;
 }
 

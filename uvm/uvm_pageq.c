@@ -181,7 +181,7 @@ uvm_pagedeactivate(struct vm_page *pg)
 		atomic_or(&pg->pg_flags, PQ_INACTIVE);
 		TAILQ_INSERT_TAIL(&uvm.page_inactive, pg, pageq);
 		ninactive++;
-		pmap_age(pg);
+		pmap_clear_reference(pg);
 		if ((pg->pg_flags & PG_CLEAN) && pmap_is_modified(pg))
 			atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 	}

@@ -402,9 +402,10 @@ uvm_free_count(void)
 {
 	long n = atomic_load(&uvm_fp.fp_free);
 
-	for (u_int i = 0; i < MAXCPUS; i++)
-		n += (long)(atomic_load(&uvm_cpus[i].uc_n[UVM_MAG_UNKNOWN]) +
-		    atomic_load(&uvm_cpus[i].uc_n[UVM_MAG_ZERO]));
+	for (u_int i = 0; i < MAXCPUS; i++) {
+		n += (long)atomic_load(&uvm_cpus[i].uc_n[UVM_MAG_UNKNOWN]);
+		n += (long)atomic_load(&uvm_cpus[i].uc_n[UVM_MAG_ZERO]);
+	}
 	return n;
 }
 

@@ -93,6 +93,8 @@ void kmem_free(void *p, size_t size);
 #ifdef FAULT_INJECT
 /* Tests: let the nth allocation from now on fail (0: none), once or always. */
 void alloc_fail_at(long nth, bool from_there_on);
+/* => how many are still to come before that one; 0: it has failed */
+long alloc_fail_left(void);
 /* => TRUE: this allocation, which may fail, is to fail; any context */
 bool alloc_fail_now(void);
 /* asked by alloc_fail_now() too, if not NULL; set at boot */

@@ -289,11 +289,10 @@ pmap_is_referenced(struct vm_page *pg)
 /*
  * Clear A (or D) of one mapping.  The loop ends when nobody, hardware
  * included, changed the entry in between.
- * => pv locked; TRUE if it was set; without a fence the next access may go
- *    unnoticed
+ * => pv locked; TRUE if it was set
  */
 static bool
-pte_clear_attr(struct pv_entry *pv, bool mod, bool fence)
+pte_clear_attr(struct pv_entry *pv, bool mod)
 {
 	pt_entry_t *ptep, old, new, bit = mod ? PTE_D : PTE_A;
 
@@ -308,13 +307,12 @@ pte_clear_attr(struct pv_entry *pv, bool mod, bool fence)
 			  : pte_clear_ref(old, pmap_soft_ad);
 	} while (MUTANT(CLEAR_ATTR_BLIND) ? (atomic_store(ptep, new), false)
 					  : !atomic_cas(ptep, &old, new));
-	if (fence)
-		tlb_flush_va(pv->pv_pmap, pv->pv_va);
+	tlb_flush_va(pv->pv_pmap, pv->pv_va);
 	return true;
 }
 
 static boolean_t
-pmap_clear_attr(struct vm_page *pg, bool mod, bool fence)
+pmap_clear_attr(struct vm_page *pg, bool mod)
 {
 	uint32_t attr = mod ? PVA_MOD : PVA_REF;
 	struct pv_entry *pv;
@@ -324,7 +322,7 @@ pmap_clear_attr(struct vm_page *pg, bool mod, bool fence)
 	pv_lock(pg);
 	was = (atomic_and(&pg->mdpage.md_attr, ~attr) & attr) != 0;
 	PV_FOREACH(pv, pg)
-	was |= pte_clear_attr(pv, mod, fence);
+	was |= pte_clear_attr(pv, mod);
 	pv_unlock(pg);
 	intr_restore(s);
 	return was;
@@ -333,17 +331,11 @@ pmap_clear_attr(struct vm_page *pg, bool mod, bool fence)
 boolean_t
 pmap_clear_modify(struct vm_page *pg)
 {
-	return pmap_clear_attr(pg, true, true);
+	return pmap_clear_attr(pg, true);
 }
 
 boolean_t
 pmap_clear_reference(struct vm_page *pg)
 {
-	return pmap_clear_attr(pg, false, true);
-}
-
-void
-pmap_age(struct vm_page *pg)
-{
-	(void)pmap_clear_attr(pg, false, false);
+	return pmap_clear_attr(pg, false);
 }

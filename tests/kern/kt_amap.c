@@ -262,3 +262,88 @@ KTEST(amap_slots)
 	KT_EQ(ktf_read(vm, 2), 1);
 	uvmspace_free(vm);
 }
+
+/* An anon takes the place of another: the old one and its mappings go. */
+KTEST(amap_add_replace)
+{
+	struct vmspace *vm = ktf_space(), *child;
+	struct vm_map_entry *entry;
+	struct vm_anon *anon;
+	struct uvmexp s;
+
+	ktf_map_anon(vm, 3, MADV_RANDOM);
+	ktf_write(vm, 1, 5);
+	entry = ktf_entry(vm, 0);
+	entry->inheritance = MAP_INHERIT_SHARE;
+	child = uvmspace_fork_vm(vm);
+	KT_EQ(ktf_read(child, 1), 5);
+	KT_SNAP(&s);
+	anon = uvm_analloc();
+	KT_REQUIRE(
+	    anon != NULL && uvm_pagealloc(NULL, 0, anon, UVM_PGA_ZERO) != NULL);
+	amap_lock_write(entry->aref.ar_amap);
+	KT_EQ(amap_add(&entry->aref, ptoa(1), anon, true), 0);
+	KT_CHECK(amap_lookup(&entry->aref, ptoa(1)) == anon);
+	uvm_pageactivate(anon->an_page);
+	(void)uvm_page_unbusy(anon->an_page);
+	amap_unlock(entry->aref.ar_amap);
+	KT_EQ(KT_DELTA(&s, free), 0); /* one taken, one given back */
+	KT_EQ(ktf_prot(vm, 1), -1);
+	KT_EQ(ktf_prot(child, 1), -1);
+	KT_EQ(ktf_read(child, 1), 0);
+	KT_EQ(ktf_read(vm, 1), 0);
+	uvmspace_free(child);
+	uvmspace_free(vm);
+}
+
+/* A slot that is emptied and filled again, in the store without nodes. */
+KTEST(amap_unadd_small)
+{
+	struct vmspace *vm = ktf_space();
+	struct vm_map_entry *entry;
+	struct vm_anon *anon;
+
+	ktf_map_anon(vm, 3, MADV_RANDOM);
+	ktf_write(vm, 1, 5);
+	entry = ktf_entry(vm, 0);
+	amap_lock_write(entry->aref.ar_amap);
+	anon = amap_lookup(&entry->aref, ptoa(1));
+	amap_unadd(&entry->aref, ptoa(1));
+	KT_CHECK(amap_lookup(&entry->aref, ptoa(1)) == NULL);
+	KT_EQ(amap_add(&entry->aref, ptoa(1), anon, false), 0);
+	amap_unlock(entry->aref.ar_amap);
+	KT_EQ(ktf_read(vm, 1), 5);
+	uvmspace_free(vm);
+}
+
+/* What is left of an amap grows at its end: the new part is its own. */
+KTEST(amap_extend_rest)
+{
+	const int flags = UVM_FLAG_FIXED | UVM_FLAG_COPYONW | UVM_FLAG_OVERLAY |
+	    UVM_FLAG_AMAPPAD;
+	struct vmspace *vm = ktf_space(), *child;
+	struct vm_amap *amap;
+	vaddr_t va = KTF_VA(4);
+
+	KT_EQ(uvm_map(&vm->vm_map, &va, ptoa(4), NULL, UVM_UNKNOWN_OFFSET, 0,
+		  UVM_MAPFLAG(UVM_PROT_RW, UVM_PROT_RWX, UVM_INH_COPY,
+		      UVM_ADV_RANDOM, flags)),
+	    0);
+	ktf_write(vm, 7, 77);
+	amap = ktf_entry(vm, 7)->aref.ar_amap;
+	KT_EQ(uvm_unmap_user(&vm->vm_map, KTF_VA(4), KTF_VA(6)), 0);
+	va = KTF_VA(8);
+	KT_EQ(uvm_map(&vm->vm_map, &va, ptoa(2), NULL, UVM_UNKNOWN_OFFSET, 0,
+		  UVM_MAPFLAG(UVM_PROT_RW, UVM_PROT_RWX, UVM_INH_COPY,
+		      UVM_ADV_RANDOM, flags)),
+	    0);
+	KT_EQ(vm->vm_map.nentries, 1);
+	KT_CHECK(ktf_entry(vm, 9)->aref.ar_amap == amap);
+	ktf_write(vm, 9, 99);
+	child = uvmspace_fork_vm(vm);
+	ktf_write(vm, 9, 1);
+	KT_EQ(ktf_read(child, 9), 99);
+	KT_EQ(ktf_read(child, 7), 77);
+	uvmspace_free(child);
+	uvmspace_free(vm);
+}

@@ -486,16 +486,19 @@ out_of_memory(int error)
 static void
 with_failures(int (*fn)(struct proc *p), struct actor *ac, int at_least)
 {
-	int error = ENOMEM, n = 0;
+	int error, n = 0;
+	bool failed;
 
-	while (error != 0 && n < 200) {
+	do {
 		alloc_fail_at(++n, false);
 		error = fn(&ac->ac_proc);
+		failed = alloc_fail_left() == 0;
 		alloc_fail_at(0, false);
-		KT_CHECK(error == 0 || out_of_memory(error));
-	}
+		/* a page that is wanted again later may have failed, too */
+		KT_CHECK(error == 0 || (failed && out_of_memory(error)));
+	} while (failed && n < 200);
 	KT_EQ(error, 0);
-	KT_CHECK(n > at_least); /* it did allocate that often */
+	KT_RANGE(n, at_least + 1, 199); /* it did allocate that often */
 	/* and with none at all */
 	alloc_fail_at(1, true);
 	error = fn(&ac->ac_proc);

@@ -20,8 +20,8 @@
 #ifdef FAULT_INJECT
 
 #define FAILS_MAX 400 /* no operation allocates that often */
-#define RW	  (PROT_READ | PROT_WRITE)
-#define ANON	  (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)
+#define RW        (PROT_READ | PROT_WRITE)
+#define ANON      (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)
 
 /* -- Failing ------------------------------------------------------------------------ */
 
@@ -197,12 +197,12 @@ failing(const char *name, op_fn *fn, int least)
 	alloc_fail_hook = hook;
 }
 
-#define NOMEM(name, least)                       \
-	static op_fn nomem_##name;               \
-	KTEST(nomem_##name)                      \
-	{                                        \
+#define NOMEM(name, least)                           \
+	static op_fn nomem_##name;                   \
+	KTEST(nomem_##name)                          \
+	{                                            \
 		failing(#name, nomem_##name, least); \
-	}                                        \
+	}                                            \
 	static int nomem_##name(struct world *w)
 
 /* => errno of a fault at page i, without hardware's own try */
@@ -214,30 +214,14 @@ touch(struct world *w, int i, vm_prot_t access)
 
 /* -- Mapping ------------------------------------------------------------------------------ */
 
-NOMEM(map, 1)
-{
-	struct kt_user *ku = &w->w_ku;
-	int error;
-
-	for (int i = 0; i < 6; i += 2) {
-		error = KT_CALL(sys_mmap, KTF_VA(NEW + i), ptoa(1), RW, ANON,
-		    (uint64_t)-1);
-		if (error != 0) {
-			KT_CHECK(ktf_entry(ku->ku_vm, NEW + i) == NULL);
-			return error;
-		}
-	}
-	return 0;
-}
-
 /* Memory with its amap at once, and a mapping that grows over its end. */
 NOMEM(map_overlay, 2)
 {
 	vaddr_t va = KTF_VA(NEW);
-	uvm_flag_t flags = UVM_MAPFLAG(RW, UVM_PROT_RWX, UVM_INH_COPY,
-	    UVM_ADV_RANDOM,
-	    UVM_FLAG_FIXED | UVM_FLAG_OVERLAY | UVM_FLAG_COPYONW |
-		UVM_FLAG_AMAPPAD);
+	uvm_flag_t flags =
+	    UVM_MAPFLAG(RW, UVM_PROT_RWX, UVM_INH_COPY, UVM_ADV_RANDOM,
+		UVM_FLAG_FIXED | UVM_FLAG_OVERLAY | UVM_FLAG_COPYONW |
+		    UVM_FLAG_AMAPPAD);
 	int error = 0;
 
 	for (int i = 0; i < 3 && error == 0; i++, va += PAGE_SIZE) {
@@ -273,60 +257,16 @@ NOMEM(map_replace, 1)
 	    : ENOMEM;
 }
 
-/* The middle of entries goes: they are cut. */
-NOMEM(unmap, 1)
-{
-	int error = KT_CALL(sys_munmap, KTF_VA(PRIV + 2), ptoa(3));
-
-	if (error == 0)
-		error = KT_CALL(sys_munmap, KTF_VA(SHANON + 1), ptoa(1));
-	if (error == 0)
-		error = KT_CALL(sys_munmap, KTF_VA(LARGE + 100), ptoa(100));
-	return error;
-}
-
-NOMEM(protect, 1)
-{
-	static const uint64_t prot[] = { PROT_READ, PROT_NONE, RW };
-	int error = 0;
-
-	for (size_t i = 0; i < nitems(prot) && error == 0; i++) {
-		error = KT_CALL(
-		    sys_mprotect, KTF_VA(PRIV + 1), ptoa(2), prot[i]);
-		if (error == 0)
-			error = KT_CALL(sys_mprotect, KTF_VA(COWOBJ + 1),
-			    ptoa(2), prot[i]);
-	}
-	return error;
-}
-
-NOMEM(attributes, 1)
-{
-	int error = KT_CALL(
-	    sys_minherit, KTF_VA(PRIV + 1), ptoa(1), MAP_INHERIT_SHARE);
-
-	if (error == 0)
-		error = KT_CALL(sys_madvise, KTF_VA(PRIV + 3), ptoa(1),
-		    MADV_SEQUENTIAL);
-	if (error == 0)
-		error = KT_CALL(sys_madvise, KTF_VA(PRIV + 5), ptoa(1),
-		    LINUX_MADV_DONTDUMP);
-	if (error == 0)
-		error = KT_CALL(sys_mimmutable, KTF_VA(PRIV + 7), ptoa(1));
-	return error;
-}
-
 NOMEM(discard, 0)
 {
-	int error = KT_CALL(sys_madvise, KTF_VA(FRESH), ptoa(8),
-	    LINUX_MADV_POPULATE_WRITE);
+	int error = KT_CALL(
+	    sys_madvise, KTF_VA(FRESH), ptoa(8), LINUX_MADV_POPULATE_WRITE);
 
 	if (error == 0)
 		error = KT_CALL(sys_madvise, KTF_VA(FRESH + 2), ptoa(3),
 		    LINUX_MADV_DONTNEED);
 	if (error == 0)
-		error = KT_CALL(
-		    sys_msync, KTF_VA(PRIV), ptoa(12), MS_SYNC);
+		error = KT_CALL(sys_msync, KTF_VA(PRIV), ptoa(12), MS_SYNC);
 	return error;
 }
 
@@ -385,8 +325,8 @@ NOMEM(fork, 4)
 	int error = 0;
 
 	for (int i = 0; i < 4 && error == 0; i++)
-		error = uvm_fault(&child->vm_map, KTF_VA(PRIV + i),
-		    VM_FAULT_INVALID, RW);
+		error = uvm_fault(
+		    &child->vm_map, KTF_VA(PRIV + i), VM_FAULT_INVALID, RW);
 	for (int i = 2; i < 6 && error == 0; i++)
 		error = touch(w, PRIV + i, RW);
 	if (error == 0)
@@ -406,8 +346,8 @@ NOMEM(fork_wired, 8)
 	int error = KT_CALL(sys_mlock, KTF_VA(PRIV), ptoa(8));
 
 	if (error == 0)
-		error = KT_CALL(sys_minherit, KTF_VA(COWOBJ), ptoa(4),
-		    MAP_INHERIT_SHARE);
+		error = KT_CALL(
+		    sys_minherit, KTF_VA(COWOBJ), ptoa(4), MAP_INHERIT_SHARE);
 	if (error != 0)
 		return error;
 	child = uvmspace_fork(w->w_ku.ku_process);
@@ -422,13 +362,13 @@ NOMEM(fork_wired, 8)
 NOMEM(fork_shared, 4)
 {
 	struct vmspace *child = uvmspace_fork(w->w_ku.ku_process), *shared;
-	int error = KT_CALL(
-	    sys_minherit, KTF_VA(PRIV), ptoa(8), MAP_INHERIT_SHARE);
+	int error =
+	    KT_CALL(sys_minherit, KTF_VA(PRIV), ptoa(8), MAP_INHERIT_SHARE);
 
 	if (error == 0) {
 		shared = uvmspace_fork(w->w_ku.ku_process);
-		error = uvm_fault(&shared->vm_map, KTF_VA(PRIV + 1),
-		    VM_FAULT_INVALID, RW);
+		error = uvm_fault(
+		    &shared->vm_map, KTF_VA(PRIV + 1), VM_FAULT_INVALID, RW);
 		if (error == 0)
 			KT_EQ(ktf_read(shared, PRIV + 1), value_of(PRIV + 1));
 		uvmspace_free(shared);
@@ -436,6 +376,25 @@ NOMEM(fork_shared, 4)
 	KT_EQ(ktf_read(child, PRIV + 1), value_of(PRIV + 1));
 	uvmspace_free(child);
 	return error;
+}
+
+/* Who refers to which part of a shared amap is known in ever more pieces. */
+NOMEM(cover, 2)
+{
+	struct vmspace *child;
+
+	map_shared_anon(w, NEW, 64);
+	KT_EQ(touch(w, NEW + 63, RW) & ~ENOMEM, 0);
+	child = uvmspace_fork(w->w_ku.ku_process);
+	for (int i = 1; i < 40; i += 3)
+		KT_EQ(uvm_unmap_user(
+			  &child->vm_map, KTF_VA(NEW + i), KTF_VA(NEW + i + 1)),
+		    0);
+	for (int i = 2; i < 40; i += 7)
+		KT_EQ(KT_CALL(sys_munmap, KTF_VA(NEW + i), ptoa(2)), 0);
+	KT_EQ(KT_CALL(sys_munmap, KTF_VA(NEW), ptoa(64)), 0);
+	uvmspace_free(child);
+	return 0;
 }
 
 /* -- Wiring --------------------------------------------------------------------------------- */
@@ -469,8 +428,8 @@ NOMEM(vslock, 2)
 NOMEM(loan_pages, 2)
 {
 	struct vm_page *pgs[8];
-	int error = uvm_loan(w->w_map, KTF_VA(COWOBJ), ptoa(8), (void **)pgs,
-	    UVM_LOAN_TOPAGE);
+	int error = uvm_loan(
+	    w->w_map, KTF_VA(COWOBJ), ptoa(8), (void **)pgs, UVM_LOAN_TOPAGE);
 
 	if (error != 0)
 		return error;
@@ -520,15 +479,15 @@ NOMEM(loan_wired, 2)
 	if (error == 0)
 		error = KT_CALL(sys_mlock, KTF_VA(SHOBJ), ptoa(2));
 	if (error == 0)
-		error = uvm_loan(w->w_map, KTF_VA(PRIV), ptoa(4),
-		    (void **)pgs, UVM_LOAN_TOPAGE);
+		error = uvm_loan(w->w_map, KTF_VA(PRIV), ptoa(4), (void **)pgs,
+		    UVM_LOAN_TOPAGE);
 	if (error != 0)
 		return error;
 	error = touch(w, PRIV + 1, RW);
 	uvm_unloan(pgs, 4, UVM_LOAN_TOPAGE);
 	if (error == 0)
-		error = uvm_loan(w->w_map, KTF_VA(SHOBJ), ptoa(2),
-		    (void **)pgs, UVM_LOAN_TOPAGE);
+		error = uvm_loan(w->w_map, KTF_VA(SHOBJ), ptoa(2), (void **)pgs,
+		    UVM_LOAN_TOPAGE);
 	if (error != 0)
 		return error;
 	error = touch(w, SHOBJ + 1, RW);
@@ -541,8 +500,8 @@ NOMEM(loan_wired, 2)
 NOMEM(extract, 2)
 {
 	vaddr_t to = 0;
-	int error = uvm_map_extract(w->w_map, KTF_VA(PRIV + 1), ptoa(26),
-	    kernel_map, &to, 0);
+	int error = uvm_map_extract(
+	    w->w_map, KTF_VA(PRIV + 1), ptoa(26), kernel_map, &to, 0);
 
 	if (error != 0)
 		return error;
@@ -551,12 +510,12 @@ NOMEM(extract, 2)
 	return 0;
 }
 
-NOMEM(extract_move, 2)
+NOMEM(extract_move, 1)
 {
 	struct vmspace *vm = ktf_space();
 	vaddr_t to = KTF_BASE;
 	int error = uvm_map_extract(w->w_map, KTF_VA(PRIV + 2), ptoa(2),
-	    &vm->vm_map, &to, UVM_EXTRACT_REMOVE | UVM_EXTRACT_CONTIG);
+	    &vm->vm_map, &to, UVM_EXTRACT_REMOVE);
 
 	if (error == 0) {
 		KT_CHECK(ktf_entry(w->w_vm, PRIV + 2) == NULL);
@@ -568,30 +527,7 @@ NOMEM(extract_move, 2)
 	return error;
 }
 
-/* -- The kernel's own -------------------------------------------------------------------------- */
-
-NOMEM(km_nowait, 1)
-{
-	vaddr_t va = uvm_km_kmemalloc(
-	    kernel_map, uvm.kernel_object, ptoa(4), UVM_KMF_NOWAIT);
-
-	if (va == 0)
-		return ENOMEM;
-	*(volatile uint64_t *)(va + ptoa(3)) = 1;
-	uvm_km_free(kernel_map, va, ptoa(4));
-	return 0;
-}
-
-NOMEM(km_waits, 0)
-{
-	vaddr_t va = uvm_km_alloc1(kernel_map, ptoa(4), 0, TRUE);
-
-	if (va == 0)
-		return EINVAL; /* it may wait, and so may not fail */
-	KT_EQ(*(volatile uint64_t *)(va + ptoa(3)), 0);
-	uvm_km_free(kernel_map, va, ptoa(4));
-	return 0;
-}
+/* -- Files, brk, whole spaces ---------------------------------------------------------------------- */
 
 /* A file that is written, read and mapped. */
 NOMEM(file, 3)
@@ -635,8 +571,7 @@ NOMEM(space, 0)
 
 	ktf_map_anon(vm, 300, MADV_SEQUENTIAL);
 	for (int i = 0; i < 300 && error == 0; i += 37)
-		error = uvm_fault(
-		    &vm->vm_map, KTF_VA(i), VM_FAULT_INVALID, RW);
+		error = uvm_fault(&vm->vm_map, KTF_VA(i), VM_FAULT_INVALID, RW);
 	uvmspace_free(vm);
 	return error;
 }

@@ -159,6 +159,8 @@ fork_space(struct prog_thread *t, struct child *c)
 	op->forking++;
 	vm = uvmspace_fork(op->pr);
 	op->forking--;
+	if (sim_killed(op->pr)) /* perhaps not everything was copied */
+		memset(gens, -1, sizeof(gens));
 	c->op = orc_proc_new();
 	orc_fork(c->op, op, since, gens);
 	c->op->vm = vm;

@@ -78,8 +78,7 @@ serve(struct sim_disk *sd, struct buf *bp)
 		return;
 	}
 	/* torn: whole blocks of it, from the start on */
-	transfer(sd, bp,
-	    sim_below(bp->b_bcount / DEV_BSIZE + 1) << DEV_BSHIFT);
+	transfer(sd, bp, sim_below(bp->b_bcount / DEV_BSIZE + 1) << DEV_BSHIFT);
 	biodone_error(bp, EIO);
 }
 

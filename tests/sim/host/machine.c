@@ -328,6 +328,40 @@ cpu_idle(void)
 	intr_disable();
 }
 
+/* -- What threads wait for ---------------------------------------------------------- */
+
+#define NWCHAN 4096 /* power of two; variables of the program */
+
+static struct {
+	const volatile void *wc_ident;
+	uintptr_t wc_number;
+} wchans[NWCHAN];
+
+/*
+ * => an address of the machine, or a number that depends on how many others
+ *    were slept on before
+ */
+uintptr_t
+sim_wchan(const volatile void *ident)
+{
+	static uintptr_t last;
+	uintptr_t i = (uintptr_t)ident;
+	u_int n = 0;
+
+	if (i >= KDMAP_BASE && i < KVA_BASE + KVA_SIZE)
+		return i;
+	for (i = i >> 3; wchans[i % NWCHAN].wc_ident != ident; i++) {
+		if (wchans[i % NWCHAN].wc_ident == NULL) {
+			wchans[i % NWCHAN].wc_ident = ident;
+			wchans[i % NWCHAN].wc_number = last += 32;
+			break;
+		}
+		if (++n == NWCHAN)
+			sim_fail("more than %d wait channels", NWCHAN);
+	}
+	return wchans[i % NWCHAN].wc_number;
+}
+
 /* -- Contexts of threads ---------------------------------------------------------- */
 
 #define NFIBER 4096 /* power of two; threads' structures ever used */

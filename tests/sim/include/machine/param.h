@@ -34,6 +34,11 @@
 #define PHYS_TO_DMAP(pa) ((vaddr_t)(pa) + KDMAP_BASE)
 #define DMAP_TO_PHYS(va) ((paddr_t)((vaddr_t)(va)-KDMAP_BASE))
 #define VA_IS_DMAP(va)   ((vaddr_t)(va)-KDMAP_BASE < KDMAP_SIZE)
+
+/* Variables lie where the compiler puts them, which must change nothing. */
+#include <stdint.h>
+uintptr_t sim_wchan(const volatile void *ident);
+#define WCHAN_NUMBER(ident) sim_wchan(ident)
 #endif
 
 #endif
