@@ -177,12 +177,15 @@ def case_read_errors(tmp):
 
 
 def case_read_page(tmp):
-    """One page cannot be read: who needs it gets SIGBUS, and nobody else."""
-    rules = region_fails("read_aio", "read", 500, 1)
-    out, err = run(bad_disk(tmp, 128 * MIB, rules), ["lossy", 20, 4], 2)
+    """Three pages cannot be read: who needs one gets SIGBUS, nobody else."""
+    rules = "".join(region_fails("read_aio", "read", page, 1)
+                    for page in (700, 1500, 3100))
+    out, err = run(bad_disk(tmp, 128 * MIB, rules), ["lossy", 14, 6], 2)
     n = numbers(out)
-    check("one dies of one page", n["bus"] == 1 and n["ok"] == 3, out + err)
-    check("the slot is not used again", n["retired"] == 1, out + err)
+    # a slot may also be given up before anybody reads it
+    check("one dies of one page", 1 <= n["bus"] <= 3 and
+          n["ok"] == 6 - n["bus"], out + err)
+    check("its slot is not used again", n["retired"] >= n["bus"], out + err)
 
 
 def case_gone(tmp):
