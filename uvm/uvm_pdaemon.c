@@ -625,14 +625,20 @@ pd_scan(void)
 
 /* -- Out of memory ---------------------------------------------------------------------- */
 
-/* => sleeps until there are `enough' free pages, or for a number of polls */
+/*
+ * Sleep until there are `enough' free pages or nobody waits for any, or for a
+ * number of polls.
+ */
 static void
 pd_poll(long enough, int polls)
 {
 	mtx_enter(&uvm.fpageqlock);
-	for (; polls > 0 && uvm_free_count() < enough; polls--)
+	while (polls-- > 0 && uvm_free_count() < enough) {
 		(void)msleep(
 		    &pd_quiet_above, &uvm.fpageqlock, PVM, "pdpoll", POLL_NS);
+		if (pd_waiters == 0)
+			break;
+	}
 	mtx_leave(&uvm.fpageqlock);
 }
 
