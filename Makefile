@@ -43,7 +43,7 @@ TSRC	:= $(sort $(wildcard tests/kern/*.c tests/audit/*.c \
 	   $(filter-out %/conform_host.c,$(wildcard tests/conform/*.c)))
 TOBJ	:= $(patsubst %,$(B)/obj/%.o,$(basename $(TSRC)))
 
-.PHONY: all kernel run test test-host test-guest test-mutants bench bench-linux debug \
+.PHONY: all kernel run test test-host test-guest test-mutants bench bench-linux report debug \
 	help clean lint format deps-run deps-test
 
 all: $(B)/Image $(B)/kernel.elf $(B)/initramfs.cpio
@@ -111,9 +111,12 @@ deps-test:
 QEMU	:= qemu-system-riscv64
 QEMUARGS = -machine $(BOARD) -smp $(SMP) -m $(MEM) -nographic -bios default \
 	   -kernel $(B)/Image -initrd $(B)/initramfs.cpio \
-	   $(if $(APPEND),-append '$(APPEND)') $(if $(DISK),$(call \
+	   $(if $(BOOTARGS),-append '$(BOOTARGS)') $(if $(DISK),$(call \
 	   drive,disk,$(DISK),)) $(if $(SWAP),$(call \
 	   drive,swap,$(SWAPFILE),$(comma)cache=unsafe)) $(QEMUEXTRA)
+# With SWAP the kernel is told to page to that disk, unless APPEND says where.
+BOOTARGS = $(strip $(if $(SWAP),$(if $(filter swap=%,$(APPEND)),,$(if \
+	   $(DISK),swap=vdb,swap=vda))) $(APPEND))
 # $(1) name, $(2) file, $(3) options: the first is vda in the guest
 drive	= -drive file=$(2),format=raw,if=none,id=$(1)$(3) \
 	  -device virtio-blk-device,drive=$(1),serial=$(1)
@@ -150,12 +153,17 @@ test-mutants: deps-test
 	    $(if $(BUDGET),--budget $(BUDGET)) $(if $(DEEP),--deep $(DEEP))
 
 bench: deps-run
-	@$(MAKE) --no-print-directory all $(B)/user/vmbench
+	@$(MAKE) --no-print-directory all $(B)/user/vmbench $(B)/user/swapcost
 	@scripts/bench $(BENCHARGS)
 
 bench-linux: deps-run
-	@$(MAKE) --no-print-directory all $(B)/user/vmbench
+	@$(MAKE) --no-print-directory all $(B)/user/vmbench $(B)/user/swapcost
 	@scripts/bench --linux $(BENCHARGS)
+
+# Memory pressure, plotted: build/report.html [REPORTARGS='--mem 48M --procs 2']
+report: deps-run
+	@$(MAKE) --no-print-directory all
+	@scripts/report $(REPORTARGS)
 
 lint:
 	@scripts/lint
@@ -169,7 +177,7 @@ clean:
 help:
 	@echo "make             kernel (build/Image, build/kernel.elf) and initramfs"
 	@echo "make run         boot to a shell [MEM=256M] [SMP=2] [APPEND='aslr=0']"
-	@echo "                 [DISK=FILE] [SWAP=512M|FILE]"
+	@echo "                 [DISK=FILE] [SWAP=512M|FILE: paged to]"
 	@echo "make test        every test; last line: N passed, N failed, N skipped"
 	@echo "make test-host   tests on this machine, under ASan and UBSan [T=name] [SEED=n]"
 	@echo "make test-guest  tests in the booted kernel [T=name] [SEED=n]"
@@ -180,7 +188,9 @@ help:
 	@echo "make sim-ktest   the kernel's tests in the simulator [T=name] [SEED=n]"
 	@echo "make sim-coverage  lines and branches of uvm/ and pmap/sv39 it reaches"
 	@echo "make bench       instructions per operation, beside baseline and Linux"
+	@echo "                 [BENCHARGS=--swap: paging, by the clock and by the page]"
 	@echo "make bench-linux the same, with Debian's Linux measured in the same run"
+	@echo "make report      memory pressure plotted over time: build/report.html"
 	@echo "make debug       boot halted, attach gdb"
 	@echo "make lint        include rules, formatting, names"
 	@echo "make clean       remove build/"

@@ -116,7 +116,7 @@ struct uvm_mapinfo {
 	uint32_t wired; /* [s] wire count */
 	uint32_t flags; /* [s] UVM_MI_F_* */
 	uint32_t type; /* [s] UVM_MI_* */
-	uint32_t pad; /* [s] zero */
+	uint32_t swapped; /* [s] pages that are in swap only */
 	uint64_t resident; /* [s] pages in memory */
 	uint64_t anon; /* [s] of those, anon pages */
 	char name[40]; /* [s] "stack", "heap", file name, ... or "" */

@@ -463,6 +463,7 @@ shmctl_one(int cmd, int id, struct shmid_ds *ds, int64_t *ret)
 static int
 shm_used(struct shm_info *info)
 {
+	struct uvm_object *uobj;
 	int last = 0;
 
 	memset(info, 0, sizeof(*info));
@@ -473,7 +474,11 @@ shm_used(struct shm_info *info)
 		last = i;
 		info->used_ids++;
 		info->shm_tot += atop(round_page(shm_seg[i]->ss_size));
-		info->shm_rss += (uint64_t)uao_pages(shm_seg[i]->ss_obj);
+		uobj = shm_seg[i]->ss_obj;
+		info->shm_rss += (uint64_t)uao_pages(uobj);
+		rw_enter_read(&uobj->uo_lock);
+		info->shm_swp += uao_swapped(uobj, 0, UINT64_MAX);
+		rw_exit(&uobj->uo_lock);
 	}
 	rw_exit(&shm_lock);
 	return last;

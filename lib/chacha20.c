@@ -7,10 +7,24 @@
 #define WORDS  16
 #define ROUNDS 20
 
-static uint32_t
-rotl(uint32_t v, int n)
+/*
+ * Words as RV64 keeps them, sign-extended: xor and or leave them so, and the
+ * compiler need not extend them again after each step.
+ */
+static inline int64_t
+add(int64_t a, int64_t b)
 {
-	return v << n | v >> (32 - n);
+	return (int32_t)((uint32_t)a + (uint32_t)b);
+}
+
+static inline int64_t
+rotl(int64_t v, int n)
+{
+	int64_t high = (int32_t)((uint32_t)v << n);
+
+	/* seen as a rotation it would be done, and extended, in 32 bits */
+	__asm__("" : "+r"(high));
+	return high | (int64_t)(int32_t)((uint32_t)v >> (32 - n));
 }
 
 static uint32_t
@@ -30,20 +44,20 @@ put_le32(uint8_t *p, uint32_t v)
 }
 
 /*
- * The quarter round on four words of x.
+ * The quarter round on four words.  They are variables of their own and not
+ * elements of an array, so that all of them stay in registers.
  */
-static inline void
-quarter(uint32_t *x, int a, int b, int c, int d)
-{
-	x[a] += x[b];
-	x[d] = rotl(x[d] ^ x[a], 16);
-	x[c] += x[d];
-	x[b] = rotl(x[b] ^ x[c], 12);
-	x[a] += x[b];
-	x[d] = rotl(x[d] ^ x[a], 8);
-	x[c] += x[d];
-	x[b] = rotl(x[b] ^ x[c], 7);
-}
+#define QUARTER(a, b, c, d)                \
+	do {                               \
+		(a) = add((a), (b));       \
+		(d) = rotl((d) ^ (a), 16); \
+		(c) = add((c), (d));       \
+		(b) = rotl((b) ^ (c), 12); \
+		(a) = add((a), (b));       \
+		(d) = rotl((d) ^ (a), 8);  \
+		(c) = add((c), (d));       \
+		(b) = rotl((b) ^ (c), 7);  \
+	} while (0)
 
 void
 chacha20_init(struct chacha20 *c, const uint8_t *key, const uint8_t *nonce,
@@ -68,20 +82,42 @@ chacha20_init(struct chacha20 *c, const uint8_t *key, const uint8_t *nonce,
 static void
 next_block(struct chacha20 *c, uint32_t *x)
 {
+	int64_t x0 = (int32_t)c->state[0], x1 = (int32_t)c->state[1];
+	int64_t x2 = (int32_t)c->state[2], x3 = (int32_t)c->state[3];
+	int64_t x4 = (int32_t)c->state[4], x5 = (int32_t)c->state[5];
+	int64_t x6 = (int32_t)c->state[6], x7 = (int32_t)c->state[7];
+	int64_t x8 = (int32_t)c->state[8], x9 = (int32_t)c->state[9];
+	int64_t x10 = (int32_t)c->state[10], x11 = (int32_t)c->state[11];
+	int64_t x12 = (int32_t)c->state[12], x13 = (int32_t)c->state[13];
+	int64_t x14 = (int32_t)c->state[14], x15 = (int32_t)c->state[15];
 	int i;
 
-	for (i = 0; i < WORDS; i++)
-		x[i] = c->state[i];
 	for (i = 0; i < ROUNDS; i += 2) {
-		quarter(x, 0, 4, 8, 12);
-		quarter(x, 1, 5, 9, 13);
-		quarter(x, 2, 6, 10, 14);
-		quarter(x, 3, 7, 11, 15);
-		quarter(x, 0, 5, 10, 15);
-		quarter(x, 1, 6, 11, 12);
-		quarter(x, 2, 7, 8, 13);
-		quarter(x, 3, 4, 9, 14);
+		QUARTER(x0, x4, x8, x12);
+		QUARTER(x1, x5, x9, x13);
+		QUARTER(x2, x6, x10, x14);
+		QUARTER(x3, x7, x11, x15);
+		QUARTER(x0, x5, x10, x15);
+		QUARTER(x1, x6, x11, x12);
+		QUARTER(x2, x7, x8, x13);
+		QUARTER(x3, x4, x9, x14);
 	}
+	x[0] = (uint32_t)x0;
+	x[1] = (uint32_t)x1;
+	x[2] = (uint32_t)x2;
+	x[3] = (uint32_t)x3;
+	x[4] = (uint32_t)x4;
+	x[5] = (uint32_t)x5;
+	x[6] = (uint32_t)x6;
+	x[7] = (uint32_t)x7;
+	x[8] = (uint32_t)x8;
+	x[9] = (uint32_t)x9;
+	x[10] = (uint32_t)x10;
+	x[11] = (uint32_t)x11;
+	x[12] = (uint32_t)x12;
+	x[13] = (uint32_t)x13;
+	x[14] = (uint32_t)x14;
+	x[15] = (uint32_t)x15;
 	for (i = 0; i < WORDS; i++)
 		x[i] += c->state[i];
 	c->state[12]++;
@@ -112,6 +148,28 @@ chacha20_block(struct chacha20 *c, uint8_t *out)
 	wipe(x);
 }
 
+/* Memory as words, whatever else it is used as. */
+typedef uint32_t __attribute__((may_alias)) word_alias;
+
+/*
+ * A whole block, when words of memory are what RFC 8439 serialises.
+ * => 0: they are not here
+ */
+static inline int
+xor_words(uint8_t *dst, const uint8_t *src, const uint32_t *x)
+{
+	word_alias *d = (word_alias *)(void *)dst;
+	const word_alias *s = (const word_alias *)(const void *)src;
+	int i;
+
+	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ ||
+	    (((uintptr_t)dst | (uintptr_t)src) % sizeof(*d)) != 0)
+		return 0;
+	for (i = 0; i < WORDS; i++)
+		d[i] = s[i] ^ x[i];
+	return 1;
+}
+
 void
 chacha20_xor(struct chacha20 *c, uint8_t *dst, const uint8_t *src, size_t len)
 {
@@ -121,6 +179,8 @@ chacha20_xor(struct chacha20 *c, uint8_t *dst, const uint8_t *src, size_t len)
 	for (; len > 0; len -= n, dst += n, src += n) {
 		next_block(c, x);
 		n = len < CHACHA20_BLOCKLEN ? len : CHACHA20_BLOCKLEN;
+		if (n == CHACHA20_BLOCKLEN && xor_words(dst, src, x))
+			continue;
 		for (i = 0; i + 4 <= n; i += 4)
 			put_le32(dst + i, le32(src + i) ^ x[i / 4]);
 		for (; i < n; i++)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct swapent;
 struct uvmexp;
 
 #define BOX_DECLARE(name, function, usage) \
@@ -120,6 +121,12 @@ ssize_t get_vm_array(const int *name, unsigned namelen, void **out);
  * The counters of UVM.  Ends the program when the kernel has none.
  */
 void get_uvmexp(struct uvmexp *out);
+
+/*
+ * The swap devices, in the order they are used.
+ * => how many, *out of which the caller frees; -1 and a message
+ */
+int get_swaps(struct swapent **out);
 
 /*
  * "2 days, 3:04" into buf.

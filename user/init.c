@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
+#include <uvm_bsd.h>
 
 #include "box.h"
 
@@ -112,6 +114,33 @@ run_shells(void)
 	}
 }
 
+/*
+ * Nobody can do without this process, so it must not depend on a disk that
+ * fails.  Of the stack, which is mapped as large as it may become, what is in
+ * use counts.
+ */
+static void
+stay_in_memory(void)
+{
+	int name[3] = { CTL_VM, VM_UVM_MAPINFO, 0 };
+	struct uvm_mapinfo *m;
+	char here[8192];
+	void *data;
+	ssize_t len = get_vm_array(name, 3, &data);
+
+	memset(here, 1, sizeof(here));
+	m = data;
+	for (ssize_t i = 0; i < len / (ssize_t)sizeof(*m); i++) {
+		uintptr_t start = m[i].flags & UVM_MI_F_STACK
+		    ? (uintptr_t)here
+		    : (uintptr_t)m[i].start;
+
+		if (mlock((void *)start, (uintptr_t)m[i].end - start) != 0)
+			complain("mlock");
+	}
+	free(data);
+}
+
 int
 init_main(int argc, char **argv)
 {
@@ -123,6 +152,7 @@ init_main(int argc, char **argv)
 	setenv("PATH", "/bin:/sbin", 1);
 	setenv("HOME", "/", 1);
 	setenv("TERM", "vt100", 1);
+	stay_in_memory();
 	if (argc < 2)
 		run_shells();
 	report_exit(run_command(argv + 1));

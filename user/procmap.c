@@ -34,11 +34,12 @@ print_entry(const struct uvm_mapinfo *m)
 		"zero" };
 	static const char *const advice[] = { "norm", "rand", "seq" };
 
-	printf("%010llx-%010llx %8llx %8llu %8llu",
+	printf("%010llx-%010llx %8llx %8llu %8llu %8llu",
 	    (unsigned long long)m->start, (unsigned long long)m->end,
 	    (unsigned long long)m->offset,
 	    (unsigned long long)(m->end - m->start) / 1024,
-	    (unsigned long long)m->resident * 4);
+	    (unsigned long long)m->resident * 4,
+	    (unsigned long long)m->swapped * 4);
 	print_prot(m->prot);
 	print_prot(m->maxprot);
 	printf(" %-5s %-4s %4u %c%c%c %s%s%.*s\n", inherit[m->inherit >> 4 & 3],
@@ -53,7 +54,7 @@ static int
 show(int pid)
 {
 	int name[3] = { CTL_VM, VM_UVM_MAPINFO, pid };
-	unsigned long long size = 0, resident = 0, anon = 0;
+	unsigned long long size = 0, resident = 0, anon = 0, swapped = 0;
 	struct uvm_mapinfo *m;
 	void *data;
 	ssize_t len;
@@ -64,16 +65,19 @@ show(int pid)
 		return -1;
 	}
 	m = data;
-	puts("start      end          offset  sizeKiB   rssKiB prot max"
-	     " inh   adv  wire cni type");
+	puts(
+	    "start      end          offset  sizeKiB   rssKiB  swapKiB prot max"
+	    " inh   adv  wire cni type");
 	for (size_t i = 0; i < (size_t)len / sizeof(*m); i++) {
 		print_entry(&m[i]);
 		size += m[i].end - m[i].start;
 		resident += m[i].resident;
 		anon += m[i].anon;
+		swapped += m[i].swapped;
 	}
-	printf("total: %llu KiB mapped, %llu KiB resident, %llu KiB anon\n",
-	    size / 1024, resident * 4, anon * 4);
+	printf("total: %llu KiB mapped, %llu KiB resident, %llu KiB anon, "
+	       "%llu KiB swapped\n",
+	    size / 1024, resident * 4, anon * 4, swapped * 4);
 	free(data);
 	return 0;
 }

@@ -28,6 +28,12 @@ $B/user/vmbench: user/vmbench.c user/user.mk
 	@echo "  CC      $@"
 	$(Q)$(USER_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -o $@ $<
 
+$B/user/swapcost: bench/swapcost.c user/user.mk
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	$(Q)$(USER_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -D_GNU_SOURCE \
+	    -idirafter include -o $@ $<
+
 $B/initramfs.cpio: $B/user/box user/applets.h scripts/mkinitramfs
 	@echo "  CPIO    $@"
 	$(Q)scripts/mkinitramfs --box $B/user/box --output $@

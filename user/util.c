@@ -387,6 +387,21 @@ get_uvmexp(struct uvmexp *out)
 		exit(1);
 }
 
+int
+get_swaps(struct swapent **out)
+{
+	int n = swapctl(SWAP_NSWAP, NULL, 0);
+
+	*out = xmalloc(sizeof(**out) * (size_t)(n > 0 ? n : 1));
+	if (n > 0)
+		n = swapctl(SWAP_STATS, *out, n);
+	if (n >= 0)
+		return n;
+	complain("swapctl");
+	free(*out);
+	return -1;
+}
+
 void
 format_uptime(char *buf, size_t len, uint64_t seconds)
 {

@@ -391,6 +391,22 @@ uao_set_swslot(struct uvm_object *uobj, u_long pageidx, int slot)
 	return old;
 }
 
+uint32_t
+uao_swapped(struct uvm_object *uobj, uint64_t first, uint64_t last)
+{
+	struct uvm_aobj *aobj = to_aobj(uobj);
+	uint64_t i = first;
+	uint32_t n = 0;
+	void *item;
+
+	for (; (item = uvm_pagetree_next(&aobj->u_swslots, &i)) != NULL &&
+	     i < last;
+	     i++)
+		n += ITEM_SLOT(item) > 0 &&
+		    uvm_pagetree_lookup(&uobj->uo_tree, i) == NULL;
+	return n;
+}
+
 void
 uao_dropswap(struct uvm_object *uobj, u_long pageidx)
 {

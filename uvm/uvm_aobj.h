@@ -20,6 +20,8 @@ int uao_set_swslot(struct uvm_object *uobj, u_long pageidx, int slot);
 void uao_dropswap(struct uvm_object *uobj, u_long pageidx);
 /* => object write-locked; slots of pages in [first, last) not in memory go */
 void uao_freeslots(struct uvm_object *uobj, u_long first, u_long last);
+/* => object locked; pages in [first, last) that are in swap and not in memory */
+uint32_t uao_swapped(struct uvm_object *uobj, uint64_t first, uint64_t last);
 /* => FALSE: pages of this object stay in memory */
 bool uao_may_pageout(const struct uvm_object *uobj);
 /*

@@ -2,6 +2,7 @@
 #include <sys/cons.h>
 #include <sys/pool.h>
 #include <uvm/uvm.h>
+#include <uvm/uvm_aobj.h>
 #include <uvm_bsd.h>
 
 /* -- May it be accessed? ------------------------------------------------------------ */
@@ -263,40 +264,44 @@ entry_flags(struct vm_map_entry *e)
 	    ((e->me_flags & ME_STACK) ? UVM_MI_F_STACK : 0);
 }
 
-/* Pages in memory of an entry's amap; time by pages, not by range. */
-static uint64_t
-count_anon(struct vm_map_entry *e)
+/* Pages of an entry's amap; time by pages, not by range. */
+static void
+count_anon(struct vm_map_entry *e, struct uvm_mapinfo *mi)
 {
 	struct vm_amap *amap = e->aref.ar_amap;
 	u_int slot = e->aref.ar_pageoff;
 	u_int end = slot + (u_int)atop(e->end - e->start);
 	struct vm_anon *anon;
-	uint64_t n = 0;
 
 	if (amap == NULL)
-		return 0;
+		return;
 	amap_lock_read(amap);
-	for (; (anon = amap_next(amap, &slot, end)) != NULL; slot++)
-		n += anon->an_page != NULL;
+	for (; (anon = amap_next(amap, &slot, end)) != NULL; slot++) {
+		if (anon->an_page != NULL)
+			mi->anon++;
+		else if (anon->an_swslot > 0)
+			mi->swapped++;
+	}
 	amap_unlock(amap);
-	return n;
 }
 
-/* Pages in memory of the part of its object that it maps. */
+/* Pages of the part of its object that it maps. => those in memory */
 static uint64_t
-count_object(struct vm_map_entry *e)
+count_object(struct vm_map_entry *e, struct uvm_mapinfo *mi)
 {
 	struct uvm_object *uobj = e->object.uvm_obj;
-	uint64_t index, end, n = 0;
+	uint64_t first, index, end, n = 0;
 
 	if (!UVM_ET_ISOBJ(e))
 		return 0;
-	index = atop((vaddr_t)e->offset);
+	first = index = atop((vaddr_t)e->offset);
 	end = index + atop(e->end - e->start);
 	rw_enter_read(&uobj->uo_lock);
 	for (; uvm_pagetree_next(&uobj->uo_tree, &index) != NULL && index < end;
 	     index++)
 		n++;
+	if (UVM_OBJ_IS_AOBJ(uobj))
+		mi->swapped += uao_swapped(uobj, first, end);
 	rw_exit(&uobj->uo_lock);
 	return n;
 }
@@ -304,6 +309,8 @@ count_object(struct vm_map_entry *e)
 static void
 fill_info(struct vmspace *vm, struct vm_map_entry *e, struct uvm_mapinfo *mi)
 {
+	uint64_t resident;
+
 	memset(mi, 0, sizeof(*mi));
 	mi->start = e->start;
 	mi->end = e->end;
@@ -315,8 +322,9 @@ fill_info(struct vmspace *vm, struct vm_map_entry *e, struct uvm_mapinfo *mi)
 	mi->wired = e->wired_count;
 	mi->type = entry_type(e);
 	mi->flags = entry_flags(e);
-	mi->anon = count_anon(e);
-	mi->resident = MIN(mi->anon + count_object(e), atop(e->end - e->start));
+	count_anon(e, mi);
+	resident = mi->anon + count_object(e, mi);
+	mi->resident = MIN(resident, atop(e->end - e->start));
 	strlcpy(mi->name, entry_name(vm, e), sizeof(mi->name));
 }
 

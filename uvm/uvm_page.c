@@ -1,6 +1,7 @@
 /*
  * Pages and their owners: allocation, freeing, busy pages.
  */
+#include <uvm/uvm_aobj.h>
 #include <uvm/uvm_pgcache.h>
 #include <sys/pool.h>
 
@@ -451,6 +452,9 @@ uvm_page_unbusy(struct vm_page *pg)
 			uvm_pageactivate(pg);
 		return false;
 	}
+	/* its slot goes with it: later nobody knows that the page was here */
+	if (obj != NULL && obj->uo_refs == 0 && UVM_OBJ_IS_AOBJ(obj))
+		uao_dropswap(obj, (u_long)pg->offset >> PAGE_SHIFT);
 	uvm_page_unmap(pg);
 	uvm_pagefree(pg);
 	/* whoever detached the object waits for its last page */

@@ -31,7 +31,14 @@
 static bool pd_wanted; /* the daemon has something to do */
 static u_int pd_waiters; /* threads in uvm_wait */
 static u_int pd_fruitless_passes; /* only the daemon */
+static u_int pd_gave_seen; /* only the daemon: pd_gave when last looked at */
 static const char wait_nothing; /* slept on for a time, woken by nobody */
+/*
+ * Pages freed by the daemon and by pageouts that it started: atomic.  Whether
+ * it gets anywhere does not show in how many are free: those who wait take them
+ * as they come.
+ */
+static u_int pd_gave;
 /*
  * After a scan that freed nothing: wake the daemon only below this many free
  * pages, until memory was plentiful again.  Else: no limit.
@@ -230,15 +237,21 @@ next_page(struct pglist *queue, struct vm_page **pgp, struct rwlock **heldp)
 
 /*
  * A page was looked at.  Its owner stays locked for the next one, which often
- * has the same, but not for long.
+ * has the same, but not for long.  Who waits for the lock gets time to take it:
+ * the next page would have us lock it again at once.
  * => pageqlock held on exit
  */
 static void
 page_done(struct rwlock **heldp, int n)
 {
+	bool wanted;
+
 	if (n % HOLD_PAGES == 0) {
+		wanted = rw_wanted(*heldp);
 		rw_exit(*heldp);
 		*heldp = NULL;
+		if (wanted)
+			(void)tsleep(&wait_nothing, PVM, "pdlock", WAIT_MIN_NS);
 	}
 	mtx_enter(&uvm.pageqlock);
 }
@@ -319,24 +332,72 @@ page_dropswap(struct vm_page *pg)
 		uao_dropswap(pg->uobject, (u_long)pg->offset >> PAGE_SHIFT);
 }
 
-bool
-uvm_pd_freeclean(struct vm_page *pg)
+/* => owner locked: does backing store hold what the page held when last seen? */
+static bool
+page_isclean(struct vm_page *pg)
 {
 	bool swapped = (pg->pg_flags & (PQ_ANON | PQ_AOBJ)) != 0;
 
-	if ((pg->pg_flags & PG_CLEAN) == 0 || (swapped && page_swslot(pg) == 0))
-		return false;
-	if (!MUTANT(DAEMON_FREES_MAPPED))
-		pmap_page_protect(pg, PROT_NONE);
+	return (pg->pg_flags & PG_CLEAN) != 0 &&
+	    (!swapped || page_swslot(pg) != 0);
+}
+
+/* => owner locked, page clean and unmapped; FALSE: written to after all */
+static bool
+free_unmapped(struct vm_page *pg)
+{
 	if (pmap_is_modified(pg) && !MUTANT(DAEMON_FREES_DIRTY)) {
 		atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 		return false;
 	}
-	if (swapped)
+	if (pg->pg_flags & (PQ_ANON | PQ_AOBJ))
 		uvm_swap_only(1);
 	uvm_pagefree(pg);
 	UVMCNT_INC(pdfreed);
+	(void)atomic_add(&pd_gave, 1);
 	return true;
+}
+
+bool
+uvm_pd_freeclean(struct vm_page *pg)
+{
+	if (!page_isclean(pg))
+		return false;
+	if (!MUTANT(DAEMON_FREES_MAPPED))
+		pmap_page_protect(pg, PROT_NONE);
+	return free_unmapped(pg);
+}
+
+/*
+ * Clean pages of one owner are unmapped together: fences are dear.  Until then
+ * they are on no queue, so none is met twice.
+ * => owner locked throughout; only the daemon
+ */
+struct clean_batch {
+	struct vm_page *cb_page[HOLD_PAGES];
+	u_int cb_n;
+};
+
+static void
+clean_free(struct clean_batch *cb)
+{
+	if (cb->cb_n == 0)
+		return;
+	if (!MUTANT(DAEMON_FREES_MAPPED))
+		pmap_pages_remove(cb->cb_page, cb->cb_n);
+	for (u_int i = 0; i < cb->cb_n; i++)
+		if (!free_unmapped(cb->cb_page[i]))
+			uvm_pageactivate(cb->cb_page[i]);
+	cb->cb_n = 0;
+}
+
+static void
+clean_add(struct clean_batch *cb, struct vm_page *pg)
+{
+	uvm_pagedequeue(pg);
+	cb->cb_page[cb->cb_n++] = pg;
+	if (cb->cb_n == nitems(cb->cb_page))
+		clean_free(cb);
 }
 
 /* => may the page go to swap at all? owner locked, page not busy */
@@ -371,7 +432,8 @@ uvm_pd_reclaim(struct vm_page *pg, struct swapio **sip, bool wait,
  * => FALSE: it should be written, but every request is under way
  */
 static bool
-treat_inactive(struct vm_page *pg, struct swapio **sip)
+treat_inactive(
+    struct vm_page *pg, struct swapio **sip, struct clean_batch *clean)
 {
 	if (pmap_is_referenced(pg)) {
 		UVMCNT_INC(pdreact);
@@ -388,6 +450,10 @@ treat_inactive(struct vm_page *pg, struct swapio **sip)
 		UVMCNT_INC(pdobscan);
 	else
 		UVMCNT_INC(pdanscan);
+	if (page_isclean(pg)) {
+		clean_add(clean, pg);
+		return true;
+	}
 	if (uvm_pd_reclaim(pg, sip, false, NULL))
 		return true;
 	if (may_pageout(pg) && *sip == NULL && uvm_swap_nfree() > 0)
@@ -410,17 +476,36 @@ scan_enough(const struct swapio *si)
 	    uvm_free_count() + atomic_load(&uvmexp.paging) >= uvmexp.freetarg;
 }
 
+/*
+ * The lock that the clean pages are under goes when the next page has another
+ * owner.
+ * => pageqlock held, perhaps dropped meanwhile
+ */
+static void
+before_next(struct clean_batch *clean, const struct rwlock *held)
+{
+	struct vm_page *pg = TAILQ_FIRST(&uvm.page_inactive);
+
+	if (clean->cb_n == 0 || (pg != NULL && owner_lock(pg) == held))
+		return;
+	mtx_leave(&uvm.pageqlock);
+	clean_free(clean);
+	mtx_enter(&uvm.pageqlock);
+}
+
 /* Look at each inactive page once, while memory is short. */
 static void
 scan_inactive(void)
 {
 	int left = uvm_pageq_inactive(), turned_away = 0, skipped = 0;
+	struct clean_batch clean = { .cb_n = 0 };
 	struct swapio *si = NULL;
 	struct rwlock *held = NULL;
 	struct vm_page *pg;
 
 	mtx_enter(&uvm.pageqlock);
 	for (; left-- > 0 && !scan_enough(si);) {
+		before_next(&clean, held);
 		switch (next_page(&uvm.page_inactive, &pg, &held)) {
 		case PD_NONE:
 			left = 0;
@@ -432,21 +517,28 @@ scan_inactive(void)
 			break;
 		case PD_LOCKED:
 			UVMCNT_INC(pdscans);
-			if (!treat_inactive(pg, &si) &&
+			if (!treat_inactive(pg, &si, &clean) &&
 			    ++turned_away == TURNED_AWAY)
 				left = 0;
 			if (si != NULL && uvm_swapout_full(si)) {
+				clean_free(&clean);
 				rw_exit(held);
 				held = NULL;
 				uvm_swapout_start(si);
 				si = NULL;
 				mtx_enter(&uvm.pageqlock);
-			} else
+			} else {
+				if (left % HOLD_PAGES == 0)
+					clean_free(&clean);
 				page_done(&held, left);
+			}
 			break;
 		}
 	}
-	scan_end(held);
+	mtx_leave(&uvm.pageqlock);
+	clean_free(&clean);
+	if (held != NULL)
+		rw_exit(held);
 	if (si != NULL)
 		uvm_swapout_start(si);
 }
@@ -643,8 +735,10 @@ void
 uvm_pd_iodone(bool freed)
 {
 	mtx_enter(&uvm.fpageqlock);
-	if (freed)
+	if (freed) {
 		pd_quiet_above = __LONG_MAX__;
+		(void)atomic_add(&pd_gave, 1);
+	}
 	if (pd_waiters != 0 || uvm_free_count() < uvmexp.freetarg)
 		pd_wake();
 	mtx_leave(&uvm.fpageqlock);
@@ -655,6 +749,7 @@ static void
 pd_pass(void)
 {
 	long before = uvm_free_count();
+	u_int gave;
 	bool freed;
 
 	uvmexp.inactarg = uvm_pdpolicy_inactarg(
@@ -664,7 +759,9 @@ pd_pass(void)
 		pd_scan();
 	if (uvm_free_count() + atomic_load(&uvmexp.paging) < uvmexp.freetarg)
 		(void)pool_drain_wait();
-	freed = uvm_free_count() > before;
+	gave = atomic_load(&pd_gave);
+	freed = uvm_free_count() > before || gave != pd_gave_seen;
+	pd_gave_seen = gave;
 	if (freed)
 		pd_fruitless_passes = 0;
 	if (pd_report(freed))

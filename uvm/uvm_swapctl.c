@@ -87,9 +87,17 @@ is_bad(const struct swap_header *sh, uint32_t page)
 static void
 set_free(struct swapdev *sd, const struct swap_header *sh)
 {
-	for (uint32_t i = 1; i < sd->sd_npages; i++)
-		if (sh->sh_nbad == 0 || !is_bad(sh, i))
-			uvm_swapmap_free(&sd->sd_map, i, 1);
+	uint32_t from = 1, n = sd->sd_npages;
+
+	/* in runs: one by one, a large device takes longer than the boot */
+	for (uint32_t i = from; i < n && sh->sh_nbad != 0; i++) {
+		if (!is_bad(sh, i))
+			continue;
+		uvm_swapmap_free(&sd->sd_map, from, i - from);
+		from = i + 1;
+	}
+	if (from < n)
+		uvm_swapmap_free(&sd->sd_map, from, n - from);
 	sd->sd_map.sm_next = 0;
 	sd->sd_usable = (int)sd->sd_map.sm_nfree;
 }

@@ -109,6 +109,9 @@ fill_vmtotal(struct vmtotal *t)
 	memset(t, 0, sizeof(*t));
 	rw_enter_read(&proctree_lock);
 	LIST_FOREACH (pr, &allprocess, ps_list) {
+		/* the kernel's own threads sleep where others wait for disks */
+		if (pr->ps_flags & PS_SYSTEM)
+			continue;
 		rw_enter_read(&pr->ps_lock);
 		TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link)
 			count_thread(t, p);

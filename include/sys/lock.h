@@ -192,6 +192,9 @@ void rw_enter_write(struct rwlock *l);
 void rw_exit(struct rwlock *l);
 #endif
 
+/* => held: does somebody wait for it? a moment's view */
+#define rw_wanted(l) \
+	((atomic_load(&(l)->rwl_word) & (RWL_WAIT | RWL_WRWANT)) != 0)
 #define rw_write_held(l)       (rw_status(l) == RW_WRITE)
 #define rw_lock_held(l)        (rw_status(l) != 0)
 #define MUTEX_ASSERT_LOCKED(m) KASSERT(mtx_owned(m))

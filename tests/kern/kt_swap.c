@@ -944,6 +944,39 @@ KTEST(swap_freed_meanwhile)
 	swap_off(0, bd);
 }
 
+static void
+free_space(void *arg)
+{
+	uvmspace_free(arg);
+}
+
+/* An object that dies while its pages are written: its slots go uncounted. */
+KTEST(swap_object_dies_meanwhile)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct uvm_object *obj = uao_create(ptoa(16), 0);
+	struct vmspace *vm = ktf_space();
+	struct kt_thread *a, *b;
+	struct uvmexp s;
+
+	ktf_map_obj(vm, KTF_VA(0), obj, 16, false, MADV_NORMAL);
+	for (int i = 0; i < 16; i++)
+		ktf_write(vm, i, word_of(i));
+	KT_SNAP(&s);
+	tdisk_stall(0, true);
+	a = kt_spawn(push_out, vm, 0);
+	KT_CHECK(disk_waits(0, 1));
+	b = kt_spawn(free_space, vm, 0);
+	for (int i = 0; i < 400 && atomic_load(&obj->uo_refs) != 0; i++)
+		kt_sleep_ms(5);
+	tdisk_stall(0, false);
+	kt_join(a);
+	kt_join(b);
+	KT_EQ(KT_DELTA(&s, swpginuse), 0);
+	KT_EQ(KT_DELTA(&s, swpgonly), 0);
+	swap_off(0, bd);
+}
+
 #ifdef FAULT_INJECT
 /* => the thread that finishes pageouts */
 static bool

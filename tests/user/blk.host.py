@@ -380,7 +380,7 @@ def case_kernel(tmp):
     path = image(tmp + "/k", 8 * MIB)
     subprocess.run(["mkswap", "-L", "a label", path], check=True,
                    capture_output=True, env={"PATH": "/usr/sbin:/sbin"})
-    args = ["--kernel", KTEST, "--disk", path, *["--swap", "8M"] * 3,
+    args = ["--kernel", KTEST, "--disk", path, *["--disk", "8M"] * 3,
             "--append", f"ktest=blk_*,bad_* mkswap=1 seed={SEED}"]
     for extra, verdict in (
             ([], "7 passed, 0 failed, 0 skipped"),

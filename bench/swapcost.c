@@ -1,0 +1,186 @@
+/*
+ * What paging costs: fills a working set larger than memory, reads it twice
+ * front to back and once in random order, and prints for each pass
+ *
+ *	swapcost PASS RATE KiB/s OUT IN pages COST ns/page
+ *
+ * RATE by the clock; OUT and IN are pages written to and read from swap; COST
+ * is the time that all of the system was busy, less what the program itself
+ * takes for a page in memory, per page moved.  Under QEMU's icount (shift=0,
+ * sleep=on) nanoseconds are instructions.
+ *
+ * A process of the lowest priority spins, so that the machine never idles, and
+ * publishes the time it was given: all other time is the work.  Runs on this
+ * kernel and on Linux, on one hart.
+ *
+ *	swapcost MIB
+ */
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <uvm_bsd.h>
+
+#define PAGE 4096
+
+static volatile uint64_t *spun; /* nanoseconds the spinner had */
+
+static uint64_t
+clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static pid_t
+start_spinner(void)
+{
+	pid_t pid;
+
+	spun = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (spun == MAP_FAILED || mlock((void *)(uintptr_t)spun, PAGE) != 0)
+		exit(1);
+	pid = fork();
+	if (pid != 0)
+		return pid;
+	setpriority(PRIO_PROCESS, 0, 19);
+	for (;;) {
+		for (volatile int i = 0; i < 200; i++)
+			continue;
+		*spun = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	}
+}
+
+/* => pages written to and read from swap since boot */
+static void
+pages_moved(uint64_t *out, uint64_t *in)
+{
+	int name[] = { CTL_VM, VM_UVMEXP };
+	struct uvmexp u;
+	size_t len = sizeof(u);
+	char word[64];
+	unsigned long long n;
+	FILE *f = fopen("/proc/vmstat", "r");
+
+	if (f == NULL) {
+		if (bsd_sysctl(name, 2, &u, &len, NULL, 0) != 0)
+			exit(1);
+		*out = (uint64_t)u.pgswapout;
+		*in = (uint64_t)u.pgswapin;
+		return;
+	}
+	while (fscanf(f, "%63s %llu", word, &n) == 2) {
+		if (strcmp(word, "pswpout") == 0)
+			*out = n;
+		else if (strcmp(word, "pswpin") == 0)
+			*in = n;
+	}
+	fclose(f);
+}
+
+/* Write or check a page of words that no trick makes smaller. => wrong words */
+static size_t
+page_work(uint64_t *p, uint64_t page, int check)
+{
+	uint64_t x = page * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	size_t bad = 0;
+
+	for (int i = 0; i < PAGE / 8; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		if (check)
+			bad += p[i] != x;
+		else
+			p[i] = x;
+	}
+	return bad;
+}
+
+/* One pass over the pages; k 0 writes, 3 is random. => wrong words */
+static size_t
+pass(uint64_t *p, size_t npages, int k)
+{
+	size_t size = 1, at = 0, bad = 0, n;
+
+	while (size < npages)
+		size *= 2;
+	for (size_t i = 0; i < size; i++) {
+		at = (at * 2862933555777941757u + 3037000493u) % size;
+		n = k == 3 ? at ^ at >> 5 : i;
+		if (n < npages)
+			bad += page_work(p + n * (PAGE / 8), n, k > 0);
+	}
+	return bad;
+}
+
+struct cost {
+	uint64_t elapsed, busy, out, in;
+	size_t bad;
+};
+
+static struct cost
+measure(uint64_t *p, size_t npages, int k)
+{
+	uint64_t begin, spun0, out, in;
+	struct cost c;
+
+	pages_moved(&out, &in);
+	begin = clock_ns(CLOCK_MONOTONIC);
+	spun0 = *spun;
+	c.bad = pass(p, npages, k);
+	c.elapsed = clock_ns(CLOCK_MONOTONIC) - begin;
+	c.busy = c.elapsed - (*spun - spun0);
+	pages_moved(&c.out, &c.in);
+	c.out -= out;
+	c.in -= in;
+	return c;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const char *const names[] = { "write", "read1", "read2",
+		"random" };
+	size_t npages = argc > 1 ? strtoul(argv[1], NULL, 10) << 8 : 0;
+	enum { SMALL = 1024 };
+	uint64_t *p, own[2];
+	pid_t spinner;
+	int status = 0;
+
+	p = mmap(NULL, npages * PAGE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (npages < SMALL || p == MAP_FAILED)
+		return 2;
+	spinner = start_spinner();
+	if (spinner < 0)
+		return 1;
+	pass(p, SMALL, 0);
+	for (int k = 0; k < 2; k++)
+		own[k] = measure(p, SMALL, k).busy / SMALL;
+	for (int k = 0; k < 4; k++) {
+		struct cost c = measure(p, npages, k);
+		uint64_t moved = c.out + c.in > 0 ? c.out + c.in : 1;
+		uint64_t self = own[k > 0] * npages;
+
+		printf("swapcost %s %llu KiB/s %llu %llu pages %lld ns/page\n",
+		    names[k],
+		    (unsigned long long)npages * 4000000000u / c.elapsed,
+		    (unsigned long long)c.out, (unsigned long long)c.in,
+		    ((long long)c.busy - (long long)self) / (long long)moved);
+		fflush(stdout);
+		status |= c.bad != 0;
+	}
+	kill(spinner, SIGKILL);
+	waitpid(spinner, NULL, 0);
+	return status;
+}
