@@ -149,26 +149,37 @@ KTEST(pd_minimum)
 
 /* -- Waiting ---------------------------------------------------------------------------- */
 
-static volatile bool wait_go; /* [a] */
+static volatile bool wait_go, wait_over; /* [a] */
 static volatile uint32_t wait_hungry; /* [a] threads that found no page */
 static volatile uint32_t wait_served; /* [a] threads that got one */
 
+/*
+ * What the daemon finds in caches while memory is short is given back: it is
+ * not what this waits for.
+ */
 static void
 wait_for_memory(void *arg)
 {
 	struct vm_page *pg;
+	bool hungry = false;
 
 	while (!atomic_load_acq(&wait_go))
 		kt_sleep_ms(1);
-	pg = uvm_pagealloc(NULL, 0, NULL, 0);
-	if (pg == NULL)
-		atomic_add(&wait_hungry, 1);
-	while (pg == NULL) {
-		uvm_wait("ktwait");
+	for (;;) {
 		pg = uvm_pagealloc(NULL, 0, NULL, 0);
+		if (pg != NULL) {
+			uvm_pagefree(pg);
+			if (atomic_load_acq(&wait_over))
+				break;
+			kt_sleep_ms(1);
+			continue;
+		}
+		if (!hungry)
+			atomic_add(&wait_hungry, 1);
+		hungry = true;
+		uvm_wait("ktwait");
 	}
 	atomic_add(&wait_served, 1);
-	uvm_pagefree(pg);
 }
 
 /* Many wait, memory comes back, all go on. */
@@ -177,7 +188,7 @@ KTEST(pd_wait)
 	struct kt_thread *t[6];
 	struct pglist list = TAILQ_HEAD_INITIALIZER(list);
 
-	wait_go = false;
+	wait_go = wait_over = false;
 	wait_hungry = wait_served = 0;
 	KT_EQ(
 	    uvm_pglistalloc(ptoa(30), 0, ~0UL, 0, 0, &list, 30, UVM_PLA_NOWAIT),
@@ -187,10 +198,14 @@ KTEST(pd_wait)
 		t[i] = kt_spawn(wait_for_memory, NULL, 0);
 	KT_CHECK(kt_balloon(uvmexp.reserve_kernel));
 	atomic_store_rel(&wait_go, true);
-	for (int i = 0; i < 1000 && atomic_load(&wait_hungry) < nitems(t); i++)
+	for (int i = 0; i < 100 && atomic_load(&wait_hungry) < nitems(t); i++) {
 		kt_sleep_ms(5);
+		if (uvm_free_count() > uvmexp.reserve_kernel)
+			(void)kt_balloon(uvmexp.reserve_kernel);
+	}
 	KT_EQ(atomic_load(&wait_hungry), nitems(t));
 	KT_EQ(atomic_load(&wait_served), 0);
+	atomic_store_rel(&wait_over, true);
 	uvm_pglistfree(&list);
 	for (size_t i = 0; i < nitems(t); i++)
 		kt_join(t[i]);

@@ -86,15 +86,15 @@ sim: $(B)/sim/sim-$(SIM_PMAP)
 
 # New seeds on all cores, both pmaps in turn.
 sim-soak: $(B)/sim/sim-ref $(B)/sim/sim-sv39
-	$(Q)scripts/sim-soak --time '$(or $(TIME),10m)' --steps $(STEPS) $(if $(SEED),--seed $(SEED))
+	$(Q)scripts/sim-soak --variants ref,sv39 --time '$(or $(TIME),10m)' --steps $(STEPS) $(if $(SEED),--seed $(SEED))
 
 sim-ktest: $(B)/sim/sim-ref $(B)/sim/sim-sv39
 	$(Q)scripts/sim-ktest $(if $(T),--name '$(T)') $(if $(SEED),--seed $(SEED))
 
-# What `make test' runs: kept scripts, then new seeds for a fixed time, also
-# under the sanitizers.
+# What `make test' runs: kept scripts, then always the same programs, also under
+# the sanitizers.  New ones are make sim-soak's.
 test-sim: $(B)/sim/sim-ref $(B)/sim/sim-sv39 $(B)/sim/sim-sv39-asan
-	$(Q)scripts/sim-soak --golden --time '$(or $(TIME),100s)' --seed $(or $(SEED),1)
+	$(Q)scripts/sim-soak --golden --seed $(or $(SEED),1) --count $(or $(COUNT),300) --steps 1000
 
 # Three runs: the kernel's tests on both kinds of A and D bits, and programs.
 SIM_COV		:= $(B)/sim/sim-sv39-cov
