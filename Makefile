@@ -143,11 +143,11 @@ test-guest: deps-test
 	@$(MAKE) --no-print-directory all $(B)/Image-test
 	@scripts/testrun $(if $(T),--name $(T)) $(if $(SEED),--seed $(SEED))
 
-# Do the tools notice defects on purpose? [T=GLOB] [SEED=n] [SEEDS=n] [BUDGET=s]
+# Do the tools notice defects on purpose? [T=GLOBS] [SEED=n] [BUDGET=s] [DEEP=n]
 test-mutants: deps-test
 	@$(MAKE) --no-print-directory $(B)/sim/sim-sv39
 	@scripts/mutants $(if $(T),--name '$(T)') $(if $(SEED),--seed $(SEED)) \
-	    $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BUDGET),--budget $(BUDGET))
+	    $(if $(BUDGET),--budget $(BUDGET)) $(if $(DEEP),--deep $(DEEP))
 
 bench: deps-run
 	@$(MAKE) --no-print-directory all $(B)/user/vmbench
@@ -175,6 +175,10 @@ help:
 	@echo "make test-guest  tests in the booted kernel [T=name] [SEED=n]"
 	@echo "make test-mutants  defects on purpose: which are noticed [T=GLOB] [BUDGET=s]"
 	@echo "make fuzz        libFuzzer on the readers [FUZZ_TIME=10]"
+	@echo "make sim         one random program in the simulator [SEED=n] [STEPS=m]"
+	@echo "make sim-soak    new ones on all cores [TIME=10m]"
+	@echo "make sim-ktest   the kernel's tests in the simulator [T=name] [SEED=n]"
+	@echo "make sim-coverage  lines and branches of uvm/ and pmap/sv39 it reaches"
 	@echo "make bench       instructions per operation, beside baseline and Linux"
 	@echo "make bench-linux the same, with Debian's Linux measured in the same run"
 	@echo "make debug       boot halted, attach gdb"

@@ -100,7 +100,8 @@ void pmap_page_protect(struct vm_page *pg, vm_prot_t prot);
 /* => interrupt-safe; tables exist below pmap_growkernel's result */
 void pmap_kenter_pa(vaddr_t va, paddr_t pa, vm_prot_t prot);
 void pmap_kremove(vaddr_t va, vsize_t size);
-void pmap_unwire(struct pmap *pm, vaddr_t va);
+/* => TRUE: va was mapped, and wired */
+boolean_t pmap_unwire(struct pmap *pm, vaddr_t va);
 /* => TRUE: va is mapped, and wired */
 boolean_t pmap_is_wired(struct pmap *pm, vaddr_t va);
 /* => how many wired mappings pg has; its owner's lock held for writing */

@@ -150,11 +150,8 @@ unwire_pages(vm_map_t map, struct vm_map_entry *entry, vaddr_t va, u_int n)
 	for (; mapped != 0; mapped >>= 1, va += PAGE_SIZE) {
 		if ((mapped & 1) == 0)
 			continue;
-		if (!wired) {
-			if (!pmap_is_wired(vm_map_pmap(map), va))
-				continue;
-			pmap_unwire(vm_map_pmap(map), va);
-		}
+		if (!wired && !pmap_unwire(vm_map_pmap(map), va))
+			continue;
 		pg = mapped_page(map, entry, va);
 		if (pg != NULL && !MUTANT(UNWIRE_KEEPS_COUNT))
 			uvm_pageunwire(pg);

@@ -133,7 +133,7 @@ vsunlock_page(vm_map_t map, struct vm_map_entry *e, vaddr_t va)
 	if (pg == NULL || pg->wire_count <= (VM_MAPENT_ISWIRED(e) ? 1 : 0))
 		return;
 	if (!VM_MAPENT_ISWIRED(e))
-		pmap_unwire(vm_map_pmap(map), va);
+		(void)pmap_unwire(vm_map_pmap(map), va);
 	uvm_pageunwire(pg);
 }
 

@@ -91,38 +91,34 @@ uvm_unloananon(struct vm_anon **aloans, int nanons)
 }
 
 /*
- * Lock the owner of a borrowed page: an object, since an anon lends itself.
- * Our anon's lock comes before the object's, but only the page knows the
- * object, which may give it up until it is locked.
- * => anon's lock held, no object's; NULL: nobody owns the page, for good
+ * Mappings of a borrowed page go, the owner's come back by a fault.  The owner
+ * is an object, since an anon lends itself.  Our anon's lock comes before the
+ * object's, but only the page knows the object, which may give it up until it
+ * is locked.  A page that has no owner gets none, and nobody wires it; whoever
+ * destroys a pmap meanwhile waits for us (uvmspace_free).
+ * => anon's lock held, no object's
  */
-static struct uvm_object *
-borrowed_lock(struct vm_page *pg)
+static void
+borrowed_unmap(struct vm_page *pg)
 {
 	struct uvm_object *uobj;
 
 	for (;;) {
 		mtx_enter(&uvm.pageqlock);
 		uobj = pg->uobject;
-		if (uobj == NULL ||
-		    rw_enter(&uobj->uo_lock, RW_WRITE | RW_NOSLEEP) == 0)
+		if (uobj == NULL)
 			break;
+		if (rw_enter(&uobj->uo_lock, RW_WRITE | RW_NOSLEEP) == 0) {
+			mtx_leave(&uvm.pageqlock);
+			uvm_page_unmap(pg);
+			rw_exit(&uobj->uo_lock);
+			return;
+		}
 		mtx_leave(&uvm.pageqlock);
 		yield();
 	}
+	pmap_page_protect(pg, PROT_NONE);
 	mtx_leave(&uvm.pageqlock);
-	return uobj;
-}
-
-/* Mappings go, ours among them; the owner's come back by a fault. */
-static void
-borrowed_unmap(struct vm_page *pg)
-{
-	struct uvm_object *uobj = borrowed_lock(pg);
-
-	uvm_page_unmap(pg);
-	if (uobj != NULL)
-		rw_exit(&uobj->uo_lock);
 }
 
 void
@@ -140,7 +136,7 @@ uvm_anon_unloan(struct vm_anon *anon)
 	struct vm_page *pg = anon->an_page;
 
 	KASSERT(pg->uanon != anon);
-	borrowed_unmap(pg);
+	/* Others' mappings of the page stay; ours went with its entries. */
 	anon->an_page = NULL;
 	loan_drop(pg);
 }

@@ -49,8 +49,8 @@ bool uvm_anon_loanbreak(struct vm_anon *anon);
  *    ours any more), or NULL: no memory, nothing changed
  */
 struct vm_page *uvm_obj_loanbreak(struct vm_page *pg);
-/* => the anon's page is not its own: gives it up; an_page is NULL then;
- *    anon's lock held, no object's */
+/* => the anon's page is not its own: gives it up; an_page is NULL then; where
+ *    the anon was mapped it is no more */
 void uvm_anon_unloan(struct vm_anon *anon);
 /* => as uvm_page_unmap() of the anon's page, its own or borrowed; the anon's
  *    lock held for writing, no object's */

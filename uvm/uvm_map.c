@@ -267,6 +267,17 @@ unmap_kernel_range(
 }
 
 /*
+ * What uvm_vslock() wired in an entry that is not is unwired with the mapping,
+ * which is about to go.
+ */
+static inline bool
+unmap_unwires(vm_map_t map, const struct vm_map_entry *e)
+{
+	return VM_MAPENT_ISWIRED(e) ||
+	    (!vm_map_is_kernel(map) && pmap_wired_count(map->pmap) != 0);
+}
+
+/*
  * Take [start, end) out of an entry that has no amap without splitting
  * references: the usual case of small maps that come and go.
  * => FALSE: the entry is of another kind, nothing was done
@@ -277,7 +288,7 @@ unmap_trim(vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 	bool kernel = vm_map_is_kernel(map);
 
 	if (e->aref.ar_amap != NULL || UVM_ET_ISSUBMAP(e) ||
-	    VM_MAPENT_ISWIRED(e) || (start == e->start) == (end == e->end))
+	    unmap_unwires(map, e) || (start == e->start) == (end == e->end))
 		return false;
 	if (kernel)
 		unmap_kernel_range(map, e, start, end);
@@ -300,7 +311,7 @@ unmap_trim(vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 static void
 unmap_entry(vm_map_t map, struct vm_map_entry *e, struct vm_map_entry **deadp)
 {
-	if (VM_MAPENT_ISWIRED(e)) {
+	if (unmap_unwires(map, e) && !UVM_ET_ISHOLE(e)) {
 		e->wired_count = 0;
 		uvm_fault_unwire_locked(map, e->start, e->end);
 	}
@@ -354,7 +365,7 @@ uvm_unmap_all(vm_map_t map, struct vm_map_entry **deadp)
 	if (map->nentries == 0)
 		return;
 	VM_MAP_FOREACH (e, map) {
-		if (VM_MAPENT_ISWIRED(e)) {
+		if (unmap_unwires(map, e) && !UVM_ET_ISHOLE(e)) {
 			e->wired_count = 0;
 			uvm_fault_unwire_locked(map, e->start, e->end);
 		}

@@ -51,6 +51,8 @@ uvm_map_discard(
 	struct vm_amap *amap = e->aref.ar_amap;
 
 	KASSERT(start >= e->start && end <= e->end);
+	if (pmap_wired_count(map->pmap) != 0)
+		uvm_fault_unwire_locked(map, start, end); /* uvm_vslock */
 	if (amap == NULL) {
 		if (UVM_ET_ISOBJ(e))
 			pmap_remove(map->pmap, start, end);

@@ -80,6 +80,9 @@ uvmspace_free(struct vmspace *vm)
 	uvm_unmap_all(map, &dead);
 	vm_map_unlock(map);
 	uvm_unmap_detach(dead);
+	/* whoever takes mappings away holds a lock that detaching took, or this */
+	mtx_enter(&uvm.pageqlock);
+	mtx_leave(&uvm.pageqlock);
 	pmap_destroy(map->pmap);
 	pool_put(&vmspace_pool, vm);
 }

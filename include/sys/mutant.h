@@ -83,6 +83,9 @@
 	X(ICACHE_STAYS_CLEAN, "pmap",                                       \
 	    "a page that becomes writable stays clean for fetch: written, " \
 	    "then made executable again, its old text is fetched")          \
+	X(PROTECT_TEXT_NO_FENCE, "pmap",                                    \
+	    "text that was written loses that right without fence.i: what " \
+	    "was there before is executed")                                 \
 	X(NEIGHBOUR_NO_FENCEI, "pmap",                                      \
 	    "a neighbour is mapped executable without fence.i: the hart "   \
 	    "fetches what the page held before")                            \

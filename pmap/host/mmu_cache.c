@@ -57,6 +57,7 @@ mmu_cache_init(void)
 			mh->h_tag[i] = 0;
 		mh->h_all_fence = mh->h_fencei = mmu.seq;
 		mh->h_satp = 0;
+		mh->h_stuck = 0;
 		mh->h_pieces = mh->h_large = 0;
 	}
 }

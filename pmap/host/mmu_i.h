@@ -61,6 +61,7 @@ struct mmu_hart {
 	uint64_t h_fencei; /* of the last fence.i */
 	uint64_t h_satp;
 	uint64_t h_satp_time; /* mc_now() when it was loaded */
+	uint64_t h_stuck; /* me_seq of the copy its last access faulted by */
 	unsigned h_pieces; /* leaves that serve less than they map */
 	unsigned h_large; /* leaves that serve more than 4 KiB */
 };

@@ -10,7 +10,8 @@
  *
  * An access turns out as any translation says that the hart may have: a leaf
  * it keeps, an invalid entry it keeps, or a walk that reads memory now, from
- * the root or from any table it keeps the address of.
+ * the root or from any table it keeps the address of.  After a fault by a copy
+ * it uses that one again while it has it: only a fence ends that.
  *
  * Left out: a store is seen by all harts at once (they run in turn), so the
  * fences between stores and walks are not tested; MXR; Svnapot; access faults,
@@ -294,20 +295,40 @@ mmu_remember(vaddr_t va)
 	recent[recent_next++ % RECENT] = va & MMU_VA_MASK;
 }
 
+/* => the way this hart goes */
+static const struct candidate *
+pick(const struct candidates *cs)
+{
+	struct mmu_hart *mh = &mmu_harts[cs->cs_hart];
+	const struct candidate *ca;
+	unsigned i;
+
+	for (i = 0; i < cs->cs_n; i++) {
+		ca = &cs->cs[i];
+		if (ca->ca_mo.mo_fault && ca->ca_entry != NULL &&
+		    ca->ca_entry->me_seq == mh->h_stuck)
+			return ca;
+	}
+	ca = &cs->cs[cs->cs_n > 1 ? mmu_below(cs->cs_n) : 0];
+	mh->h_stuck = ca->ca_mo.mo_fault && ca->ca_entry != NULL
+	    ? ca->ca_entry->me_seq
+	    : 0;
+	return ca;
+}
+
 struct mmu_outcome
 mmu_access(vaddr_t va, enum mmu_access access, bool user)
 {
 	struct candidates cs;
+	const struct candidate *ca;
 	struct mmu_walk root;
-	unsigned i = 0;
 
 	if (!translate(&cs, &root, va, access, user))
 		return cs.cs[0].ca_mo;
 	mmu_remember(va);
-	if (cs.cs_n > 1)
-		i = mmu_below(cs.cs_n);
-	take(&cs, &cs.cs[i], &root);
-	return cs.cs[i].ca_mo;
+	ca = pick(&cs);
+	take(&cs, ca, &root);
+	return ca->ca_mo;
 }
 
 /* -- Ahead of use -------------------------------------------------------------- */

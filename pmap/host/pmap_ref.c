@@ -477,15 +477,19 @@ pmap_collect(struct pmap *pm)
 		    pm, 0, VM_MAXUSER_ADDRESS, drop_unwired, PROT_NONE);
 }
 
-void
+boolean_t
 pmap_unwire(struct pmap *pm, vaddr_t va)
 {
 	struct ref_mapping *rm;
+	bool wired;
 
 	mtx_enter(&ref_mtx);
-	if ((rm = find(pm, va)) != NULL)
+	rm = find(pm, va);
+	wired = rm != NULL && rm->rm_wired;
+	if (wired)
 		set_wired(rm, false);
 	mtx_leave(&ref_mtx);
+	return wired;
 }
 
 /* -- Asking ---------------------------------------------------------------------- */

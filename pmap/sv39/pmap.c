@@ -390,6 +390,7 @@ struct span_arg {
 	long resident, wired; /* entries removed */
 	long managed; /* of them, not counted yet by pv_count_add() */
 	bool kremove; /* only unmanaged ones */
+	bool text; /* protect: text that may have been written stays text */
 };
 
 /*
@@ -496,6 +497,21 @@ pmap_kremove(vaddr_t va, vsize_t size)
 }
 
 /*
+ * Text that loses the right to be written is fetched as it is from now on; the
+ * entry need not show that right, a first write would have given it.
+ */
+static inline bool
+text_ends_changing(struct pmap *pm, pt_entry_t pte, pt_entry_t clear)
+{
+	struct vm_page *pg;
+
+	if (!(pte & ~clear & PTE_X) || !(clear & PTE_W))
+		return false;
+	pg = leaf_page(pm, pte);
+	return pg != NULL && !PMAP_PAGE_FETCHABLE(pg);
+}
+
+/*
  * Take rights from the entries of a span.  An entry left without any right
  * would read as a pointer to a table: it is removed instead.
  */
@@ -509,6 +525,7 @@ protect_span(
 
 	for (; n > 0; n--, ptep++, va += PAGE_SIZE) {
 		pte = atomic_load(ptep);
+		a->text |= text_ends_changing(pm, pte, a->clear);
 		if (!(pte & a->clear))
 			continue;
 		if (pte & ~a->clear & PTE_RIGHTS) {
@@ -547,21 +564,25 @@ pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 	mtx_enter(&pm->pm_mtx);
 	pmap_foreach_span(pm, sva, eva, protect_span, &a, NULL);
 	tlb_batch_flush(&a.batch);
+	if (a.text && !MUTANT(PROTECT_TEXT_NO_FENCE))
+		pmap_fencei_all();
 	span_count(pm, &a);
 	mtx_leave(&pm->pm_mtx);
 }
 
-void
+boolean_t
 pmap_unwire(struct pmap *pm, vaddr_t va)
 {
 	pt_entry_t *ptep;
+	boolean_t wired;
 
 	mtx_enter(&pm->pm_mtx);
 	ptep = pmap_leaf(pm, va);
-	if (ptep != NULL && (atomic_and(ptep, ~PTE_WIRED) & PTE_WIRED) &&
-	    !MUTANT(PMAP_WIRED_DRIFT))
+	wired = ptep != NULL && (atomic_and(ptep, ~PTE_WIRED) & PTE_WIRED);
+	if (wired && !MUTANT(PMAP_WIRED_DRIFT))
 		atomic_add(&pm->pm_wired, -1);
 	mtx_leave(&pm->pm_mtx);
+	return wired;
 }
 
 /* -- Asking ------------------------------------------------------------------------ */

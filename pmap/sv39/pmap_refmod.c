@@ -4,7 +4,10 @@
  * Three reasons for such a fault: reference or modify is clear and the hart
  * leaves setting it to us, or we withheld rights to notice (ad=soft); another
  * hart made the entry valid or wider after this one cached less, which the
- * specification allows it to keep until a fence.
+ * specification allows it to keep until a fence.  What it keeps may be an
+ * entry of a higher level, from before there was a table: "leaf page table
+ * entries" of a fence by address need not mean that, so if there is nothing to
+ * set, the whole address space is fenced.
  */
 #include <pmap/sv39/pmap_i.h>
 
@@ -19,8 +22,9 @@ static __noinline boolean_t
 resolve_mapped(struct pmap *pm, vaddr_t va, vm_prot_t access)
 {
 	bool user = pmap_is_user(pm), write = (access & PROT_WRITE) != 0;
-	pt_entry_t *ptep, old, new;
+	pt_entry_t *ptep, old = 0, new = 0;
 	boolean_t resolved = FALSE;
+	unsigned long asid = user ? pm->pm_asid : HW_ALL_ASIDS;
 	int level;
 
 	mtx_enter(&pm->pm_mtx);
@@ -36,9 +40,13 @@ resolve_mapped(struct pmap *pm, vaddr_t va, vm_prot_t access)
 		}
 	}
 	mtx_leave(&pm->pm_mtx);
-	if (resolved && !MUTANT(SPURIOUS_NO_FENCE))
-		pmap_hw_fence_va(va, user ? pm->pm_asid : HW_ALL_ASIDS);
-	return resolved;
+	if (!resolved || MUTANT(SPURIOUS_NO_FENCE))
+		return resolved;
+	if (new == old)
+		pmap_hw_fence_asid(asid);
+	else
+		pmap_hw_fence_va(va, asid);
+	return TRUE;
 }
 
 /*

@@ -61,6 +61,9 @@ table_below(struct pmap *pm, pt_entry_t *ptep)
 			return NULL;
 		/* its zeroes must be seen before the pointer to it */
 		atomic_store_rel(ptep, pte_table(pa));
+		/* The kernel must not fault: no hart may go on without it. */
+		if (!pmap_is_user(pm))
+			tlb_flush_pmap(pm);
 	}
 	KASSERT(pte_kind(*ptep) == PTE_TABLE);
 	return pte_to_table(*ptep);

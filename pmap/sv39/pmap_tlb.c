@@ -106,8 +106,8 @@ pmap_switch(struct pmap *pm)
 		return;
 	stale =
 	    MUTANT(SWITCH_LOOKS_FIRST) && !(atomic_load(&pm->pm_harts) & bit);
-	ci->ci_prevpmap = old;
-	ci->ci_curpmap = pm;
+	atomic_store(&ci->ci_prevpmap, old);
+	atomic_store(&ci->ci_curpmap, pm);
 	membar_sync();
 	if (!MUTANT(SWITCH_LOOKS_FIRST))
 		stale = !(atomic_load(&pm->pm_harts) & bit);
@@ -212,7 +212,8 @@ tlb_targets(struct pmap *pm)
 		membar_sync();
 		if (MUTANT(TARGETS_NO_RECHECK))
 			continue;
-		if (ci->ci_curpmap == pm || ci->ci_prevpmap == pm) {
+		if (ci->ci_curpmap == pm ||
+		    (ci->ci_prevpmap == pm && !MUTANT(TARGETS_NO_PREVPMAP))) {
 			atomic_or(&pm->pm_harts, bit);
 			targets |= bit;
 		}

@@ -196,11 +196,11 @@ KTEST(conform_unwire)
 	CONF_ENTER(&f, 0, 0, RW, PMAP_WIRED | PROT_WRITE);
 	CONF_ENTER(&f, 1, 1, PROT_READ, PMAP_WIRED);
 	conf_fill(f.pg[0], 3);
-	pmap_unwire(f.pm, AT(0));
+	KT_CHECK(pmap_unwire(f.pm, AT(0)));
 	KT_EQ(pmap_wired_count(f.pm), 1);
-	pmap_unwire(f.pm, AT(0)); /* not wired */
-	pmap_unwire(f.pm, AT(2)); /* not mapped */
-	pmap_unwire(f.pm, AT(1000000)); /* nor anything near */
+	KT_CHECK(!pmap_unwire(f.pm, AT(0))); /* not wired */
+	KT_CHECK(!pmap_unwire(f.pm, AT(2))); /* not mapped */
+	KT_CHECK(!pmap_unwire(f.pm, AT(1000000))); /* nor anything near */
 	KT_EQ(pmap_wired_count(f.pm), 1);
 	KT_EQ(pmap_resident_count(f.pm), 2);
 	KT_EQ(conf_peek(f.pm, AT(0)), 3);

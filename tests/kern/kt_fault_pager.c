@@ -2,7 +2,7 @@
  * Faults that wait: a pager that answers as told reaches every branch after
  * which locks are taken again, and anons' pages are kept busy by hand.
  */
-#include "kt_fault.h"
+#include "kt_map.h"
 
 /* -- A pager that does as it is told --------------------------------------- */
 
@@ -405,4 +405,32 @@ KTEST(uvm_fault_busy_released)
 	kt_join(t);
 	KT_EQ(b.error, EFAULT);
 	uvmspace_free(b.vm);
+}
+
+static void
+unmap_first(struct stub *st)
+{
+	uvm_unmap(&st->vm->vm_map, KTF_VA(0), KTF_VA(1));
+}
+
+/* uvm_vslock() fails, and meanwhile a part of the range went: no panic. */
+KTEST(uvm_vslock_error_unmapped)
+{
+	struct vmspace *vm = stub_space(false, MADV_RANDOM);
+	struct ktm_proc *kp = ktm_proc_make(vm);
+	struct uvmexp s;
+
+	KT_EQ(ktf_read(vm, 0), 7000);
+	KT_EQ(ktf_read(vm, 1), 7001);
+	stub.gets = 0;
+	stub.nscript = 1;
+	stub.script[0] = VM_PAGER_ERROR;
+	stub.during = unmap_first;
+	KT_SNAP(&s);
+	KT_EQ(uvm_vslock(&kp->kp_proc, (caddr_t)KTF_VA(0), ptoa(3), PROT_READ),
+	    EIO);
+	KT_EQ(KT_DELTA(&s, wired), 0);
+	KT_EQ(pmap_wired_count(vm->vm_map.pmap), 0);
+	uvmspace_free(vm);
+	ktm_proc_free(kp);
 }

@@ -380,3 +380,77 @@ KTEST(loan_race)
 	uvmspace_free(race.lr_vm);
 	KT_EQ(KT_DELTA(&s, nfreeanon), 0);
 }
+
+/* => an object's page in owner and, borrowed, at page 0 of the result */
+static struct vmspace *
+borrowed_space(struct vmspace *owner)
+{
+	struct vmspace *vm = ktf_space();
+	struct vm_anon *anon;
+
+	ktf_map_obj(
+	    owner, KTF_BASE, uao_create(PAGE_SIZE, 0), 1, false, MADV_RANDOM);
+	ktf_write(owner, 0, 70);
+	ktf_map_anon(vm, 2, MADV_RANDOM);
+	ktf_write(vm, 1, 1); /* it has an amap */
+	KT_EQ(uvm_loan(&owner->vm_map, KTF_BASE, PAGE_SIZE, (void **)&anon,
+		  UVM_LOAN_TOANON),
+	    0);
+	borrow(vm, 0, anon);
+	KT_EQ(ktf_read(vm, 0), 70);
+	return vm;
+}
+
+/* A borrowed page is wired by its owner only: the borrower gets a copy. */
+KTEST(loan_wire_borrowed)
+{
+	struct vmspace *owner = ktf_space(), *vm = borrowed_space(owner);
+	struct vm_page *pg = ktf_page(owner, KTF_VA(0));
+	struct uvmexp s;
+
+	KT_EQ(uvm_map_protect(
+		  &vm->vm_map, KTF_VA(0), KTF_VA(1), PROT_READ, FALSE),
+	    0);
+	KT_SNAP(&s);
+	KT_EQ(uvm_map_pageable(&vm->vm_map, KTF_VA(0), KTF_VA(1), FALSE, 0), 0);
+	KT_EQ(pg->wire_count, 0);
+	KT_EQ(pg->loan_count, 0);
+	KT_CHECK(ktf_page(vm, KTF_VA(0)) != pg);
+	KT_EQ(KT_DELTA(&s, wired), 1);
+	KT_EQ(ktf_read(vm, 0), 70);
+	uvmspace_free(vm);
+	KT_EQ(KT_DELTA(&s, wired), 0);
+	uvmspace_free(owner);
+}
+
+/* The borrower goes, or makes a copy: what the owner has wired stays wired. */
+KTEST(loan_owner_wired)
+{
+	struct vmspace *owner = ktf_space(), *vm = borrowed_space(owner);
+	struct vm_page *pg = ktf_page(owner, KTF_VA(0));
+	struct vm_anon *anon;
+	struct uvmexp s;
+
+	KT_SNAP(&s);
+	KT_EQ(uvm_map_protect(
+		  &owner->vm_map, KTF_VA(0), KTF_VA(1), PROT_READ, FALSE),
+	    0);
+	KT_EQ(uvm_map_pageable(&owner->vm_map, KTF_VA(0), KTF_VA(1), FALSE, 0),
+	    0);
+	KT_EQ(pg->wire_count, 1);
+	KT_EQ(uvm_loan(&owner->vm_map, KTF_BASE, PAGE_SIZE, (void **)&anon,
+		  UVM_LOAN_TOANON),
+	    0);
+	uvm_unloananon(&anon, 1);
+	KT_CHECK(ktf_page(owner, KTF_VA(0)) == pg);
+	ktf_write(vm, 0, 71);
+	KT_EQ(pg->loan_count, 0);
+	KT_EQ(ktf_read(owner, 0), 70);
+	KT_EQ(pg->wire_count, 1);
+	KT_EQ(
+	    uvm_map_pageable(&owner->vm_map, KTF_VA(0), KTF_VA(1), TRUE, 0), 0);
+	KT_EQ(pg->wire_count, 0);
+	KT_EQ(KT_DELTA(&s, wired), 0);
+	uvmspace_free(vm);
+	uvmspace_free(owner);
+}

@@ -390,3 +390,98 @@ KTEST(uvm_vslock_unmapped)
 	uvmspace_free(vm);
 	ktm_proc_free(kp);
 }
+
+/* Sharing the memory takes no mapping from under the lock. */
+KTEST(uvm_vslock_shared)
+{
+	struct vmspace *vm = ktf_space(), *sharer;
+	struct ktm_proc *kp = ktm_proc_make(vm);
+	struct proc *p = &kp->kp_proc;
+	struct vm_page *pg;
+	struct uvmexp s;
+
+	ktf_map_anon(vm, 6, MADV_RANDOM);
+	for (int i = 0; i < 6; i++)
+		KT_EQ(ktf_read(vm, i), 0); /* the page of zeros */
+	KT_SNAP(&s);
+	KT_EQ(uvm_vslock(p, user_addr(KTF_VA(2)), ptoa(2), PROT_WRITE), 0);
+	pg = ktf_page(vm, KTF_VA(2));
+	KT_EQ(uvm_map_inherit(
+		  &vm->vm_map, KTF_VA(0), KTF_VA(6), MAP_INHERIT_SHARE),
+	    0);
+	sharer = uvmspace_fork_vm(vm);
+	KT_CHECK(pg != NULL && ktf_page(vm, KTF_VA(2)) == pg);
+	KT_EQ(KT_DELTA(&s, wired), 2);
+	uvm_vsunlock(p, user_addr(KTF_VA(2)), ptoa(2));
+	KT_EQ(KT_DELTA(&s, wired), 0);
+	/* what was read as zero is read again */
+	ktm_fill(sharer, 0, 6, 50);
+	KT_CHECK(ktm_filled(vm, 0, 6, 50));
+	uvmspace_free(sharer);
+	uvmspace_free(vm);
+	ktm_proc_free(kp);
+}
+
+/* -- Wired pages that others replace ---------------------------------------------------- */
+
+/*
+ * A file's page is wired through private memory that is shared and read-only;
+ * the other side writes.  The file's page is not wired any more, the copy is as
+ * soon as it is mapped.
+ */
+KTEST(uvm_map_wired_promoted)
+{
+	struct uvm_object *uobj = uao_create(PAGE_SIZE, 0);
+	struct vmspace *vm = ktf_space(), *sharer;
+	struct vm_page *pg;
+	struct uvmexp s;
+
+	uao_reference(uobj);
+	ktf_map_obj(vm, KTF_BASE, uobj, 1, true, MADV_RANDOM);
+	KT_EQ(uvm_map_inherit(
+		  &vm->vm_map, KTF_VA(0), KTF_VA(1), MAP_INHERIT_SHARE),
+	    0);
+	sharer = uvmspace_fork_vm(vm);
+	KT_EQ(uvm_map_protect(
+		  &vm->vm_map, KTF_VA(0), KTF_VA(1), PROT_READ, FALSE),
+	    0);
+	KT_SNAP(&s);
+	KT_EQ(pageable(vm, 0, 1, FALSE), 0);
+	KT_EQ(KT_DELTA(&s, wired), 1);
+	pg = ktf_page(vm, KTF_VA(0));
+	KT_CHECK(pg == uvm_pagelookup(uobj, 0));
+	ktf_write(sharer, 0, 9);
+	KT_EQ(pg->wire_count, 0);
+	KT_EQ(KT_DELTA(&s, wired), 0);
+	KT_EQ(ktf_read(vm, 0), 9);
+	KT_CHECK(pmap_is_wired(vm->vm_map.pmap, KTF_VA(0)));
+	KT_EQ(KT_DELTA(&s, wired), 1);
+	KT_EQ(pageable(vm, 0, 1, TRUE), 0);
+	KT_EQ(KT_DELTA(&s, wired), 0);
+	uvmspace_free(sharer);
+	uvmspace_free(vm);
+	uao_detach(uobj);
+}
+
+/* A fault that comes while the range is being wired leaves it wired. */
+KTEST(uvm_map_wired_refault)
+{
+	struct vmspace *vm = ktf_space();
+	struct ktm_proc *kp = ktm_proc_make(vm);
+	struct uvmexp s;
+
+	ktf_map_anon(vm, 2, MADV_RANDOM);
+	KT_SNAP(&s);
+	KT_EQ(
+	    uvm_vslock(&kp->kp_proc, user_addr(KTF_VA(0)), ptoa(2), PROT_WRITE),
+	    0);
+	KT_EQ(ktf_fault(vm, 0, PROT_READ), 0);
+	KT_EQ(ktf_fault(vm, 1, PROT_WRITE), 0);
+	KT_EQ(pmap_wired_count(vm->vm_map.pmap), 2);
+	KT_EQ(KT_DELTA(&s, wired), 2);
+	uvm_vsunlock(&kp->kp_proc, user_addr(KTF_VA(0)), ptoa(2));
+	KT_EQ(KT_DELTA(&s, wired), 0);
+	KT_EQ(pmap_wired_count(vm->vm_map.pmap), 0);
+	uvmspace_free(vm);
+	ktm_proc_free(kp);
+}

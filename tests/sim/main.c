@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <tests/sim/prog.h>
 
-#define TIME_LIMIT    120 /* seconds for a program */
+#define TIME_LIMIT    120 /* seconds for a program, if --limit is not given */
 #define SHRINK_LIMIT  5 /* while it is being shrunk */
 #define SHRINK_BUDGET 600
 #define SHRINK_MAX    2 /* failures that are shrunk */
@@ -30,10 +30,17 @@ static struct {
 	size_t steps;
 	int jobs;
 	double soak; /* seconds; 0: just the seeds */
+	unsigned limit; /* seconds for a program */
 	bool verbose, hash, shrink;
+	bool stop; /* at the first failure */
 	const char *keep; /* file for the first failure */
 	const char *ktest; /* kernel tests instead of programs */
-} opt = { .from = 1, .to = 1, .steps = 2000, .jobs = 1, .shrink = true };
+} opt = { .from = 1,
+	.to = 1,
+	.steps = 2000,
+	.jobs = 1,
+	.limit = TIME_LIMIT,
+	.shrink = true };
 
 /* Fields of the configuration that were given. */
 static struct {
@@ -118,7 +125,7 @@ start(struct job *j, const struct prog *p, unsigned limit)
 		abort();
 	memset(j->stats, 0, sizeof(*j->stats));
 	j->out =
-	    opt.verbose && limit == TIME_LIMIT ? -1 : memfd_create("out", 0);
+	    opt.verbose && limit == opt.limit ? -1 : memfd_create("out", 0);
 	fflush(stdout);
 	j->pid = fork();
 	if (j->pid < 0) {
@@ -310,13 +317,17 @@ run_seeds(void)
 {
 	double began = seconds();
 	struct prog p;
+	struct job *j;
 	uint64_t seed;
 
 	for (seed = opt.from; opt.soak != 0 || seed <= opt.to; seed++) {
 		if (opt.soak != 0 && seconds() - began > opt.soak)
 			break;
+		j = free_job();
+		if (opt.stop && failed > 0)
+			break;
 		make_program(&p, seed);
-		start(free_job(), &p, TIME_LIMIT);
+		start(j, &p, opt.limit);
 		free(p.ops);
 	}
 	while (any_job())
@@ -356,7 +367,7 @@ run_script(const char *name)
 		failed++;
 		return;
 	}
-	start(&jobs[0], &p, TIME_LIMIT);
+	start(&jobs[0], &p, opt.limit);
 	waitpid(jobs[0].pid, &status, 0);
 	printf("%s - %s\n", status == 0 ? "ok" : "not ok", name);
 	if (status != 0)
@@ -374,8 +385,9 @@ static void __attribute__((__noreturn__)) usage(void)
 	fprintf(stderr,
 	    "usage: sim [--seed N | --seeds FROM-TO | --soak SECONDS] "
 	    "[--steps M]\n"
-	    "           [--jobs J] [--keep FILE] [--no-shrink] [--verbose] "
-	    "[--hash]\n"
+	    "           [--jobs J] [--keep FILE] [--no-shrink] [--stop] "
+	    "[--limit SECONDS]\n"
+	    "           [--verbose] [--hash]\n"
 	    "           [--set NAME=VALUE]... [--mutant NAME] "
 	    "[--script FILE]...\n"
 	    "           [--ktest PATTERN]\n");
@@ -414,6 +426,8 @@ enum {
 	O_SCRIPT,
 	O_KEEP,
 	O_NOSHRINK,
+	O_STOP,
+	O_LIMIT,
 	O_VERBOSE,
 	O_HASH,
 	O_SET,
@@ -429,6 +443,8 @@ static const struct option options[] = {
 	{ "script", 1, NULL, O_SCRIPT },
 	{ "keep", 1, NULL, O_KEEP },
 	{ "no-shrink", 0, NULL, O_NOSHRINK },
+	{ "stop", 0, NULL, O_STOP },
+	{ "limit", 1, NULL, O_LIMIT },
 	{ "verbose", 0, NULL, O_VERBOSE },
 	{ "hash", 0, NULL, O_HASH },
 	{ "set", 1, NULL, O_SET },
@@ -465,6 +481,12 @@ take_option(int c)
 		break;
 	case O_NOSHRINK:
 		opt.shrink = false;
+		break;
+	case O_STOP:
+		opt.stop = true;
+		break;
+	case O_LIMIT:
+		opt.limit = (unsigned)atoi(optarg);
 		break;
 	case O_VERBOSE:
 		opt.verbose = true;

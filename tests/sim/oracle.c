@@ -329,6 +329,58 @@ orc_zero(struct orc_page *pg, uint64_t since, bool maybe)
 	}
 }
 
+/* -- Transfers -------------------------------------------------------------------- */
+
+static struct orc_io *ios;
+
+/* What the page shows may be what is transferred. */
+static void
+io_note(struct orc_io *io)
+{
+	struct orc_page *pg = &io->sl->page[io->page];
+	struct orc_slot *s;
+
+	if (!pg->mapped || pg->past)
+		return;
+	s = orc_page_slot(pg);
+	for (u_int i = 0; i < io->nslots; i++)
+		if (io->slot[i] == s)
+			return;
+	orc_slot_ref(s);
+	s->pins++;
+	s->flux += io->write;
+	if (io->nslots < ORC_IOSLOTS) /* else it stays so for ever */
+		io->slot[io->nslots++] = s;
+}
+
+void
+orc_io_begin(struct orc_io *io)
+{
+	io->nslots = 0;
+	io->next = ios;
+	ios = io;
+	io_note(io);
+}
+
+void
+orc_io_end(struct orc_io *io, bool blur)
+{
+	struct orc_io **iop;
+
+	for (iop = &ios; *iop != io;)
+		iop = &(*iop)->next;
+	*iop = io->next;
+	if (blur && orc_busy(io->sl, io->page))
+		orc_store_changing(io->sl, io->page);
+	for (u_int i = 0; i < io->nslots; i++) {
+		io->slot[i]->pins--;
+		io->slot[i]->flux -= io->write;
+		if (blur)
+			orc_blur_slot(io->slot[i]);
+		orc_slot_rele(io->slot[i]);
+	}
+}
+
 /* -- Changes --------------------------------------------------------------------- */
 
 void
@@ -342,10 +394,23 @@ orc_begin(struct orc_slice *sl, int lo, int hi)
 	memset(sl->next, 0, sizeof(sl->next));
 }
 
+void
+orc_store_changing(struct orc_slice *sl, int i)
+{
+	sl->blur[i / 64] |= 1UL << (i % 64);
+	if (sl->page[i].slot != NULL)
+		orc_blur_slot(sl->page[i].slot);
+	if (sl->next[i] != NULL)
+		orc_blur_slot(sl->next[i]);
+}
+
 /* A store during the change went to the page as it was, or as it is. */
 void
 orc_end(struct orc_slice *sl)
 {
+	for (struct orc_io *io = ios; io != NULL; io = io->next)
+		if (io->sl == sl && orc_busy(sl, io->page))
+			io_note(io);
 	for (int i = sl->lo; i < sl->hi; i++)
 		if ((sl->blur[i / 64] >> (i % 64) & 1) != 0)
 			orc_blur_page(&sl->page[i]);

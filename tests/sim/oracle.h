@@ -45,7 +45,7 @@ struct orc_slot {
 enum orc_tri { ORC_NO, ORC_YES, ORC_MAYBE };
 struct orc_page {
 	struct orc_slot *slot; /* [sim] NULL: zero, private, nobody else's */
-	uint64_t ptime; /* [sim] when its rights were last set */
+	uint64_t ptime; /* [sim] since when it may be fetched */
 	bool mapped; /* [sim] */
 	bool past; /* [sim] beyond the end of its object */
 	uint8_t obj; /* [sim] number of its object plus one */
@@ -76,6 +76,21 @@ struct orc_proc {
 	bool ghost; /* [sim] has lost slices */
 	bool wirefuture; /* [sim] */
 	struct orc_proc *next; /* [sim] free, or ended in this round */
+};
+
+/*
+ * A transfer under way between the kernel and a page of a slice.  While it
+ * lasts the page may come to show other slots, and the ones it showed may move
+ * elsewhere: they all may be what is read or written.
+ */
+#define ORC_IOSLOTS 8
+struct orc_io {
+	struct orc_slice *sl; /* [sim] */
+	int page; /* [sim] */
+	bool write; /* [sim] */
+	u_int nslots; /* [sim] */
+	struct orc_slot *slot[ORC_IOSLOTS]; /* [sim] */
+	struct orc_io *next; /* [sim] of those under way */
 };
 
 /* An object processes map: pages whose slots are always present. */
@@ -134,6 +149,12 @@ void orc_zero(struct orc_page *pg, uint64_t since, bool maybe);
 void orc_begin(struct orc_slice *sl, int lo, int hi);
 /* => they have changed, and the pages say how */
 void orc_end(struct orc_slice *sl);
+/* => a store was done to page i, which is being changed */
+void orc_store_changing(struct orc_slice *sl, int i);
+/* => sl and page are set; what the page shows is in flux, if it is written */
+void orc_io_begin(struct orc_io *io);
+/* => nothing may happen to what the page shows any more */
+void orc_io_end(struct orc_io *io, bool blur);
 static inline bool
 orc_busy(const struct orc_slice *sl, int i)
 {

@@ -80,8 +80,8 @@ access_allowed(const struct access *a)
 }
 
 /*
- * Instructions: what was written after the page got its rights needs a fence
- * of the program's own, which it does not make.
+ * Instructions: what was written after the page became executable needs a
+ * fence of the program's own, which it does not make.
  */
 static bool
 fetch_is_loose(const struct access *a)
@@ -111,20 +111,6 @@ load_check(void *arg, uint64_t x)
 	return orc_check(a->try.pg, a->word, x);
 }
 
-/* The page was being changed when it was stored to. */
-static void
-store_blurred(struct access *a)
-{
-	struct orc_slice *sl = a->try.sl;
-	int i = a->try.page;
-
-	sl->blur[i / 64] |= 1UL << (i % 64);
-	if (sl->page[i].slot != NULL)
-		orc_blur_slot(sl->page[i].slot);
-	if (sl->next[i] != NULL)
-		orc_blur_slot(sl->next[i]);
-}
-
 static void
 store_done(void *arg)
 {
@@ -133,7 +119,7 @@ store_done(void *arg)
 
 	if (sl->lost || orc_busy(sl, a->try.page)) {
 		orc_stats.loose++;
-		store_blurred(a);
+		orc_store_changing(sl, a->try.page);
 	} else if (!access_allowed(a))
 		sim_fail("store to page %d of slice %d: not allowed",
 		    a->try.page, (int)(sl - a->try.op->slice));
@@ -227,26 +213,36 @@ io_read_done(const struct prog_try *try, int w, uint64_t x)
 /*
  * A word was written at some instant since then: if nobody else was at the
  * page it is known, else it is not.
- * => s: what the page showed then, or NULL
+ * => FALSE: nothing is known of it
  */
-static void
-io_write_done(const struct prog_try *try, struct orc_slot *s, int w, uint64_t x)
+static bool
+io_write_done(const struct prog_try *try, struct orc_io *io, int w, uint64_t x)
 {
 	struct orc_page *pg = try->pg;
 
-	if (prog_try_quiet(try) && pg->slot == s && s != NULL && s->flux == 0 &&
-	    s->mtime <= try->since) {
-		if (!pg->mapped || (pg->max & PROT_WRITE) == 0 || pg->past)
-			sim_fail("uvm_io wrote page %d, which it must not",
-			    try->page);
-		orc_store(pg, w, x, try->since);
-		return;
+	if (!prog_try_quiet(try) || io->nslots == 0 ||
+	    pg->slot != io->slot[0] || pg->slot->flux != 1 ||
+	    pg->slot->mtime > try->since) {
+		orc_stats.loose++;
+		return false;
 	}
-	orc_stats.loose++;
-	if (s != NULL)
-		orc_blur_slot(s);
-	if (pg->slot != s || s == NULL)
-		orc_blur_page(pg);
+	if (!pg->mapped || (pg->max & PROT_WRITE) == 0 || pg->past)
+		sim_fail("uvm_io wrote page %d, which it must not", try->page);
+	orc_store(pg, w, x, try->since);
+	return true;
+}
+
+/* A write that failed may have got a copy of an object's page. */
+static void
+io_write_failed(struct orc_io *io)
+{
+	struct orc_slot *s;
+
+	for (u_int i = 0; i < io->nslots; i++) {
+		s = io->slot[i];
+		if (s->lower != NULL && !s->present)
+			s->murky = true;
+	}
 }
 
 static void
@@ -255,35 +251,27 @@ io_slot(struct prog_try *try, vm_prot_t need, struct orc_proc *op, int k,
 {
 	int w = (int)(o->arg[3] % ORC_WORDS);
 	vaddr_t va = orc_va(k, try->page) + ORC_OFF(w);
-	struct orc_slot *s = NULL;
+	struct orc_io io = {
+		.sl = try->sl, .page = try->page, .write = need == PROT_WRITE
+	};
 	struct vmspace *vm;
+	bool known = true;
 	uint64_t x = 0;
 	int error;
 
-	if (try->pg->mapped && !try->pg->past) {
-		s = orc_page_slot(try->pg);
-		orc_slot_ref(s);
-		s->pins++;
-		s->flux += need == PROT_WRITE;
-	}
+	orc_io_begin(&io);
 	vm = prog_hold(op);
-	if (need == PROT_WRITE)
+	if (io.write)
 		x = orc_value(w);
-	error = io_word(vm, va, &x, need == PROT_WRITE ? UIO_WRITE : UIO_READ);
-	if (s != NULL) {
-		s->pins--;
-		s->flux -= need == PROT_WRITE;
-	}
+	error = io_word(vm, va, &x, io.write ? UIO_WRITE : UIO_READ);
 	prog_try_error(try, error, EACCES, try->pg->max);
-	if (error == 0 && need == PROT_WRITE)
-		io_write_done(try, s, w, x);
+	if (error == 0 && io.write)
+		known = io_write_done(try, &io, w, x);
 	else if (error == 0)
 		io_read_done(try, w, x);
-	else if (need == PROT_WRITE && s != NULL && s->lower != NULL &&
-	    !s->present)
-		s->murky = true;
-	if (s != NULL)
-		orc_slot_rele(s);
+	else if (io.write)
+		io_write_failed(&io);
+	orc_io_end(&io, !known);
 	prog_release(op, vm);
 }
 

@@ -74,6 +74,28 @@ $(eval $(call sim_variant,ref-asan,$(HOSTCC),-O1 $(SIM_CHECKS) $(SIM_SAN),$(SIM_
 $(eval $(call sim_variant,sv39-clang,$(HOSTCLANG),-O2 $(SIM_CHECKS),$(SIM_SV39),))
 $(eval $(call sim_variant,sv39-cov,$(HOSTCC),-O0 --coverage -DSIM_COVERAGE -DDEBUG,$(SIM_SV39),))
 
+# -- Verbs -----------------------------------------------------------------------
+
+STEPS	?= 5000
+SIM_PMAP ?= sv39
+
+.PHONY: sim sim-soak sim-ktest test-sim sim-coverage
+# One seed again, exactly.
+sim: $(B)/sim/sim-$(SIM_PMAP)
+	$(Q)$< --seed $(or $(SEED),1) --steps $(STEPS)
+
+# New seeds on all cores, both pmaps in turn.
+sim-soak: $(B)/sim/sim-ref $(B)/sim/sim-sv39
+	$(Q)scripts/sim-soak --time '$(or $(TIME),10m)' --steps $(STEPS) $(if $(SEED),--seed $(SEED))
+
+sim-ktest: $(B)/sim/sim-ref $(B)/sim/sim-sv39
+	$(Q)scripts/sim-ktest $(if $(T),--name '$(T)') $(if $(SEED),--seed $(SEED))
+
+# What `make test' runs: kept scripts, then new seeds for a fixed time, also
+# under the sanitizers.
+test-sim: $(B)/sim/sim-ref $(B)/sim/sim-sv39 $(B)/sim/sim-sv39-asan
+	$(Q)scripts/sim-soak --golden --time '$(or $(TIME),100s)' --seed $(or $(SEED),1)
+
 # Three runs: the kernel's tests on both kinds of A and D bits, and programs.
 SIM_COV		:= $(B)/sim/sim-sv39-cov
 sim-coverage: $(SIM_COV)
@@ -81,4 +103,3 @@ sim-coverage: $(SIM_COV)
 	    --run "$(SIM_COV) --ktest all --seed 3" \
 	    --run "$(SIM_COV) --ktest all --seed 4 --set ad=3 --set harts=2" \
 	    --run "$(SIM_COV) --seeds 1-40 --steps 1000 --no-shrink"
-.PHONY: sim-coverage

@@ -7,6 +7,8 @@
 #include <pmap/pmap.h>
 #include <uvm/uvm.h>
 
+#define FAULTS_MAX 10000 /* of one access; an adversary needs less */
+
 static const vm_prot_t access_prot[] = { [MMU_LOAD] = PROT_READ,
 	[MMU_STORE] = PROT_WRITE,
 	[MMU_FETCH] = PROT_EXEC };
@@ -73,7 +75,7 @@ check_outcomes(vaddr_t va, enum mmu_access access, sim_check_fn *check,
 #endif
 
 static void __dead
-wrong(vaddr_t va, enum mmu_access access, paddr_t pa)
+wrong(vaddr_t va, enum mmu_access access, const char *what, u_long value)
 {
 	static const char *const name[] = { "load", "store", "fetch" };
 
@@ -82,10 +84,8 @@ wrong(vaddr_t va, enum mmu_access access, paddr_t pa)
 #ifndef PMAP_REF
 	mmu_history(va);
 #endif
-	sim_fail("%s at %#lx by thread %d on hart %u may go wrong: physical "
-		 "%#lx holds %#lx",
-	    name[access], va, curproc->p_tid, sim_cur, pa,
-	    *(u_long *)sim_ram(pa));
+	sim_fail("%s at %#lx by thread %d on hart %u %s %#lx", name[access], va,
+	    curproc->p_tid, sim_cur, what, value);
 }
 
 /*
@@ -108,14 +108,28 @@ fault(struct proc *p, vaddr_t va, vm_prot_t access)
 	return uvm_fault(&vm->vm_map, page, VM_FAULT_INVALID, access);
 }
 
+/*
+ * One more fault of the same access.  Other threads may take back what a fault
+ * has got, but not that often.
+ */
+static void
+faults_again(vaddr_t va, enum mmu_access access, u_int *count)
+{
+	if (++*count > FAULTS_MAX)
+		wrong(va, access, "faults for ever", 0);
+}
+
 /* => user address translated, in this instant; or errno */
 static int
 user_translate(vaddr_t va, enum mmu_access access, paddr_t *pap)
 {
+	u_int count = 0;
 	int error = 0;
 
-	while (error == 0 && !sim_translate(va, access, true, pap))
+	while (error == 0 && !sim_translate(va, access, true, pap)) {
+		faults_again(va, access, &count);
 		error = fault(curproc, va, access_prot[access]);
+	}
 	return error;
 }
 
@@ -137,7 +151,7 @@ load(vaddr_t va, enum mmu_access access, sim_check_fn *check, void *arg)
 	user_mode();
 	error = user_translate(va, access, &pa);
 	if (error == 0 && !check_outcomes(va, access, check, arg, pa))
-		wrong(va, access, pa);
+		wrong(va, access, "may give", *(u_long *)sim_ram(pa));
 	sim_trace_mix(va + (u_long)error);
 	return error;
 }
@@ -166,7 +180,7 @@ sim_store(vaddr_t va, uint64_t value, void (*stored)(void *), void *arg)
 	if (error != 0)
 		return error;
 	if (!check_outcomes(va, MMU_STORE, NULL, NULL, pa))
-		wrong(va, MMU_STORE, pa);
+		wrong(va, MMU_STORE, "may also go elsewhere than", pa);
 	*(uint64_t *)sim_ram(pa) = value;
 #ifndef PMAP_REF
 	mmu_written(pa, sizeof(value));
@@ -293,9 +307,11 @@ sim_host_fault(uint64_t va, bool write)
 	enum mmu_access access = write ? MMU_STORE : MMU_LOAD;
 	vaddr_t page = trunc_page(va);
 	u_long i = atop(page - KVA_BASE);
+	u_int count = 0;
 	paddr_t pa;
 
 	while (!sim_translate(va, access, false, &pa)) {
+		faults_again(va, access, &count);
 		if (pmap_fault(pmap_kernel(), page, access_prot[access]))
 			continue;
 		if (!intr_enabled() || curcpu()->ci_intrdepth != 0 || cold)

@@ -129,6 +129,7 @@ mmu_boot(void)
 		.mc_printf = mmu_printf,
 		.mc_kernel_fenced = kernel_fenced,
 		.mc_fail = mmu_fail,
+		.mc_upper_invalid_stays = sim_config.seed % 2 != 0,
 		.mc_dmap_lo = KDMAP_BASE,
 		.mc_dmap_hi = KDMAP_BASE + KDMAP_SIZE,
 		.mc_ram_base = vm_physmem[0].start,
