@@ -150,6 +150,21 @@ KTEST(conform_text_protected_and_raised)
 	conf_teardown(&f);
 }
 
+/* Written through the mapping itself, which then loses only that right. */
+KTEST(conform_text_loses_write)
+{
+	struct conf f;
+
+	conf_setup(&f);
+	for (int n = 1; n < 10; n++) {
+		CONF_ENTER(&f, 0, 0, RWX, PROT_WRITE);
+		KT_EQ(conf_store(f.pm, AT(0), CONF_CODE(n)), 0);
+		pmap_protect(f.pm, AT(0), AT(1), RX);
+		fetch_everywhere(f.pm, AT(0), n);
+	}
+	conf_teardown(&f);
+}
+
 /* Written through another address that stays writable. */
 KTEST(conform_text_written_through_alias)
 {

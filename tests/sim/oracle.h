@@ -45,7 +45,7 @@ struct orc_slot {
 enum orc_tri { ORC_NO, ORC_YES, ORC_MAYBE };
 struct orc_page {
 	struct orc_slot *slot; /* [sim] NULL: zero, private, nobody else's */
-	uint64_t ptime; /* [sim] since when it may be fetched */
+	uint64_t ptime; /* [sim] when its rights were last set */
 	bool mapped; /* [sim] */
 	bool past; /* [sim] beyond the end of its object */
 	uint8_t obj; /* [sim] number of its object plus one */

@@ -389,7 +389,7 @@ protect_page(struct prog_thread *t, struct orc_page *pg, vm_prot_t prot,
 	pg->prot = (uint8_t)prot;
 	if (set_max)
 		pg->max = (uint8_t)prot;
-	if ((prot & ~old & PROT_EXEC) != 0)
+	if (prot != old)
 		pg->ptime = ++orc_now;
 	if (prot == PROT_NONE)
 		pg->wired = ORC_NO;

@@ -80,8 +80,8 @@ access_allowed(const struct access *a)
 }
 
 /*
- * Instructions: what was written after the page became executable needs a
- * fence of the program's own, which it does not make.
+ * Instructions: what was written after the page got its rights needs a fence
+ * of the program's own, which it does not make.
  */
 static bool
 fetch_is_loose(const struct access *a)
