@@ -131,8 +131,9 @@ def bad_disk(tmp, size, rules):
 def case_eight(tmp):
     """Eight times the memory, on 1 and 4 harts, alone and four at once."""
     del tmp
-    size = 256 if LONG else 192
     for smp, procs in ((1, 1), (4, 4)):
+        # emulated harts wait long for each other's fences
+        size = 256 if LONG else 192 if smp == 1 else 64
         out, _ = run(["--swap", "400M"], ["work", size // procs, procs], smp)
         n = numbers(out)
         check(f"16 pages per write, but for the last: {n}",
@@ -142,7 +143,7 @@ def case_eight(tmp):
 def case_fork(tmp):
     """Twice the memory, shared by parent and child, which change it."""
     del tmp
-    for smp in (1, 4):
+    for smp in (1, 4) if LONG else (1, 2):
         run(["--swap", "192M"], ["fork", 64], smp)
 
 
