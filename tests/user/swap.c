@@ -1,4 +1,4 @@
-/* vmrun: --mem 64M --disk 256M --smp 1,2 --timeout 400 --alone */
+/* vmrun: --mem 64M --disk 256M --smp 1 --timeout 400 --alone */
 /*
  * Paging to a disk: memory twice as large as the machine's, every byte
  * checked; what the calls say; pages pushed out and read back.
