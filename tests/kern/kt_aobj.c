@@ -165,6 +165,49 @@ KTEST(aobj_get_locked)
 	uao_detach(obj);
 }
 
+static volatile int got; /* [a] */
+
+static void
+get_it(void *arg)
+{
+	struct uvm_object *obj = arg;
+	struct vm_page *pg = NULL;
+	int n = 1;
+
+	rw_enter_write(&obj->uo_lock);
+	KT_EQ(obj->pgops->pgo_get(
+		  obj, 0, &pg, &n, 0, PROT_READ, MADV_NORMAL, PGO_SYNCIO),
+	    VM_PAGER_OK);
+	atomic_store_rel(&got, 1);
+	KT_REQUIRE(pg != NULL);
+	rw_enter_write(&obj->uo_lock);
+	uvm_page_unbusy(pg);
+	rw_exit(&obj->uo_lock);
+}
+
+/* A page that somebody keeps busy is waited for, not handed out again. */
+KTEST(aobj_get_waits_for_busy)
+{
+	struct uvm_object *obj = uao_create(PAGE_SIZE, 0);
+	struct kt_thread *t;
+	struct vm_page *pg;
+
+	got = 0;
+	rw_enter_write(&obj->uo_lock);
+	pg = uvm_pagealloc(obj, 0, NULL, UVM_PGA_ZERO); /* busy */
+	rw_exit(&obj->uo_lock);
+	KT_REQUIRE(pg != NULL);
+	t = kt_spawn(get_it, obj, 0);
+	kt_sleep_ms(20);
+	KT_EQ(atomic_load_acq(&got), 0);
+	rw_enter_write(&obj->uo_lock);
+	uvm_page_unbusy(pg);
+	rw_exit(&obj->uo_lock);
+	kt_join(t);
+	KT_EQ(atomic_load_acq(&got), 1);
+	uao_detach(obj);
+}
+
 static volatile int detached; /* [a] */
 
 static void
