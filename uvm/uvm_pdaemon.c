@@ -544,28 +544,28 @@ scan_inactive(void)
 }
 
 /*
- * Swap is full, but some of it holds what is in memory too: take slots from
- * pages in use, so that pages not in use can be written.
+ * Call fn for the active pages that are not busy, at most once round, until it
+ * returns FALSE.
+ * => fn: owner locked
  */
 static void
-scan_dropswap(void)
+each_active(bool (*fn)(struct vm_page *pg, int *arg), int *arg)
 {
 	int left = uvm_pageq_active();
 	struct rwlock *held = NULL;
 	struct vm_page *pg;
 
 	mtx_enter(&uvm.pageqlock);
-	for (; left > 0 && uvm_swap_nfree() < DROPSWAP; left--) {
+	for (bool more = true; left > 0 && more; left--) {
 		switch (next_page(&uvm.page_active, &pg, &held)) {
 		case PD_NONE:
-			left = 0;
+			more = false;
 			break;
 		case PD_SKIP:
 			break;
 		case PD_LOCKED:
-			if ((pg->pg_flags & PG_BUSY) == 0 &&
-			    page_swslot(pg) > 0)
-				page_dropswap(pg);
+			if ((pg->pg_flags & PG_BUSY) == 0)
+				more = fn(pg, arg);
 			page_done(&held, left);
 			break;
 		}
@@ -573,34 +573,40 @@ scan_dropswap(void)
 	scan_end(held);
 }
 
-/* Refill the inactive queue from the active one, at most once round. */
+static bool
+take_slot(struct vm_page *pg, int *unused)
+{
+	if (page_swslot(pg) > 0)
+		page_dropswap(pg);
+	return uvm_swap_nfree() < DROPSWAP;
+}
+
+static bool
+deactivate(struct vm_page *pg, int *shortage)
+{
+	uvm_pagedeactivate(pg);
+	UVMCNT_INC(pddeact);
+	return --*shortage > 0;
+}
+
+/*
+ * Swap is full, but some of it holds what is in memory too: take slots from
+ * pages in use, so that pages not in use can be written.
+ */
+static void
+scan_dropswap(void)
+{
+	each_active(take_slot, NULL);
+}
+
+/* Refill the inactive queue from the active one. */
 static void
 scan_active(void)
 {
 	int shortage = uvmexp.inactarg - uvm_pageq_inactive();
-	int left = uvm_pageq_active();
-	struct rwlock *held = NULL;
-	struct vm_page *pg;
 
-	mtx_enter(&uvm.pageqlock);
-	for (; left > 0 && shortage > 0; left--) {
-		switch (next_page(&uvm.page_active, &pg, &held)) {
-		case PD_NONE:
-			left = 0;
-			break;
-		case PD_SKIP:
-			break;
-		case PD_LOCKED:
-			if ((pg->pg_flags & PG_BUSY) == 0) {
-				uvm_pagedeactivate(pg);
-				UVMCNT_INC(pddeact);
-				shortage--;
-			}
-			page_done(&held, left);
-			break;
-		}
-	}
-	scan_end(held);
+	if (shortage > 0)
+		each_active(deactivate, &shortage);
 }
 
 static void
