@@ -8,8 +8,6 @@ own tests on a real device.
     blk.host.py [CASE...]
 """
 import binascii
-import importlib.machinery
-import importlib.util
 import json
 import os
 import random
@@ -19,35 +17,17 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.realpath(__file__))))
-VMRUN = os.path.join(ROOT, "scripts/vmrun")
-PROG = os.path.join(ROOT, "build/tests/user/blk")
-TESTBOX = os.path.join(ROOT, "build/tests/user/testbox")
+from hostcases import ROOT, VMRUN, Failed, build, program, run_cases
+
+PROG = program("blk")
+TESTBOX = program("testbox")
 KTEST = os.path.join(ROOT, "build/Image-test")
 MIB = 1 << 20
 SEED = random.randrange(1 << 30)
 LEGACY = "-global virtio-mmio.force-legacy=true"
-
-
-class Failed(Exception):
-    pass
-
-
-def build():
-    loader = importlib.machinery.SourceFileLoader(
-        "testrun", os.path.join(ROOT, "scripts/testrun"))
-    spec = importlib.util.spec_from_loader("testrun", loader)
-    testrun = importlib.util.module_from_spec(spec)
-    loader.exec_module(testrun)
-    os.makedirs(testrun.OUT, exist_ok=True)
-    for name in ("blk", "testbox"):
-        if not testrun.compile_one(name):
-            sys.exit(f"{name} does not compile")
 
 
 def command(args, guest, qemu=(), smp=4):
@@ -395,20 +375,8 @@ def case_kernel(tmp):
 
 
 def main():
-    cases = {k[5:]: v for k, v in globals().items() if k.startswith("case_")}
-    build()
-    failed = 0
-    for name in sys.argv[1:] or cases:
-        with tempfile.TemporaryDirectory(prefix="blk") as tmp:
-            begin = time.monotonic()
-            try:
-                cases[name](tmp)
-                print(f"ok - {name}, {time.monotonic() - begin:.0f} s")
-            except (Failed, subprocess.SubprocessError, OSError) as e:
-                failed += 1
-                print(f"not ok - {name}, seed {SEED}\n{e}")
-        sys.stdout.flush()
-    sys.exit(failed != 0)
+    build("blk", "testbox")
+    run_cases(sys.modules[__name__], sys.argv[1:], f", seed {SEED}")
 
 
 if __name__ == "__main__":

@@ -7,39 +7,20 @@ blkdebug), swap and memory full, and what the host finds in the image.
 
 --long: more rounds and more data.
 """
-import importlib.machinery
-import importlib.util
 import os
 import re
 import shlex
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.realpath(__file__))))
-VMRUN = os.path.join(ROOT, "scripts/vmrun")
-PROG = os.path.join(ROOT, "build/tests/user/paging")
+from hostcases import VMRUN, Failed, build, program, run_cases
+
+PROG = program("paging")
 MIB, PAGE = 1 << 20, 4096
 EIO = 5
 LONG = False
-
-
-class Failed(Exception):
-    pass
-
-
-def build():
-    loader = importlib.machinery.SourceFileLoader(
-        "testrun", os.path.join(ROOT, "scripts/testrun"))
-    spec = importlib.util.spec_from_loader("testrun", loader)
-    testrun = importlib.util.module_from_spec(spec)
-    loader.exec_module(testrun)
-    os.makedirs(testrun.OUT, exist_ok=True)
-    if not testrun.compile_one("paging"):
-        sys.exit("paging does not compile")
 
 
 def run(args, guest, smp=1, mem="32M"):
@@ -282,22 +263,8 @@ def main():
     if "--long" in names:
         names.remove("--long")
         LONG = True
-    cases = {k[5:]: v for k, v in globals().items() if k.startswith("case_")}
-    if not set(names) <= set(cases):
-        sys.exit(__doc__ + "cases: " + " ".join(cases))
-    build()
-    failed = 0
-    for name in names or cases:
-        with tempfile.TemporaryDirectory(prefix="paging") as tmp:
-            begin = time.monotonic()
-            try:
-                cases[name](tmp)
-                print(f"ok - {name}, {time.monotonic() - begin:.0f} s")
-            except (Failed, subprocess.SubprocessError, OSError) as e:
-                failed += 1
-                print(f"not ok - {name}\n{e}")
-        sys.stdout.flush()
-    sys.exit(failed != 0)
+    build("paging")
+    run_cases(sys.modules[__name__], names)
 
 
 if __name__ == "__main__":
