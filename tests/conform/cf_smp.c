@@ -152,31 +152,29 @@ revoke_all(uint32_t round)
 	}
 }
 
-KTEST(conform_revoked_write_on_every_hart)
+static void
+revoked_on_every_hart(vm_prot_t access, void (*revoke)(uint32_t round))
 {
 	if (one_hart())
 		return;
-	smp_setup(PROT_WRITE);
-	revoke_test(PROT_WRITE, grant_rw, revoke_write);
+	smp_setup(access);
+	revoke_test(access, grant_rw, revoke);
 	conf_teardown(&smp.f);
+}
+
+KTEST(conform_revoked_write_on_every_hart)
+{
+	revoked_on_every_hart(PROT_WRITE, revoke_write);
 }
 
 KTEST(conform_revoked_store_on_every_hart)
 {
-	if (one_hart())
-		return;
-	smp_setup(PROT_WRITE);
-	revoke_test(PROT_WRITE, grant_rw, revoke_all);
-	conf_teardown(&smp.f);
+	revoked_on_every_hart(PROT_WRITE, revoke_all);
 }
 
 KTEST(conform_revoked_load_on_every_hart)
 {
-	if (one_hart())
-		return;
-	smp_setup(PROT_READ);
-	revoke_test(PROT_READ, grant_rw, revoke_all);
-	conf_teardown(&smp.f);
+	revoked_on_every_hart(PROT_READ, revoke_all);
 }
 
 static void
