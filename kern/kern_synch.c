@@ -32,7 +32,7 @@
 #include <kern/sched.h>
 
 #define SLEEPQ_COUNT 128 /* power of two */
-#ifndef WCHAN_NUMBER /* machine/param.h may not want to use addresses */
+#ifndef WCHAN_NUMBER /* machine/curcpu.h may not want to use addresses */
 #define WCHAN_NUMBER(ident) ((uintptr_t)(ident))
 #endif
 

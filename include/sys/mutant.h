@@ -486,10 +486,7 @@ enum mutant { MUT_NONE, MUTANTS(MUTANT_ENUM) MUT_COUNT };
 
 #ifdef SIM_MUTANTS
 extern int mutant_on; /* [set once, before the code under test runs] */
-extern unsigned long
-    mutant_hits; /* [one hart at a time] times it was reached */
-#define MUTANT(name) \
-	(__builtin_expect(mutant_on == MUT_##name, 0) && ++mutant_hits != 0)
+#define MUTANT(name) __builtin_expect(mutant_on == MUT_##name, 0)
 #else
 #define MUTANT(name) (0 * MUT_##name) /* so that the name must exist */
 #endif

@@ -169,22 +169,6 @@ pmap_bootstrap(const struct pmap_bootinfo *pb)
 	pmap_cpu_init(curcpu());
 }
 
-uint64_t
-pmap_kernel_satp(void)
-{
-	return pmap_hw_satp(kernel_pmap_store.pm_rootpa, 0);
-}
-
-void
-pmap_cpu_init(struct cpu_info *ci)
-{
-	ci->ci_curpmap = pmap_kernel();
-	ci->ci_prevpmap = NULL;
-	atomic_or_acq_rel(&pmap_cpus, 1UL << ci->ci_index);
-	pmap_hw_fence_all();
-	pmap_hw_fencei();
-}
-
 /* Is the page at pa in the direct map by now? */
 static bool
 dmap_covers(paddr_t pa)

@@ -88,6 +88,24 @@ asid_free(unsigned long asid)
 	mtx_leave(&asid_mtx);
 }
 
+/* -- Harts ---------------------------------------------------------------------- */
+
+uint64_t
+pmap_kernel_satp(void)
+{
+	return pmap_hw_satp(kernel_pmap_store.pm_rootpa, 0);
+}
+
+void
+pmap_cpu_init(struct cpu_info *ci)
+{
+	ci->ci_curpmap = pmap_kernel();
+	ci->ci_prevpmap = NULL;
+	atomic_or_acq_rel(&pmap_cpus, 1UL << ci->ci_index);
+	pmap_hw_fence_all();
+	pmap_hw_fencei();
+}
+
 /* -- Activation ---------------------------------------------------------------- */
 
 /*

@@ -13,12 +13,11 @@
 #include <tests/kern/kt_audit.h>
 #include <tests/sim/host/host.h>
 
-#define NUSERS      (PROG_MAXPROCS * PROG_MAXTHREADS)
-#define NTHREADS    (NUSERS + PROG_MAXKTHREADS)
-#define SHORT_PAGES 8192 /* with fewer, an allocation may fail */
-#define WARM_SIZE   (128UL << 20)
-#define NPOOLS      64
-#define TIGHT       150 /* free pages with which anything may fail */
+#define NUSERS    (PROG_MAXPROCS * PROG_MAXTHREADS)
+#define NTHREADS  (NUSERS + PROG_MAXKTHREADS)
+#define WARM_SIZE (128UL << 20)
+#define NPOOLS    64
+#define TIGHT     150 /* free pages with which anything may fail */
 
 static const struct prog *program;
 static struct prog_stats *result;
@@ -560,8 +559,6 @@ conduct(void *arg)
 	size_t begin, end;
 
 	kta_init();
-	audit_known.shortage =
-	    sim_config.fail != 0 || sim_config.npages < SHORT_PAGES;
 	warm_up();
 	take_baseline(&base);
 	orc_init();

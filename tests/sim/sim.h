@@ -4,8 +4,8 @@
  *
  * Every kernel thread is a fiber.  A hart runs one thread until that sleeps or
  * yields, as the kernel is not preemptive; the harts themselves interleave: at
- * every lock, unlock, atomic operation, fence and user access sim_preempt()
- * may go on with another hart.  Nothing else switches, so code between two
+ * every lock, unlock, atomic operation, fence and user access SIM_POINT() may go
+ * on with another hart.  Nothing else switches, so code between two
  * such points is atomic, and the same seed gives the same run.
  */
 #ifndef _TESTS_SIM_SIM_H_
@@ -55,8 +55,6 @@ uint64_t sim_trace_hash(void);
 void sim_trace_mix(uint64_t v);
 
 /* -- Scheduling --------------------------------------------------------------- */
-/* => a point where another hart may go on; any context of a fiber */
-void sim_preempt(void);
 /* Another hart runs nothing between these; they nest. */
 void sim_atomic_enter(void);
 void sim_atomic_leave(void);
@@ -102,8 +100,6 @@ int sim_store(vaddr_t va, uint64_t value, void (*stored)(void *), void *arg);
 /* -- Defects on purpose -------------------------------------------------------------- */
 /* => before sim_boot(): switch that mutant on; FALSE: there is none */
 bool sim_mutant(const char *name);
-/* => how often the run came to its hook */
-unsigned long sim_mutant_reached(void);
 
 /* -- Failing ------------------------------------------------------------------------ */
 /*

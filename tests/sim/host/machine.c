@@ -207,12 +207,6 @@ sim_point(void)
 #endif
 
 void
-sim_preempt(void)
-{
-	SIM_POINT();
-}
-
-void
 sim_spin(void)
 {
 	u_int to;
@@ -532,7 +526,7 @@ hart_hatch(void *arg)
 {
 	struct cpu_info *ci = arg;
 
-	pmap_cpu_init(ci);
+	sim_paging_on(ci);
 	sched_cpu_start(ci);
 }
 

@@ -31,6 +31,8 @@ extern u_int sim_cur; /* index of the hart that executes */
 void sim_machine_init(void);
 /* => before a thread is ready: its address space follows satp */
 void sim_access_init(void);
+/* => the hart that executes runs on the kernel's tables */
+void sim_paging_on(struct cpu_info *ci);
 /* => RAM and the kernel's tables exist, segments are loaded */
 void sim_memory_init(void);
 /* => translation of an access of the hart that executes, faults not resolved */

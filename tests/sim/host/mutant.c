@@ -3,7 +3,6 @@
 #include <sys/mutant.h>
 
 int mutant_on;
-unsigned long mutant_hits;
 
 #define MUTANT_NAME(name, subsystem, text) [MUT_##name] = #name,
 static const char *const mutant_name[MUT_COUNT] = { MUTANTS(MUTANT_NAME) };
@@ -17,10 +16,4 @@ sim_mutant(const char *name)
 			return true;
 		}
 	return false;
-}
-
-unsigned long
-sim_mutant_reached(void)
-{
-	return mutant_hits;
 }

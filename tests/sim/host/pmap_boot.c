@@ -20,7 +20,7 @@ sim_access_init(void)
 
 /* It has no harts that keep anything. */
 void
-pmap_cpu_init(struct cpu_info *ci)
+sim_paging_on(struct cpu_info *ci)
 {
 	ci->ci_curpmap = pmap_kernel();
 }
@@ -89,7 +89,7 @@ kernel_fenced(vaddr_t va, vsize_t size)
 	if (size == 0)
 		sim_kva_forget(KVA_BASE, KVA_SIZE);
 	else
-		sim_kva_forget(SIM_HIGH + trunc_page(va),
+		sim_kva_forget(VM_UPPER_HALF + trunc_page(va),
 		    round_page((va & PAGE_MASK) + size));
 }
 
@@ -199,21 +199,12 @@ reserve_roots(pt_entry_t *root)
 		table_below(&root[sv39_index(va, 2)]);
 }
 
-uint64_t
-pmap_kernel_satp(void)
-{
-	return pmap_hw_satp(kernel_pmap_store.pm_rootpa, 0);
-}
-
+/* What locore.S does before pmap_cpu_init(). */
 void
-pmap_cpu_init(struct cpu_info *ci)
+sim_paging_on(struct cpu_info *ci)
 {
-	ci->ci_curpmap = pmap_kernel();
-	ci->ci_prevpmap = NULL;
 	pmap_hw_load(pmap_kernel_satp());
-	atomic_or_acq_rel(&pmap_cpus, 1UL << ci->ci_index);
-	pmap_hw_fence_all();
-	pmap_hw_fencei();
+	pmap_cpu_init(ci);
 }
 
 void
@@ -233,6 +224,6 @@ sim_access_init(void)
 	map_ram(pm->pm_root);
 	reserve_roots(pm->pm_root);
 	asid_init(sim_config.asid_bits == 0);
-	pmap_cpu_init(curcpu());
+	sim_paging_on(curcpu());
 }
 #endif

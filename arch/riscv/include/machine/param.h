@@ -16,18 +16,25 @@
  *	KVA_BASE		kernel arena: kernel_map and its submaps
  *	KDEV_BASE		devices, mapped once by the bootstrap
  *	KERNEL_LINK_BASE	kernel image
+ *
+ * SV39_UPPER: bits 63 to 39 of an address of the upper half.  The simulator is
+ * compiled with others, which a process of its host can have (pmap/sv39/pte.h).
  */
+#ifndef SV39_UPPER
+#define SV39_UPPER 0x1ffffffUL
+#endif
+#define VM_UPPER_HALF         (SV39_UPPER << 39)
 #define VM_MIN_ADDRESS        0x0000000000001000UL
 #define VM_MAXUSER_ADDRESS    0x0000003ffffff000UL
-#define KDMAP_BASE            0xffffffc000000000UL
+#define KDMAP_BASE            (VM_UPPER_HALF + 0x4000000000UL)
 #define KDMAP_SIZE            0x0000002000000000UL
-#define KVA_BASE              0xffffffe000000000UL
+#define KVA_BASE              (VM_UPPER_HALF + 0x6000000000UL)
 #define KVA_SIZE              0x0000000200000000UL
 #define VM_MIN_KERNEL_ADDRESS KVA_BASE
 #define VM_MAX_KERNEL_ADDRESS (KVA_BASE + KVA_SIZE)
-#define KDEV_BASE             0xfffffff000000000UL
+#define KDEV_BASE             (VM_UPPER_HALF + 0x7000000000UL)
 #define KDEV_SIZE             0x0000000040000000UL
-#define KERNEL_LINK_BASE      0xffffffff80000000UL
+#define KERNEL_LINK_BASE      (VM_UPPER_HALF + 0x7f80000000UL)
 
 /* Process layout and limits. */
 #define USRSTACK 0x0000003fffff0000UL /* highest stack end */

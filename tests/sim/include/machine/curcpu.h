@@ -51,6 +51,10 @@ intr_enabled(void)
 	return *sim_sie;
 }
 
+/* Variables lie where the compiler puts them, which must change nothing. */
+uintptr_t sim_wchan(const volatile void *ident);
+#define WCHAN_NUMBER(ident) sim_wchan(ident)
+
 /* => another hart runs: what is waited for comes from there */
 void sim_spin(void);
 #define cpu_spinwait() sim_spin()

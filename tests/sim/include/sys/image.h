@@ -7,7 +7,7 @@
 
 #include <machine/param.h>
 
-#define SIM_IMAGE      ((char *)(SIM_HIGH + 0x7f80200000UL))
+#define SIM_IMAGE      ((char *)(KERNEL_LINK_BASE + 0x200000))
 #define __kernel_start (SIM_IMAGE)
 #define __text_end     (SIM_IMAGE + 0x100000)
 #define __rodata_start (SIM_IMAGE + 0x100000)
