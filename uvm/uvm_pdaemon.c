@@ -96,7 +96,9 @@ wait_check(const char *wmesg)
 }
 
 /*
- * Sleep until there is free memory above the kernel's reserve.
+ * Sleep until there is free memory above the kernel's reserve.  Memory there is
+ * may not be what was asked for: then let others on, and when it is little,
+ * tell the daemon that it will not do.
  * => thread context, no short lock held; not for the page daemon
  * => TRUE at once if the process is being killed: it must not wait for what
  *    its own death sets free
@@ -105,21 +107,23 @@ bool
 uvm_wait_killed(const char *wmesg)
 {
 	struct proc *p = curproc;
-	bool slept = false;
 
 	wait_check(wmesg);
 	mtx_enter(&uvm.fpageqlock);
-	while (uvm_free_count() <= uvmexp.reserve_kernel && !being_killed(p)) {
+	if (uvm_free_count() > uvmexp.freemin || being_killed(p)) {
+		(void)msleep(&wait_nothing, &uvm.fpageqlock, PVM | PNORELOCK,
+		    wmesg, WAIT_MIN_NS);
+		return being_killed(p);
+	}
+	do {
 		pd_waiters++;
 		pd_wake();
-		(void)msleep(&pd_waiters, &uvm.fpageqlock, PVM, wmesg, WAIT_NS);
+		(void)msleep(&pd_waiters, &uvm.fpageqlock, PVM, wmesg,
+		    uvm_free_count() > uvmexp.reserve_kernel ? WAIT_MIN_NS
+							     : WAIT_NS);
 		pd_waiters--;
-		slept = true;
-	}
+	} while (uvm_free_count() <= uvmexp.reserve_kernel && !being_killed(p));
 	mtx_leave(&uvm.fpageqlock);
-	/* memory there is may not be what was asked for: let others on */
-	if (!slept)
-		(void)tsleep(&wait_nothing, PVM, wmesg, WAIT_MIN_NS);
 	return being_killed(p);
 }
 
@@ -693,21 +697,22 @@ pd_sleep(void)
 }
 
 /*
- * Tell who waits how the pass went.
- * => TRUE: threads wait and there is nothing for them
+ * Tell who waits how the pass went.  Who waits although there is a page needs
+ * more than one, and comes back for them.
+ * => waited: somebody did when the pass began
+ * => TRUE: threads wait and the pass has nothing more for them
  */
 static bool
-pd_report(bool freed)
+pd_report(bool waited, bool freed)
 {
-	bool stuck = false;
+	bool stuck;
 	long free;
 
 	mtx_enter(&uvm.fpageqlock);
 	free = uvm_free_count();
+	stuck = (waited || pd_waiters != 0) && !freed;
 	if (free > uvmexp.reserve_kernel)
 		wakeup(&pd_waiters);
-	else
-		stuck = pd_waiters != 0 && !freed;
 	if (!freed && free < uvmexp.freemin && uvmexp.paging == 0)
 		pd_quiet_above = free / 2;
 	mtx_leave(&uvm.fpageqlock);
@@ -717,16 +722,18 @@ pd_report(bool freed)
 /*
  * A pass that gave nothing.  Pages under way to swap will be free soon, and
  * pages that were in use may not be any more when they are looked at again;
- * but not for ever.
+ * but not for ever.  Nor are those that pools gave back: a thread that needs
+ * more than that takes them and lets go of them, time and again.
  */
 static void
-pd_fruitless(void)
+pd_fruitless(bool drained)
 {
 	if (atomic_load(&uvmexp.paging) > 0) {
 		pd_fruitless_passes = 0;
 		return;
 	}
-	if (uvm_reclaimable() && ++pd_fruitless_passes < FRUITLESS) {
+	if ((drained || uvm_reclaimable()) &&
+	    ++pd_fruitless_passes < FRUITLESS) {
 		pd_poll(uvm_free_count() + 1, 1);
 		mtx_enter(&uvm.fpageqlock);
 		pd_wanted = true;
@@ -755,23 +762,23 @@ static void
 pd_pass(void)
 {
 	long before = uvm_free_count();
+	bool freed, drained = false, waited = atomic_load(&pd_waiters) != 0;
 	u_int gave;
-	bool freed;
 
 	uvmexp.inactarg = uvm_pdpolicy_inactarg(
 	    uvm_pageq_active(), uvm_pageq_inactive(), uvmexp.freetarg);
 	if (uvm_pdpolicy_scan(
 		before, uvmexp.freetarg, uvm_pageq_inactive(), uvmexp.inactarg))
 		pd_scan();
-	if (uvm_free_count() + atomic_load(&uvmexp.paging) < uvmexp.freetarg)
-		(void)pool_drain_wait();
 	gave = atomic_load(&pd_gave);
 	freed = uvm_free_count() > before || gave != pd_gave_seen;
 	pd_gave_seen = gave;
 	if (freed)
 		pd_fruitless_passes = 0;
-	if (pd_report(freed))
-		pd_fruitless();
+	if (uvm_free_count() + atomic_load(&uvmexp.paging) < uvmexp.freetarg)
+		drained = pool_drain_wait() > 0;
+	if (pd_report(waited, freed))
+		pd_fruitless(drained);
 }
 
 bool
