@@ -65,6 +65,7 @@ struct access {
 	struct prog_try try; /* [sim] */
 	int word; /* [sim] */
 	uint64_t value; /* [sim] to store */
+	struct orc_slot *child; /* [sim] what may become a copy, or NULL */
 	bool fetch; /* [sim] */
 };
 
@@ -127,15 +128,35 @@ store_done(void *arg)
 		orc_store(a->try.pg, a->word, a->value, a->try.since);
 }
 
-/* A store that failed may have got a copy of an object's page. */
+/*
+ * A store that failed may have got a copy of an object's page: there was no
+ * memory for the rest, or the page went elsewhere before the store was made.
+ */
 static void
-store_failed(struct access *a)
+store_failed(const struct access *a, int error)
 {
-	struct orc_slot *s = a->try.pg->slot;
+	if (error == ENOMEM || !prog_try_quiet(&a->try))
+		a->child->murky |= !a->child->present;
+}
 
-	if (s != NULL && !s->present && s->lower != NULL &&
-	    a->try.pg->priv != ORC_NO)
-		s->murky = true;
+static int
+store_word(vaddr_t va, struct access *a)
+{
+	const struct orc_page *pg = a->try.pg;
+	int error;
+
+	if (pg->slot != NULL && pg->slot->lower != NULL && pg->priv != ORC_NO) {
+		a->child = pg->slot;
+		orc_slot_ref(a->child);
+	}
+	a->value = orc_value(a->word);
+	error = sim_store(va, a->value, store_done, a);
+	if (a->child != NULL) {
+		if (error != 0)
+			store_failed(a, error);
+		orc_slot_rele(a->child);
+	}
+	return error;
 }
 
 void
@@ -152,12 +173,9 @@ prog_access(
 	else if (kind == OP_fetch)
 		need = PROT_EXEC;
 	prog_try_begin(&a.try, op, &op->slice[slice], page, need);
-	if (kind == OP_store) {
-		a.value = orc_value(word);
-		error = sim_store(va, a.value, store_done, &a);
-		if (error == ENOMEM)
-			store_failed(&a);
-	} else if (kind == OP_fetch)
+	if (kind == OP_store)
+		error = store_word(va, &a);
+	else if (kind == OP_fetch)
 		error = sim_fetch(va, load_check, &a);
 	else
 		error = sim_load(va, load_check, &a);
