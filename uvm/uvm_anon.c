@@ -95,9 +95,8 @@ anon_give(int count)
 	}
 }
 
-/* => anons left to allocate; a moment's view */
-static int
-anon_left(void)
+int
+uvm_anon_left(void)
 {
 	int n = atomic_load(&anon_free);
 	u_int i;
@@ -319,7 +318,7 @@ uvm_anwait(void)
 {
 	mtx_enter(&anon_mtx);
 	atomic_add_acq_rel(&anon_waiters, 1);
-	if (anon_left() <= 0)
+	if (uvm_anon_left() <= 0)
 		(void)msleep((const void *)&anon_free, &anon_mtx, PVM, "anwait",
 		    ANWAIT_NS);
 	atomic_add(&anon_waiters, -1);

@@ -56,6 +56,8 @@ void uvm_anon_init(void);
 /* => the anon has no swap slot any more, so its page is dirty; an_lock held
  *    for writing */
 void uvm_anon_dropswap(struct vm_anon *anon);
+/* => anons that may still be allocated; a moment's view */
+int uvm_anon_left(void);
 /* => sleep until an anon was freed, or a while; no lock held */
 void uvm_anwait(void);
 

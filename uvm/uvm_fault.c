@@ -50,6 +50,18 @@ uvm_fault_spare_free(struct uvm_faultctx *ctx)
 	ctx->spare = NULL;
 }
 
+/* What lacked when there was no anon? */
+static enum uvm_fault_wait
+spare_wait(void)
+{
+	if (uvm_anon_left() > 0) {
+		UVMCNT_INC(fltnoram);
+		return FAULT_WAIT_MEM;
+	}
+	UVMCNT_INC(fltnoanon);
+	return FAULT_WAIT_ANON;
+}
+
 bool
 uvm_fault_spare(struct uvm_faultctx *ctx, struct vm_anon *from,
     struct vm_page *src, enum uvm_fault_wait *wait)
@@ -66,8 +78,7 @@ uvm_fault_spare(struct uvm_faultctx *ctx, struct vm_anon *from,
 	if (anon == NULL) {
 		anon = uvm_analloc();
 		if (anon == NULL) {
-			UVMCNT_INC(fltnoanon);
-			*wait = FAULT_WAIT_ANON;
+			*wait = spare_wait();
 			return false;
 		}
 		pg = uvm_pagealloc(

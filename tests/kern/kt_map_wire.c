@@ -1,4 +1,5 @@
 /* Wiring by map: uvm_map_pageable(_all), uvm_vslock (1.3, 1.11). */
+#include <sys/pool.h>
 #include "kt_map.h"
 
 static int
@@ -485,3 +486,49 @@ KTEST(uvm_map_wired_refault)
 	uvmspace_free(vm);
 	ktm_proc_free(kp);
 }
+
+#ifdef FAULT_INJECT
+/*
+ * A page shared by fork is wired, and replaced by the first write; the nth
+ * allocation of that fails.
+ * => FALSE: there are not so many
+ */
+static bool
+replace_in_vain(long nth)
+{
+	struct vmspace *vm = ktf_space(), *child;
+	struct uvmexp s;
+	bool failed;
+
+	ktf_map_anon(vm, 1, MADV_RANDOM);
+	ktf_write(vm, 0, 1);
+	child = uvmspace_fork_vm(vm);
+	KT_EQ(uvm_map_protect(
+		  &vm->vm_map, KTF_VA(0), KTF_VA(1), PROT_READ, FALSE),
+	    0);
+	KT_SNAP(&s);
+	KT_EQ(pageable(vm, 0, 1, FALSE), 0);
+	KT_EQ(uvm_map_protect(
+		  &vm->vm_map, KTF_VA(0), KTF_VA(1), UVM_PROT_RW, FALSE),
+	    0);
+	alloc_fail_at(nth, false);
+	KT_EQ(ktf_fault(vm, 0, PROT_WRITE), 0);
+	failed = alloc_fail_left() == 0;
+	alloc_fail_at(0, false);
+	KT_EQ(KT_DELTA(&s, wired), 1);
+	KT_EQ(pageable(vm, 0, 1, TRUE), 0);
+	KT_EQ(KT_DELTA(&s, wired), 0);
+	uvmspace_free(child);
+	uvmspace_free(vm);
+	return failed;
+}
+
+KTEST(uvm_map_wired_replaced_in_vain)
+{
+	long nth = 0;
+
+	while (replace_in_vain(++nth))
+		;
+	KT_CHECK(nth > 1);
+}
+#endif
