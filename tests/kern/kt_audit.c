@@ -45,8 +45,10 @@ kt_frozen(void (*fn)(void *), void *arg)
 	kt_pin(0);
 	for (u_int i = 1; i < ncpus; i++)
 		t[i] = kt_spawn(freeze_hart, NULL, 1UL << i);
-	while (atomic_load_acq(&frozen_harts) != ncpus - 1)
+	while (atomic_load_acq(&frozen_harts) != ncpus - 1) {
+		cpu_spinwait();
 		yield();
+	}
 	s = intr_disable();
 	fn(arg);
 	intr_restore(s);
