@@ -87,7 +87,7 @@ uvmspace_free(struct vmspace *vm)
 	pool_put(&vmspace_pool, vm);
 }
 
-/* => pr's address space with one more reference */
+/* => pr's address space with one more reference; pr keeps its own meanwhile */
 struct vmspace *
 uvmspace_share(struct process *pr)
 {
