@@ -274,6 +274,8 @@ void amap_node_put(struct amap_node *nd);
 
 /* -- Entries per slot (uvm_amap_cover.c, pure) ----------------------------- */
 
+/* how often a count was left too high; atomic, for tests */
+extern u_int amap_cover_short;
 /* => one entry refers to every slot */
 void amap_cover_init(struct amap_cover *ac);
 /* => frees what it allocated */

@@ -7,9 +7,12 @@
  * overlap in part, for instance when the child of a fork unmaps a piece.
  */
 #include <sys/types.h>
+#include <sys/atomic.h>
 #include <sys/errno.h>
 #include <sys/mutant.h>
 #include <uvm/uvm_amap.h>
+
+u_int amap_cover_short;
 
 void
 amap_cover_init(struct amap_cover *ac)
@@ -61,8 +64,10 @@ cover_room(struct amap_cover *ac, u_int more)
 		return true;
 	max = ac->ac_max * 2 + more;
 	st = amap_steps_get(max);
-	if (st == NULL)
+	if (st == NULL) {
+		atomic_add(&amap_cover_short, 1);
 		return false;
+	}
 	for (i = 0; i < ac->ac_n; i++)
 		st[i] = ac->ac_step[i];
 	amap_cover_fini(ac);

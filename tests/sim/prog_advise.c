@@ -11,14 +11,16 @@ own(struct prog_thread *t)
 
 /*
  * May a part of the range's private memory be shared with somebody, now or
- * until a moment ago?  Then it is left to him.
+ * until a moment ago?  Then it is left to him.  Without memory an amap counts
+ * too many users (uvm_amap_cover.c), which lasts.
  */
 static bool
 is_shared(struct prog_thread *t, struct prog_range r)
 {
 	const struct orc_slot *s;
 
-	if (orc_ghosts != 0 || t->op->forking != 0)
+	if (orc_ghosts != 0 || t->op->forking != 0 ||
+	    atomic_load(&amap_cover_short) != 0)
 		return true;
 	for (int i = r.i; i < r.j; i++) {
 		s = own(t)->page[i].slot;
