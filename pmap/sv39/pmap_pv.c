@@ -194,6 +194,7 @@ pmap_pages_remove(struct vm_page **pgs, unsigned n)
 		while (!page_remove_batched(pgs[i], &tb))
 			batch_end(&tb);
 	batch_end(&tb);
+	tlb_unfenced_wait();
 }
 
 /*
