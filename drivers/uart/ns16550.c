@@ -33,8 +33,6 @@
 #define LSR_TXEMPTY 0x20 /* FIFO or holding register empty */
 
 #define TX_FIFO     16
-#define TX_SPINS    1000000 /* a port that hangs must not hang the kernel */
-
 /* Set once by ns16550_init(). */
 static volatile void *ns_reg;
 static uint32_t ns_shift, ns_width;
@@ -75,13 +73,17 @@ ns16550_init(volatile void *reg, const struct fdt_console *fc)
 	ns_write(R_MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
 }
 
+static bool
+ns16550_room(void)
+{
+	return (ns_read(R_LSR) & LSR_TXEMPTY) != 0;
+}
+
 static void
 ns16550_putc(int c)
 {
-	for (int i = 0; i < TX_SPINS; i++)
-		if (ns_read(R_LSR) & LSR_TXEMPTY)
-			break;
-	ns_write(R_DATA, (u_char)c);
+	if (uart_wait(ns16550_room))
+		ns_write(R_DATA, (u_char)c);
 }
 
 static int
@@ -97,7 +99,7 @@ ns16550_write(const char *buf, size_t n)
 {
 	size_t sent = 0;
 
-	if (ns_read(R_LSR) & LSR_TXEMPTY)
+	if (ns16550_room())
 		for (; sent < MIN(n, TX_FIFO); sent++)
 			ns_write(R_DATA, (u_char)buf[sent]);
 	if (sent < n)
@@ -122,7 +124,7 @@ ns16550_intr(void *arg)
 		(void)ns_read(R_DW_USR);
 	while (ns_read(R_LSR) & LSR_RX)
 		cons_rint((int)(ns_read(R_DATA) & 0xff));
-	if ((ns_read(R_IER) & IER_TX) && (ns_read(R_LSR) & LSR_TXEMPTY)) {
+	if ((ns_read(R_IER) & IER_TX) && ns16550_room()) {
 		ns_write(R_IER, IER_RX);
 		cons_txready();
 	}

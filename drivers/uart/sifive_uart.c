@@ -23,8 +23,6 @@
 #define IE_TX        0x1 /* fewer bytes queued than the mark */
 #define IE_RX        0x2 /* more bytes queued than the mark */
 
-#define TX_SPINS     1000000
-
 static volatile uint32_t *sf_reg; /* set once by sifive_init() */
 
 static void
@@ -36,13 +34,17 @@ sifive_init(volatile void *reg, const struct fdt_console *fc)
 	sf_reg[R_RXCTRL] = CTRL_ENABLE | CTRL_MARK(0);
 }
 
+static bool
+sifive_room(void)
+{
+	return (sf_reg[R_TXDATA] & TXDATA_FULL) == 0;
+}
+
 static void
 sifive_putc(int c)
 {
-	for (int i = 0; i < TX_SPINS; i++)
-		if ((sf_reg[R_TXDATA] & TXDATA_FULL) == 0)
-			break;
-	sf_reg[R_TXDATA] = (u_char)c;
+	if (uart_wait(sifive_room))
+		sf_reg[R_TXDATA] = (u_char)c;
 }
 
 static int
@@ -58,7 +60,7 @@ sifive_write(const char *buf, size_t n)
 {
 	size_t sent = 0;
 
-	while (sent < n && (sf_reg[R_TXDATA] & TXDATA_FULL) == 0)
+	while (sent < n && sifive_room())
 		sf_reg[R_TXDATA] = (u_char)buf[sent++];
 	if (sent < n)
 		sf_reg[R_IE] = IE_RX | IE_TX;
@@ -78,7 +80,7 @@ sifive_intr(void *arg)
 
 	while ((c = sifive_getc()) >= 0)
 		cons_rint(c);
-	if (sf_reg[R_IE] & IE_TX && (sf_reg[R_TXDATA] & TXDATA_FULL) == 0) {
+	if (sf_reg[R_IE] & IE_TX && sifive_room()) {
 		sf_reg[R_IE] = IE_RX;
 		cons_txready();
 	}

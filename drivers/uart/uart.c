@@ -9,6 +9,7 @@
 #include <drivers/uart/uart.h>
 
 #define UART_POLL_NSEC 10000000UL
+#define UART_PATIENCE  2000000000UL /* nanoseconds */
 
 static const struct uart_ops *uart_ops; /* set once; NULL: firmware console */
 static struct fdt_dev uart_dev; /* set once with it */
@@ -27,6 +28,25 @@ uart_kind(enum fdt_uart kind)
 		break;
 	}
 	return NULL;
+}
+
+/*
+ * The limit is a time, not a number of tries: on a busy machine the reader of
+ * an emulated port may be away for longer than any number that suits a board.
+ */
+bool
+uart_wait(bool (*room)(void))
+{
+	static bool hung; /* [c] nobody waits again until it has taken a byte */
+	uint64_t start;
+
+	if (room()) {
+		hung = false;
+		return true;
+	}
+	for (start = nsecuptime(); !hung && !room();)
+		hung = nsecuptime() - start > UART_PATIENCE;
+	return !hung;
 }
 
 void

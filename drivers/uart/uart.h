@@ -24,6 +24,13 @@ extern const struct uart_ops ns16550_ops; /* and the DesignWare port */
 extern const struct uart_ops sifive_uart_ops;
 
 /*
+ * Polled output: wait until the port takes a byte.
+ * => console lock held; spins
+ * => false: it takes none, and has not for two seconds: the byte is to be
+ *    dropped, a port that hangs must not hang the kernel
+ */
+bool uart_wait(bool (*room)(void));
+/*
  * Make the tree's console port the console.
  * => boot, after pmap_bootstrap(); without a known port the firmware's console
  *    stays; prints one line

@@ -89,6 +89,9 @@
 	X(UNFENCED_NO_WAIT, "pmap",                                         \
 	    "a page is freed that a munmap on another hart has let go of "  \
 	    "but not fenced yet: a thread still writes to it")              \
+	X(PM_UNFENCED_NO_WAIT, "pmap",                                      \
+	    "munmap finds an entry gone that the page daemon has not "      \
+	    "fenced yet, and returns: its thread still reads the page")     \
 	X(NEIGHBOUR_NO_FENCEI, "pmap",                                      \
 	    "a neighbour is mapped executable without fence.i: the hart "   \
 	    "fetches what the page held before")                            \

@@ -69,6 +69,7 @@ pmap_create(void)
 	copy_kernel_half(pm->pm_root);
 	pm->pm_asid = asid_alloc();
 	pm->pm_harts = 0;
+	pm->pm_unfenced = 0;
 	pm->pm_refs = 1;
 	pm->pm_resident = pm->pm_wired = 0;
 	return pm;
@@ -483,6 +484,7 @@ pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva)
 	tlb_unfenced_end();
 	span_count(pm, &a);
 	mtx_leave(&pm->pm_mtx);
+	pmap_unfenced_wait(pm);
 	pmap_free_tables(&dead);
 }
 
@@ -502,17 +504,21 @@ pmap_kremove(vaddr_t va, vsize_t size)
 
 /*
  * Text that loses the right to be written is fetched as it is from now on; the
- * entry need not show that right, a first write would have given it.
+ * entry need not show that right, a first write would have given it.  What
+ * keeps other rights than that to be executed is not clean for fetch any more
+ * when it is executable again: pmap_raise() may make it writable unseen.
  */
-static inline bool
-text_ends_changing(struct pmap *pm, pt_entry_t pte, pt_entry_t clear)
+static __noinline void
+protect_text(struct pmap *pm, pt_entry_t pte, struct span_arg *a)
 {
-	struct vm_page *pg;
+	struct vm_page *pg = leaf_page(pm, pte);
 
-	if (!(pte & ~clear & PTE_X) || !(clear & PTE_W))
-		return false;
-	pg = leaf_page(pm, pte);
-	return pg != NULL && !PMAP_PAGE_FETCHABLE(pg);
+	if (pg == NULL)
+		return;
+	if (!(a->clear & PTE_X))
+		a->text |= (a->clear & PTE_W) && !PMAP_PAGE_FETCHABLE(pg);
+	else if (pte & ~a->clear & PTE_RIGHTS)
+		pmap_page_modified_text(pg);
 }
 
 /*
@@ -524,25 +530,22 @@ protect_span(
     struct pmap *pm, pt_entry_t *ptep, vaddr_t va, unsigned n, void *arg)
 {
 	struct span_arg *a = arg;
-	struct vm_page *pg;
+	const pt_entry_t clear = a->clear;
 	pt_entry_t pte;
 
 	for (; n > 0; n--, ptep++, va += PAGE_SIZE) {
 		pte = atomic_load(ptep);
-		a->text |= text_ends_changing(pm, pte, a->clear);
-		if (!(pte & a->clear))
+		if (__predict_false(pte & PTE_X))
+			protect_text(pm, pte, a);
+		if (!(pte & clear))
 			continue;
-		if (pte & ~a->clear & PTE_RIGHTS) {
-			/* pmap_raise() may make it writable unseen: not clean
-			   for fetch any more when it is executable again */
-			if ((pte & a->clear & PTE_X) &&
-			    (pg = leaf_page(pm, pte)) != NULL)
-				pmap_page_modified_text(pg);
-			atomic_and(ptep, ~a->clear);
-			if (!MUTANT(PROTECT_NO_FLUSH))
-				tlb_batch_add(&a->batch, va);
-		} else
+		if (__predict_false(!(pte & ~clear & PTE_RIGHTS))) {
 			remove_span(pm, ptep, va, 1, arg);
+			continue;
+		}
+		atomic_and(ptep, ~clear);
+		if (!MUTANT(PROTECT_NO_FLUSH))
+			tlb_batch_add(&a->batch, va);
 	}
 }
 
@@ -574,6 +577,7 @@ pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 		pmap_fencei_all();
 	span_count(pm, &a);
 	mtx_leave(&pm->pm_mtx);
+	pmap_unfenced_wait(pm);
 }
 
 boolean_t

@@ -82,6 +82,29 @@ tlb_unfenced_end(void)
 }
 
 /*
+ * The same when entries are changed from the side of the page, without pm_mtx:
+ * who changes pm's entries next may find nothing left to do, yet his caller
+ * expects that no hart uses them any more.
+ * => interrupts off over both
+ */
+static inline void
+pmap_unfenced_begin(struct pmap *pm)
+{
+	atomic_add(&pm->pm_unfenced, 1);
+	membar_release();
+}
+
+static inline void
+pmap_unfenced_end(struct pmap *pm)
+{
+	membar_release();
+	atomic_add(&pm->pm_unfenced, -1);
+}
+
+/* => what others changed so, and the caller has seen, is fenced on return; no
+      pv lock held */
+void pmap_unfenced_wait(struct pmap *pm);
+/*
  * => what other harts had changed before the call, and the caller has seen, is
  *    fenced on return; no pm_mtx nor pv lock held
  */

@@ -120,6 +120,8 @@ pv_remove_first(struct vm_page *pg, struct tlb_batch *tb)
 
 	if (MUTANT(PV_FLUSH_BEFORE_STORE))
 		tlb_flush_va(pm, va);
+	if (tb == NULL)
+		pmap_unfenced_begin(pm);
 	pte = atomic_swap_acq_rel(pmap_leaf(pm, va), 0);
 	KASSERT(pte != 0 && pte_pa(pte) == VM_PAGE_TO_PHYS(pg));
 	pmap_fold_attr(pg, pte);
@@ -129,8 +131,11 @@ pv_remove_first(struct vm_page *pg, struct tlb_batch *tb)
 		atomic_add(&pm->pm_wired, -1);
 	if (tb != NULL)
 		tlb_batch_add(tb, va);
-	else if (!MUTANT(PV_FLUSH_BEFORE_STORE))
-		tlb_flush_va(pm, va);
+	else {
+		if (!MUTANT(PV_FLUSH_BEFORE_STORE))
+			tlb_flush_va(pm, va);
+		pmap_unfenced_end(pm);
+	}
 	return pv_remove(pg, pm, va);
 }
 
@@ -151,19 +156,20 @@ pmap_page_remove(struct vm_page *pg)
 /*
  * Remove the mappings of pg as long as they are of tb's pmap, or of the first
  * one's, which tb then keeps from going.
+ * => interrupts off
  * => TRUE: none is left
  */
 static bool
 page_remove_batched(struct vm_page *pg, struct tlb_batch *tb)
 {
 	struct pv_entry *pv;
-	unsigned long s = intr_disable();
 	struct pmap *pm;
 
 	pv_lock(pg);
 	while ((pm = pg->mdpage.md_pv.pv_pmap) != NULL) {
 		if (tb->tb_pm == NULL) {
 			pmap_reference(pm);
+			pmap_unfenced_begin(pm);
 			tlb_batch_init(tb, pm);
 		} else if (tb->tb_pm != pm)
 			break;
@@ -171,29 +177,37 @@ page_remove_batched(struct vm_page *pg, struct tlb_batch *tb)
 			pv_free(pv);
 	}
 	pv_unlock(pg);
-	intr_restore(s);
 	return pm == NULL;
 }
 
-static void
-batch_end(struct tlb_batch *tb)
+/*
+ * One batch: of one pmap, and with interrupts off, for others wait for it.
+ * => how many of the pages have no mapping left
+ */
+static unsigned
+pages_remove_batch(struct vm_page **pgs, unsigned n)
 {
-	if (tb->tb_pm == NULL)
-		return;
-	tlb_batch_flush(tb);
-	pmap_destroy(tb->tb_pm);
-	tb->tb_pm = NULL;
+	struct tlb_batch tb = { .tb_pm = NULL };
+	unsigned long s = intr_disable();
+	unsigned done = 0;
+
+	while (done < n && page_remove_batched(pgs[done], &tb))
+		done++;
+	if (tb.tb_pm != NULL) {
+		tlb_batch_flush(&tb);
+		pmap_unfenced_end(tb.tb_pm);
+	}
+	intr_restore(s);
+	if (tb.tb_pm != NULL)
+		pmap_destroy(tb.tb_pm);
+	return done;
 }
 
 void
 pmap_pages_remove(struct vm_page **pgs, unsigned n)
 {
-	struct tlb_batch tb = { .tb_pm = NULL };
-
-	for (unsigned i = 0; i < n; i++)
-		while (!page_remove_batched(pgs[i], &tb))
-			batch_end(&tb);
-	batch_end(&tb);
+	for (unsigned done = 0; done < n;)
+		done += pages_remove_batch(pgs + done, n - done);
 	tlb_unfenced_wait();
 }
 
@@ -223,10 +237,12 @@ pmap_page_protect(struct vm_page *pg, vm_prot_t prot)
 	PV_FOREACH(pv, pg)
 	{
 		mask = pte_write_mask(pmap_is_user(pv->pv_pmap));
+		pmap_unfenced_begin(pv->pv_pmap);
 		if ((atomic_and(pmap_leaf(pv->pv_pmap, pv->pv_va), mask) &
 			~mask) &&
 		    !MUTANT(PV_PROTECT_NO_FLUSH))
 			tlb_flush_va(pv->pv_pmap, pv->pv_va);
+		pmap_unfenced_end(pv->pv_pmap);
 		if (MUTANT(PV_PROTECT_FIRST_ONLY))
 			break;
 	}

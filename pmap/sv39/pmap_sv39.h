@@ -79,7 +79,8 @@ struct pmap {
 	unsigned long pm_asid; /* [I] 0: none, flush at each activation */
 	volatile uint64_t pm_harts; /* [a] harts that may hold translations */
 	unsigned int pm_refs; /* [a] */
-	unsigned int pm_unused;
+	volatile unsigned int pm_unfenced; /* [a] harts that took rights from
+					      it by a page, not fenced yet */
 	long pm_resident; /* [a] */
 	long pm_wired; /* [a] */
 	struct {

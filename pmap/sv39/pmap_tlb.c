@@ -333,6 +333,16 @@ tlb_unfenced_wait(void)
 }
 
 void
+pmap_unfenced_wait(struct pmap *pm)
+{
+	membar_acquire();
+	while (
+	    atomic_load(&pm->pm_unfenced) != 0 && !MUTANT(PM_UNFENCED_NO_WAIT))
+		cpu_spinwait();
+	membar_acquire();
+}
+
+void
 pmap_fencei_all(void)
 {
 	uint64_t others =

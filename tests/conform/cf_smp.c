@@ -177,6 +177,54 @@ KTEST(conform_revoked_load_on_every_hart)
 	revoked_on_every_hart(PROT_READ, revoke_all);
 }
 
+/* The other side: takes rights from the page, time and again. */
+static void
+protect_page(void *arg)
+{
+	for (u_int round = 0; atomic_load(&smp.stop) == 0; round++) {
+		rw_enter_write(&smp.owner[0]);
+		pmap_page_protect(
+		    smp.f.pg[0], round & 1 ? PROT_READ : PROT_NONE);
+		rw_exit(&smp.owner[0]);
+		conf_pause();
+	}
+}
+
+/*
+ * The page daemon takes the page from its owner, who unmaps it at that moment
+ * and finds nothing left to do.
+ */
+KTEST(conform_revoked_while_its_page_is_taken)
+{
+	struct conf_user cu;
+	struct kt_thread *t;
+	uint64_t v = 0;
+
+	if (one_hart())
+		return;
+	smp_setup(PROT_WRITE);
+	t = kt_spawn(protect_page, NULL, 1UL << 1);
+	kt_pin(0);
+	conf_use(&cu, smp.pm);
+	for (uint32_t round = 1; round <= 8 * ROUNDS; round++) {
+		atomic_store_rel(&smp.revoked, 0);
+		rw_enter_write(&smp.owner[0]);
+		grant_rw();
+		rw_exit(&smp.owner[0]);
+		(void)conf_race(smp.pm, AT(0), PROT_WRITE, &v, &smp.revoked);
+		conf_pause();
+		pmap_protect(
+		    smp.pm, AT(0), AT(1), round & 2 ? PROT_READ : PROT_NONE);
+		atomic_store_rel(&smp.revoked, round);
+		(void)conf_race(smp.pm, AT(0), PROT_WRITE, &v, &smp.revoked);
+	}
+	conf_unuse(&cu);
+	atomic_store_rel(&smp.stop, 1);
+	kt_join(t);
+	kt_unpin();
+	conf_teardown(&smp.f);
+}
+
 /* -- Removed by another hart, which has not fenced yet ---------------------------- */
 
 #define UNFENCED_SPAN 256 /* pages that are removed at once */

@@ -386,7 +386,8 @@ orc_io_end(struct orc_io *io, bool blur)
 void
 orc_begin(struct orc_slice *sl, int lo, int hi)
 {
-	KASSERT(sl->lo == sl->hi && !sl->held);
+	KASSERT(!sl->changing && !sl->held);
+	sl->changing = true;
 	sl->lo = lo;
 	sl->hi = MIN(hi, ORC_PAGES);
 	sl->gen++;
@@ -414,6 +415,7 @@ orc_end(struct orc_slice *sl)
 	for (int i = sl->lo; i < sl->hi; i++)
 		if ((sl->blur[i / 64] >> (i % 64) & 1) != 0)
 			orc_blur_page(&sl->page[i]);
+	sl->changing = false;
 	sl->lo = sl->hi = 0;
 	sl->gen++;
 }
@@ -486,8 +488,7 @@ orc_fork(struct orc_proc *child, struct orc_proc *parent, uint64_t since,
 	for (int k = 0; k < ORC_SLICES; k++) {
 		from = &parent->slice[k];
 		to = &child->slice[k];
-		if (from->lost || from->gen != gens[k] ||
-		    from->lo != from->hi) {
+		if (from->lost || from->gen != gens[k] || from->changing) {
 			to->lost = true;
 			orc_ghosts += !child->ghost;
 			child->ghost = true;

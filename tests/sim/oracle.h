@@ -60,7 +60,8 @@ struct orc_slice {
 	struct orc_slot
 	    *next[ORC_PAGES]; /* [sim] what a page may come to show */
 	u_int gen; /* [sim] changes begun and ended */
-	int lo, hi; /* [sim] pages being changed */
+	bool changing; /* [sim] its thread, or who moves away, is at it */
+	int lo, hi; /* [sim] pages being changed, maybe none */
 	bool held; /* [sim] a foreign thread reads the mappings */
 	bool lost; /* [sim] nothing is known: a fork caught it in a change */
 };

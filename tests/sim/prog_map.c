@@ -70,7 +70,7 @@ settle(struct prog_thread *t)
 {
 	struct orc_slice *sl = own(t);
 
-	while (sl->held || sl->lo != sl->hi) {
+	while (sl->held || sl->changing) {
 		if (prog_ended(t))
 			return false;
 		(void)tsleep(&sl->held, PVM, "simheld", 100000);

@@ -370,7 +370,7 @@ prog_loan(struct prog_thread *t, const struct prog_op *o)
 		return;
 	l = &t->loan[slot];
 	prog_try_begin(&try, t->op, &t->op->slice[t->slice], page, PROT_READ);
-	try.loose |= try.sl->lo != try.sl->hi; /* moved away meanwhile? */
+	try.loose |= try.sl->changing; /* moved away meanwhile? */
 	for (int i = 0; i < ORC_OBJS; i++)
 		errors[i] = orc_obj[i].errors;
 	l->n = n;

@@ -90,8 +90,8 @@ pass_lock(struct prog_thread *t, struct pass *ps)
 {
 	int n = ps->r.j - ps->r.i;
 
-	if (ps->src->held || ps->src->lo != ps->src->hi || ps->dst->held ||
-	    ps->dst->lo != ps->dst->hi || ps->src->lost)
+	if (ps->src->held || ps->src->changing || ps->dst->held ||
+	    ps->dst->changing || ps->src->lost)
 		return false;
 	if (ps->src == ps->dst) {
 		orc_begin(ps->dst, 0, ORC_PAGES);
