@@ -616,6 +616,16 @@
 	X(AOBJ_KEEPS_UNREAD, "aobj",                                        \
 	    "a neighbour that could not be read is kept: it holds "         \
 	    "garbage")                                                      \
+	/* Swap: stacks of threads */                                       \
+	X(SWAPOUT_STAYS_WIRED, "swap",                                      \
+	    "the u-area of a thread that was swapped out stays wired: "     \
+	    "nothing is gained")                                            \
+	X(SWAPOUT_HELD_STACK, "swap",                                       \
+	    "a thread is swapped out although others use what lies on "     \
+	    "its stack: they find other contents, or none")                 \
+	X(SWAPPER_SLEEPS_BLINDLY, "swap",                                   \
+	    "process zero sleeps without looking for requests: one that "   \
+	    "came while it was busy is never heard")                        \
 	/* Requests to disks */                                             \
 	X(BIODONE_UNLOCKED, "bio",                                          \
 	    "a request is done without the lock of its waiter: the "        \
