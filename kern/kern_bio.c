@@ -6,6 +6,7 @@
 #include <sys/disk.h>
 #include <sys/errno.h>
 #include <sys/lock.h>
+#include <sys/mutant.h>
 #include <sys/pool.h>
 #include <sys/timeout.h>
 #include <machine/cpu.h>
@@ -73,7 +74,8 @@ buf_add_phys(struct buf *bp, paddr_t pa, size_t len)
 	if (((pa | len) & (DEV_BSIZE - 1)) != 0 || len == 0 ||
 	    len > MAXPHYS - bp->b_bcount)
 		return false;
-	if (bp->b_nsegs > 0 && last->bs_addr + last->bs_len == pa)
+	if (bp->b_nsegs > 0 &&
+	    (last->bs_addr + last->bs_len == pa || MUTANT(BUF_JOINS_ANY)))
 		last->bs_len += (uint32_t)len;
 	else if (bp->b_nsegs == B_MAXSEGS)
 		return false;
@@ -122,7 +124,7 @@ count(struct bdev *bd, const struct buf *bp)
 	uint64_t bytes =
 	    bp->b_flags & B_NODATA ? 0 : bp->b_bcount - bp->b_resid;
 
-	if (bp->b_flags & B_ERROR)
+	if ((bp->b_flags & B_ERROR) && !MUTANT(BIO_ERRORS_UNCOUNTED))
 		(void)atomic_add(&bd->bd_errors, 1);
 	if (bp->b_flags & B_READ) {
 		(void)atomic_add(&bd->bd_reads, 1);
@@ -150,10 +152,12 @@ biodone(struct buf *bp)
 		return;
 	}
 	/* once it is unlocked, the waiter may have freed it */
-	mtx_enter(m);
+	if (!MUTANT(BIODONE_UNLOCKED))
+		mtx_enter(m);
 	bp->b_flags |= B_DONE;
 	wakeup(bp);
-	mtx_leave(m);
+	if (!MUTANT(BIODONE_UNLOCKED))
+		mtx_leave(m);
 }
 
 void
@@ -192,5 +196,5 @@ biowait(struct buf *bp)
 	while ((bp->b_flags & B_DONE) == 0)
 		(void)msleep(bp, m, PRIBIO, "biowait", INFSLP);
 	mtx_leave(m);
-	return bp->b_error;
+	return MUTANT(BIOWAIT_NO_ERROR) ? 0 : bp->b_error;
 }

@@ -34,7 +34,8 @@ amap_swapped(struct vm_map_entry *e)
 	if (rw_enter(&amap->am_lock->aml_lock, RW_READ | RW_NOSLEEP) != 0)
 		return 0;
 	for (; (anon = amap_next(amap, &slot, end)) != NULL; slot++) {
-		if (anon->an_page == NULL && anon->an_swslot != 0)
+		if (anon->an_page == NULL && anon->an_swslot != 0 &&
+		    !MUTANT(OOM_IGNORES_SWAP))
 			n++;
 	}
 	amap_unlock(amap);
@@ -70,7 +71,8 @@ oom_measure(struct process *pr, struct oom_size *os)
 {
 	struct vmspace *vm;
 
-	if ((pr->ps_flags & PS_SYSTEM) || pr == initprocess)
+	if (((pr->ps_flags & PS_SYSTEM) || pr == initprocess) &&
+	    !MUTANT(OOM_SPARES_NOBODY))
 		return false;
 	if (rw_enter(&pr->ps_lock, RW_READ | RW_NOSLEEP) != 0)
 		return false;
@@ -117,14 +119,16 @@ oom_choose(struct oom_size *best, bool *dying)
 	LIST_FOREACH (pr, &allprocess, ps_list) {
 		if ((pr->ps_flags & PS_SYSTEM) == 0 && oom_dying(pr)) {
 			*dying = true;
-			if (nsecuptime() - atomic_load(&last_kill) < PATIENCE)
+			if (nsecuptime() - atomic_load(&last_kill) < PATIENCE &&
+			    !MUTANT(OOM_NO_PATIENCE))
 				return NULL;
 			continue;
 		}
 		if (!oom_measure(pr, &os))
 			continue;
 		if (os.os_resident + os.os_swapped >
-		    best->os_resident + best->os_swapped) {
+			best->os_resident + best->os_swapped ||
+		    MUTANT(OOM_TAKES_LAST)) {
 			*best = os;
 			victim = pr;
 		}

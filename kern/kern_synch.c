@@ -25,6 +25,7 @@
 #include <sys/errno.h>
 #include <sys/atomic.h>
 #include <sys/lock.h>
+#include <sys/mutant.h>
 #include <sys/proc.h>
 #include <sys/timeout.h>
 #include <machine/cpu.h>
@@ -109,6 +110,7 @@ sleepq_end(struct proc *p, int res, uint32_t need)
 bool
 sched_swapout(struct proc *p)
 {
+	const uint32_t held = MUTANT(SWAPOUT_HELD_STACK) ? 0 : P_STACKHELD;
 	const volatile void *ident = p->p_wchan;
 	struct sleepq *sq;
 	bool out;
@@ -118,7 +120,7 @@ sched_swapout(struct proc *p)
 	sq = sleepq_of(ident);
 	mtx_enter(&sq->sq_mtx);
 	out = p->p_wchan == ident && atomic_load_acq(&p->p_oncpu) == 0 &&
-	    (p->p_flag & (P_STACKHELD | P_INMEM)) == P_INMEM;
+	    (p->p_flag & (held | P_INMEM)) == P_INMEM;
 	if (out)
 		atomic_and(&p->p_flag, ~(uint32_t)P_INMEM);
 	mtx_leave(&sq->sq_mtx);

@@ -5,6 +5,7 @@
 #include <sys/disk.h>
 #include <sys/errno.h>
 #include <sys/fcntl.h>
+#include <sys/mutant.h>
 #include <sys/pool.h>
 #include <sys/vnode.h>
 #include <machine/cpu.h>
@@ -74,7 +75,8 @@ is_taken(const struct bdev *bd)
 	const struct bdev *part = bd->bd_disk->dk_part;
 
 	if (bd != part)
-		return bd->bd_exclusive != 0 || part->bd_exclusive != 0;
+		return bd->bd_exclusive != 0 ||
+		    (part->bd_exclusive != 0 && !MUTANT(DISK_WHOLE_NOT_TAKEN));
 	for (u_int i = 0; i < DISK_PARTS; i++)
 		if (part[i].bd_exclusive != 0)
 			return true;
@@ -126,7 +128,7 @@ check_request(const struct bdev *bd, const struct buf *bp)
 	uint64_t size = bd->bd_size << DEV_BSHIFT;
 	uint64_t off = (uint64_t)bp->b_blkno << DEV_BSHIFT;
 
-	if (atomic_load(&dk->dk_gone))
+	if (atomic_load(&dk->dk_gone) && !MUTANT(DISK_GONE_IS_ASKED))
 		return EIO;
 	if (bp->b_flags & B_FLUSH)
 		return 0;
@@ -140,7 +142,8 @@ check_request(const struct bdev *bd, const struct buf *bp)
 	    ((bp->b_flags & B_ZEROES) && bp->b_bcount > dk->dk_maxzeroes))
 		return EINVAL;
 	if (bp->b_blkno < 0 || (uint64_t)bp->b_blkno > bd->bd_size ||
-	    bp->b_bcount > size - off || bp->b_bcount == 0)
+	    (bp->b_bcount > size - off && !MUTANT(DISK_PAST_END)) ||
+	    bp->b_bcount == 0)
 		return EINVAL;
 	return (off | bp->b_bcount) & (dk->dk_blksize - 1) ? EINVAL : 0;
 }
@@ -154,7 +157,8 @@ bdev_strategy(struct bdev *bd, struct buf *bp)
 	KASSERT((bp->b_flags & B_ASYNC) == 0 || bp->b_iodone != NULL);
 	bp->b_dev = bd;
 	bp->b_resid = bp->b_bcount;
-	bp->b_rawblkno = bd->bd_start + (uint64_t)bp->b_blkno;
+	bp->b_rawblkno =
+	    (MUTANT(DISK_NO_START) ? 0 : bd->bd_start) + (uint64_t)bp->b_blkno;
 	bp->b_drvdone = 0;
 	bp->b_drvtries = 0;
 	if (error)

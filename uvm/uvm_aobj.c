@@ -265,7 +265,7 @@ uao_shrink(struct uvm_object *uobj, vsize_t size)
 	int error = 0;
 
 	rw_enter_write(&uobj->uo_lock);
-	if (size & PAGE_MASK)
+	if ((size & PAGE_MASK) && !MUTANT(AOBJ_TAIL_IN_SWAP))
 		error = tail_resident(uobj, (voff_t)trunc_page(size));
 	if (error != 0) {
 		rw_exit(&uobj->uo_lock);
@@ -276,7 +276,8 @@ uao_shrink(struct uvm_object *uobj, vsize_t size)
 	aobj->u_pages = MIN(aobj->u_pages, pages);
 	while ((pg = next_unbusy(uobj, pages)) != NULL)
 		free_page(uobj, pg);
-	free_slots(aobj, pages, UAO_MAXPAGES);
+	if (!MUTANT(AOBJ_SHRINK_KEEPS_SLOTS))
+		free_slots(aobj, pages, UAO_MAXPAGES);
 	rw_exit(&uobj->uo_lock);
 	return 0;
 }
@@ -420,7 +421,8 @@ uao_dropswap(struct uvm_object *uobj, u_long pageidx)
 	if (slot == 0 || slot == SWSLOT_BAD)
 		return;
 	pg = uvm_pagetree_lookup(&uobj->uo_tree, pageidx);
-	if (pg == NULL || (pg->pg_flags & PG_FAKE) != 0)
+	if ((pg == NULL || (pg->pg_flags & PG_FAKE) != 0) &&
+	    !MUTANT(AOBJ_ONLY_DRIFT))
 		uvm_swap_only(-1);
 	uvm_swap_free(slot, 1);
 }
@@ -520,7 +522,8 @@ uao_get_locked(struct uvm_aobj *aobj, voff_t off, struct vm_page **pps,
 		pg = uvm_pagetree_lookup(&uobj->uo_tree, first + (u_long)i);
 		if (pg == NULL && i == centre &&
 		    first + (u_long)i < aobj->u_pages &&
-		    uao_find_swslot(uobj, first + (u_long)i) == 0)
+		    (uao_find_swslot(uobj, first + (u_long)i) == 0 ||
+			MUTANT(AOBJ_FORGETS_SWAP)))
 			pg = uvm_pagealloc(
 			    uobj, off + (voff_t)ptoa(i), NULL, UVM_PGA_ZERO);
 		else if (pg == NULL || (pg->pg_flags & PG_BUSY))
@@ -541,7 +544,8 @@ static bool
 read_add(struct uvm_aobj *aobj, u_long idx, int slot)
 {
 	return idx < aobj->u_pages &&
-	    uao_find_swslot(&aobj->u_obj, idx) == slot &&
+	    (uao_find_swslot(&aobj->u_obj, idx) == slot ||
+		MUTANT(AOBJ_READS_ANY_SLOT)) &&
 	    uvm_pagetree_lookup(&aobj->u_obj.uo_tree, idx) == NULL &&
 	    uvm_pagealloc(&aobj->u_obj, (voff_t)ptoa(idx), NULL, 0) != NULL;
 }
@@ -553,7 +557,7 @@ read_add(struct uvm_aobj *aobj, u_long idx, int slot)
 static void
 read_done(struct vm_page *pg)
 {
-	if (pg->pg_flags & PG_FAKE)
+	if ((pg->pg_flags & PG_FAKE) && !MUTANT(AOBJ_KEEPS_UNREAD))
 		atomic_or(&pg->pg_flags, PG_RELEASED);
 	else
 		uvm_pagedeactivate(pg);

@@ -68,7 +68,7 @@ uvm_fault_swapin(struct uvm_faultctx *ctx, struct vm_anon *anon)
 {
 	int width;
 
-	if (anon->an_swslot == SWSLOT_BAD)
+	if (anon->an_swslot == SWSLOT_BAD && !MUTANT(SWAPIN_LOST_IS_FOUND))
 		return uvm_fault_fail(ctx, EIO);
 	KASSERTMSG(anon->an_swslot != 0, "uvm_fault: anon %p is nowhere", anon);
 	if (uvm_pagealloc(NULL, 0, anon, 0) == NULL) {
@@ -92,12 +92,12 @@ swapin_done(struct vm_anon *anon, struct rwlock *lock, bool wanted)
 {
 	struct vm_page *pg = anon->an_page;
 
-	if (pg->pg_flags & PG_RELEASED) {
+	if ((pg->pg_flags & PG_RELEASED) && !MUTANT(SWAPIN_KEEPS_RELEASED)) {
 		uvm_anon_release(anon);
 		rw_enter_write(lock);
 		return false;
 	}
-	if (pg->pg_flags & PG_FAKE) {
+	if ((pg->pg_flags & PG_FAKE) && !MUTANT(SWAPIN_KEEPS_UNREAD)) {
 		/* not read: it is where it was */
 		atomic_or(&pg->pg_flags, PG_RELEASED);
 		(void)uvm_page_unbusy(pg);

@@ -120,7 +120,8 @@ static enum uvm_fault_rv
 upper_map(struct uvm_faultctx *ctx, struct vm_anon *anon)
 {
 	struct vm_page *pg = anon->an_page;
-	bool dirty = (fault_is_write(ctx) && (pg->pg_flags & PG_CLEAN) != 0) ||
+	bool dirty = (fault_is_write(ctx) && (pg->pg_flags & PG_CLEAN) != 0 &&
+			 !MUTANT(WRITE_KEEPS_SLOT)) ||
 	    (ctx->wire && anon->an_swslot != 0);
 	vm_prot_t prot = ctx->prot;
 

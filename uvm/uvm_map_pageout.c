@@ -63,7 +63,7 @@ pageout_anons(
 			slot++;
 		}
 		amap_unlock(amap);
-	} while (anon != NULL && slot < stop);
+	} while (anon != NULL && slot < stop && !MUTANT(PAGEOUT_ONE_CLUSTER));
 }
 
 /* The object's pages, if the range shares them. */

@@ -207,9 +207,9 @@ remove_inner(struct vm_map *map, struct vm_map_entry *e)
 	next->me_left->me_parent = next;
 	replace_child(map, e->me_parent, e, next);
 	/* Whoever looks for a change has to compare with what was here. */
-	next->me_height = e->me_height;
-	if (!MUTANT(REMOVE_INNER_NO_MAXGAP))
-		next->me_maxgap = e->me_maxgap;
+	if (!MUTANT(REMOVE_INNER_NO_HEIGHT))
+		next->me_height = e->me_height;
+	next->me_maxgap = e->me_maxgap;
 	return low;
 }
 

@@ -81,7 +81,8 @@ swapio_give(struct swapio_list *list, struct swapio *si)
 	mtx_enter(&swapio_mtx);
 	TAILQ_INSERT_HEAD(list, si, si_link);
 	swapio_nfree++;
-	wakeup_one(list);
+	if (!MUTANT(SWAPIO_NO_WAKEUP))
+		wakeup_one(list);
 	if (swapio_nfree == swapio_total)
 		wakeup(&swapio_total);
 	mtx_leave(&swapio_mtx);
@@ -186,7 +187,8 @@ read_done(struct vm_page **pps, int slot, int n)
 		atomic_and(&pps[i]->pg_flags, ~(uint32_t)PG_FAKE);
 	}
 	UVMCNT_ADD(pgswapin, n);
-	uvm_swap_only(-n);
+	if (!MUTANT(SWAP_ONLY_DRIFT))
+		uvm_swap_only(-n);
 }
 
 int
@@ -201,7 +203,7 @@ uvm_swap_get_run(struct vm_page **pps, int slot, int n, int want)
 	UVMCNT_INC(pageins);
 	si = swapio_take(&swapio_reads, true);
 	si->si_dev = uvm_swap_place(slot, &si->si_blkno);
-	if (read_pages(si, pps, 0, n) == 0)
+	if (read_pages(si, pps, 0, n) == 0 || MUTANT(SWAP_READ_NO_ERROR))
 		got = n;
 	else if (n > 1 && read_pages(si, pps, want, 1) == 0)
 		got = 1;
@@ -209,8 +211,9 @@ uvm_swap_get_run(struct vm_page **pps, int slot, int n, int want)
 	if (got == n)
 		read_done(pps, slot, n);
 	else if (got == 1)
-		read_done(pps + want, slot + want, 1);
-	else
+		read_done(pps + want,
+		    slot + (MUTANT(SWAP_READ_WRONG_SLOT) ? 0 : want), 1);
+	else if (!MUTANT(SWAP_LOST_STAYS_GOOD))
 		uvm_swap_markbad(slot + want, 1);
 	return got;
 }
@@ -243,7 +246,9 @@ write_pages(struct swapio *si, int from, int n, void (*async)(struct buf *))
 	struct buf *bp = &si->si_buf;
 
 	buf_init(bp, async != NULL ? B_WRITE | B_ASYNC : B_WRITE,
-	    si->si_blkno + (int64_t)from * (PAGE_SIZE / DEV_BSIZE));
+	    si->si_blkno +
+		(MUTANT(SWAP_REWRITE_MISPLACED) ? 0 : (int64_t)from) *
+		    (PAGE_SIZE / DEV_BSIZE));
 	bp->b_iodone = async;
 	bp->b_private = si;
 	for (int i = from; i < from + n; i++)
@@ -260,8 +265,9 @@ write_pages(struct swapio *si, int from, int n, void (*async)(struct buf *))
 static void
 encrypt_pages(struct swapio *si)
 {
-	pmap_pages_remove(si->si_pg, (u_int)si->si_n);
-	for (int i = 0; i < si->si_n; i++)
+	if (!MUTANT(PAGEOUT_STAYS_MAPPED))
+		pmap_pages_remove(si->si_pg, (u_int)si->si_n);
+	for (int i = 0; i < si->si_n && !MUTANT(PAGEOUT_STAYS_MODIFIED); i++)
 		(void)pmap_clear_modify(si->si_pg[i]);
 	si->si_dev = uvm_swap_place(si->si_slot, &si->si_blkno);
 	for (int i = 0; i < si->si_n; i++)
@@ -290,7 +296,7 @@ void
 uvm_swapout_wait(struct swap_batch *sb)
 {
 	mtx_enter(&swapio_mtx);
-	while (sb->sb_running != 0)
+	while (sb->sb_running != 0 && !MUTANT(PAGEOUT_WAITS_NOT))
 		(void)msleep(sb, &swapio_mtx, PVM, "swapout", INFSLP);
 	mtx_leave(&swapio_mtx);
 }
@@ -363,7 +369,8 @@ uvm_swapout_add(struct swapio *si, struct vm_page *pg)
 void
 uvm_swapout_start(struct swapio *si)
 {
-	uvm_swap_free(si->si_slot + si->si_n, si->si_room - si->si_n);
+	if (!MUTANT(PAGEOUT_REST_LEAK))
+		uvm_swap_free(si->si_slot + si->si_n, si->si_room - si->si_n);
 	if (si->si_n == 0) {
 		batch_done(si->si_batch, 0);
 		swapio_give(&swapio_writes, si);
@@ -413,7 +420,8 @@ owner_lock(struct vm_page *pg)
 static void
 lose_slot(struct vm_page *pg, int slot)
 {
-	uvm_swap_markbad(slot, 1);
+	if (!MUTANT(SWAP_UNWRITTEN_STAYS_GOOD))
+		uvm_swap_markbad(slot, 1);
 	if (pg->uanon != NULL)
 		uvm_anon_dropswap(pg->uanon);
 	else
@@ -442,19 +450,22 @@ release_page(struct vm_page *pg)
 static bool
 finish_page(struct vm_page *pg, int slot, bool ok, u_int *freed)
 {
-	if (pg->pg_flags & PG_RELEASED) {
+	if ((pg->pg_flags & PG_RELEASED) && !MUTANT(PAGEOUT_KEEPS_RELEASED)) {
 		if (!ok)
 			uvm_swap_markbad(slot, 1);
 		(*freed)++;
 		return release_page(pg);
 	}
-	if (!ok)
+	if (!ok && !MUTANT(PAGEOUT_ERROR_KEEPS_SLOT))
 		lose_slot(pg, slot);
 	else
 		atomic_or(&pg->pg_flags, PG_CLEAN);
-	if (!ok || (pg->pg_flags & PG_WANTED) != 0) {
+	if (!ok ||
+	    ((pg->pg_flags & PG_WANTED) != 0 &&
+		!MUTANT(PAGEOUT_FREES_WANTED))) {
 		uvm_pageactivate(pg);
-		(void)uvm_page_unbusy(pg);
+		if (ok || !MUTANT(PAGEOUT_ERROR_STAYS_BUSY))
+			(void)uvm_page_unbusy(pg);
 	} else {
 		atomic_and(&pg->pg_flags, ~(uint32_t)PG_BUSY);
 		uvm_swap_only(1);
@@ -472,8 +483,8 @@ finish_page(struct vm_page *pg, int slot, bool ok, u_int *freed)
 static bool
 page_written(struct swapio *si, int i, int error)
 {
-	bool ok =
-	    error == 0 || (si->si_n > 1 && write_pages(si, i, 1, NULL) == 0);
+	bool ok = error == 0 || MUTANT(PAGEOUT_NO_ERROR) ||
+	    (si->si_n > 1 && write_pages(si, i, 1, NULL) == 0);
 
 	uvm_swap_written(si->si_slot + i, ok);
 	return ok;
@@ -512,7 +523,8 @@ swapio_finish(struct swapio *si)
 	for (int i = 0; i < si->si_n; i++)
 		ok[i] = page_written(si, i, error);
 	freed = finish_pages(si, ok);
-	(void)atomic_add((u_int *)&uvmexp.paging, (u_int)-si->si_n);
+	if (!MUTANT(PAGING_DRIFT))
+		(void)atomic_add((u_int *)&uvmexp.paging, (u_int)-si->si_n);
 	batch_done(si->si_batch, freed);
 	swapio_give(&swapio_writes, si);
 	uvm_pd_iodone(freed != 0);

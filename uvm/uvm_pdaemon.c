@@ -190,8 +190,9 @@ wait_anon_lock(struct vm_page *pg)
 	mtx_leave(&uvm.pageqlock);
 	rw_enter_write(&lock->aml_lock);
 	mtx_enter(&uvm.pageqlock);
-	same = (pg->pg_flags & PQ_QUEUED) != 0 && pg->uanon != NULL &&
-	    pg->uanon->an_lock == lock;
+	same = ((pg->pg_flags & PQ_QUEUED) != 0 && pg->uanon != NULL &&
+		   pg->uanon->an_lock == lock) ||
+	    MUTANT(DAEMON_NO_RECHECK);
 	mtx_leave(&uvm.pageqlock);
 	if (!same)
 		rw_exit(&lock->aml_lock);
@@ -343,7 +344,7 @@ page_isclean(struct vm_page *pg)
 	bool swapped = (pg->pg_flags & (PQ_ANON | PQ_AOBJ)) != 0;
 
 	return (pg->pg_flags & PG_CLEAN) != 0 &&
-	    (!swapped || page_swslot(pg) != 0);
+	    (!swapped || page_swslot(pg) != 0 || MUTANT(CLEAN_WITHOUT_SLOT));
 }
 
 /* => owner locked, page clean and unmapped; FALSE: written to after all */
@@ -354,7 +355,7 @@ free_unmapped(struct vm_page *pg)
 		atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 		return false;
 	}
-	if (pg->pg_flags & (PQ_ANON | PQ_AOBJ))
+	if ((pg->pg_flags & (PQ_ANON | PQ_AOBJ)) && !MUTANT(DAEMON_ONLY_DRIFT))
 		uvm_swap_only(1);
 	uvm_pagefree(pg);
 	UVMCNT_INC(pdfreed);
@@ -439,12 +440,12 @@ static bool
 treat_inactive(
     struct vm_page *pg, struct swapio **sip, struct clean_batch *clean)
 {
-	if (pmap_is_referenced(pg)) {
+	if (pmap_is_referenced(pg) && !MUTANT(DAEMON_IGNORES_USE)) {
 		UVMCNT_INC(pdreact);
 		uvm_pageactivate(pg);
 		return true;
 	}
-	if (spare_page(pg))
+	if (!MUTANT(DAEMON_SPARES_NONE) && spare_page(pg))
 		return true;
 	if ((pg->pg_flags & PG_BUSY) && !MUTANT(DAEMON_FREES_BUSY)) {
 		UVMCNT_INC(pdbusy);
@@ -543,7 +544,7 @@ scan_inactive(void)
 	clean_free(&clean);
 	if (held != NULL)
 		rw_exit(held);
-	if (si != NULL)
+	if (si != NULL && !MUTANT(DAEMON_STARTS_NO_REST))
 		uvm_swapout_start(si);
 }
 
@@ -625,7 +626,8 @@ pd_scan(void)
 		if (uvmexp.nswapdev != 0) {
 			uao_swapnodes_refill();
 			if (uvm_swap_nfree() == 0 &&
-			    uvmexp.swpginuse > uvmexp.swpgonly)
+			    uvmexp.swpginuse > uvmexp.swpgonly &&
+			    !MUTANT(DAEMON_TAKES_NO_SLOTS))
 				scan_dropswap();
 		}
 		scan_inactive();

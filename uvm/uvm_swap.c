@@ -44,7 +44,8 @@ static void
 count_inuse(struct swapdev *sd, int n)
 {
 	sd->sd_inuse += n;
-	uvmexp.swpginuse += n;
+	if (n > 0 || !MUTANT(SWAP_INUSE_DRIFT))
+		uvmexp.swpginuse += n;
 }
 
 /* -- Devices -------------------------------------------------------------------- */
@@ -96,7 +97,8 @@ uvm_swap_insert(struct swapdev *sd)
 	MUTEX_ASSERT_LOCKED(&swap_mtx);
 	KASSERT(swap_ndev < SWAP_MAXDEV);
 	for (i = swap_ndev++; i > 0; i--) {
-		if (swap_dev[i - 1]->sd_priority <= sd->sd_priority)
+		if (swap_dev[i - 1]->sd_priority <= sd->sd_priority ||
+		    MUTANT(SWAP_NO_PRIORITY))
 			break;
 		swap_dev[i] = swap_dev[i - 1];
 	}
@@ -137,7 +139,8 @@ uvm_swap_place(int slot, int64_t *blkno)
 static void
 give_up(struct swapdev *sd)
 {
-	uvm_swap_enable(sd, false);
+	if (!MUTANT(SWAP_FAILED_STAYS_ON))
+		uvm_swap_enable(sd, false);
 	sd->sd_flags |= SWF_FAILED;
 	count_usable(sd, -(int)sd->sd_map.sm_nfree);
 }
@@ -151,9 +154,10 @@ uvm_swap_written(int slot, bool ok)
 
 	mtx_enter(&swap_mtx);
 	sd = devof(slot, &i);
-	if (ok)
-		sd->sd_failed = 0;
-	else if (++sd->sd_failed >= SWAP_MAXFAILED ||
+	if (ok) {
+		if (!MUTANT(SWAP_FAILURES_ADD_UP))
+			sd->sd_failed = 0;
+	} else if (++sd->sd_failed >= SWAP_MAXFAILED ||
 	    atomic_load(&sd->sd_bdev->bd_disk->dk_gone)) {
 		gone = (sd->sd_flags & (SWF_FAILED | SWF_BUSY)) == 0;
 		if (gone)
@@ -207,14 +211,15 @@ alloc_group(int d, int end, int *n, bool lessok)
 	for (int i = d; i < end; i++) {
 		slot = alloc_run(swap_dev[i], *n);
 		if (slot != 0) {
-			rotate(i);
+			if (!MUTANT(SWAP_NO_ROTATE))
+				rotate(i);
 			return slot;
 		}
 		got = (int)uvm_swapmap_longest(&swap_dev[i]->sd_map);
 		if (swap_dev[i]->sd_flags & SWF_ENABLE)
 			best = MAX(best, got);
 	}
-	if (!lessok || best == 0)
+	if (!lessok || best == 0 || MUTANT(SWAP_WHOLE_RUNS_ONLY))
 		return 0;
 	*n = MIN(best, *n);
 	return alloc_group(d, end, n, false);
@@ -245,7 +250,8 @@ uvm_swap_alloc(int *nslots, boolean_t lessok)
 static void
 free_one(struct swapdev *sd, uint32_t i)
 {
-	bool retire = (sd->sd_owner[i] & SWO_BAD) != 0 ||
+	bool retire =
+	    ((sd->sd_owner[i] & SWO_BAD) != 0 && !MUTANT(SWAP_BAD_REUSED)) ||
 	    (sd->sd_flags & SWF_FAILED) != 0;
 
 	KASSERT(!uvm_swapmap_isfree(&sd->sd_map, i));
@@ -256,7 +262,8 @@ free_one(struct swapdev *sd, uint32_t i)
 		count_usable(sd, -1);
 		return;
 	}
-	uvm_swapmap_free(&sd->sd_map, i, 1);
+	if (!MUTANT(SWAP_SLOT_LOST))
+		uvm_swapmap_free(&sd->sd_map, i, 1);
 	if (sd->sd_flags & SWF_ENABLE)
 		swap_nfree++;
 }
@@ -348,7 +355,7 @@ uvm_swap_anons(
 		owner = sd->sd_owner[i];
 		anon = (struct vm_anon *)owner;
 		if (owner != 0 && (owner & SWO_TAGS) == 0 &&
-		    anon->an_lock == lock)
+		    (anon->an_lock == lock || MUTANT(SWAP_ANY_NEIGHBOUR)))
 			anons[k] = anon;
 	}
 	mtx_leave(&swap_mtx);

@@ -39,7 +39,8 @@ uvm_swapkey_drop(struct swapdev *sd, uint32_t i, uint32_t n)
 	for (; n > 0; n--, i++) {
 		ss = &sd->sd_section[i / SWAP_SECTION];
 		KASSERT(ss->ss_used > 0);
-		if (--ss->ss_used == 0 && ss->ss_keyed) {
+		if (--ss->ss_used == 0 && ss->ss_keyed &&
+		    !MUTANT(SWAP_KEY_STAYS)) {
 			wipe(ss->ss_key, sizeof(ss->ss_key));
 			ss->ss_keyed = false;
 		}
@@ -68,9 +69,9 @@ slot_cipher(int slot, bool write, struct chacha20 *c)
 		arc4random_buf(ss->ss_key, sizeof(ss->ss_key));
 		ss->ss_keyed = true;
 	}
-	if (write)
+	if (write && !MUTANT(SWAP_NONCE_REUSED))
 		sd->sd_gen[i]++;
-	nonce.word[0] = i;
+	nonce.word[0] = MUTANT(SWAP_NONCE_SHARED) ? 0 : i;
 	nonce.word[1] = sd->sd_gen[i];
 	nonce.word[2] = 0;
 	chacha20_init(c, ss->ss_key, nonce.byte, 0);

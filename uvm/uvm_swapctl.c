@@ -283,7 +283,7 @@ anon_read(struct vm_anon *anon, struct rwlock *lock)
 	rw_exit(lock);
 	rv = uvm_swap_get(pg, slot, 0);
 	rw_enter_write(lock);
-	if (pg->pg_flags & PG_RELEASED) {
+	if ((pg->pg_flags & PG_RELEASED) && !MUTANT(SWAPOFF_KEEPS_RELEASED)) {
 		uvm_anon_release(anon);
 		rw_enter_write(lock);
 		return 0;
@@ -422,6 +422,8 @@ empty_page(struct swapdev *sd, uint32_t i)
 			return error;
 		/* lost before we came: nobody can do anything about it */
 		lossy = (owner & SWO_BAD) != 0;
+		if ((owner & SWO_AOBJ) && MUTANT(SWAPOFF_FORGETS_OBJECT))
+			return 0;
 		if (owner & SWO_AOBJ)
 			error = empty_aobj(sd, i, owner, true);
 		else
@@ -461,6 +463,8 @@ swap_empty(struct swapdev *sd)
 			else if (e != 0)
 				return e;
 		}
+		if (MUTANT(SWAPOFF_ONE_PASS))
+			break;
 		wait_for_last(sd);
 	}
 	return error;
@@ -474,7 +478,7 @@ fits_elsewhere(const struct swapdev *sd)
 	long room = uvm_free_count() - uvmexp.freemin + uvm_swap_nfree() +
 	    uvmexp.vnodepages + uvmexp.vtextpages;
 
-	return only <= room;
+	return only <= room || MUTANT(SWAPOFF_NO_ROOM_CHECK);
 }
 
 /* => swapctl_lock held; 0, or errno and the device is on as before */
@@ -484,7 +488,8 @@ swap_del(struct swapdev *sd)
 	int error;
 
 	mtx_enter(&swap_mtx);
-	uvm_swap_enable(sd, false);
+	if (!MUTANT(SWAPOFF_STAYS_ON))
+		uvm_swap_enable(sd, false);
 	sd->sd_flags |= SWF_BUSY;
 	error = fits_elsewhere(sd) ? 0 : ENOMEM;
 	mtx_leave(&swap_mtx);

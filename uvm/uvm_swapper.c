@@ -78,7 +78,8 @@ uvm_swapout(struct proc *p)
 	if (!sched_swapout(p))
 		return;
 	p->p_swtime = 0;
-	uvm_fault_unwire(kernel_map, va, va + USPACE);
+	if (!MUTANT(SWAPOUT_STAYS_WIRED))
+		uvm_fault_unwire(kernel_map, va, va + USPACE);
 	UVMCNT_INC(swapouts);
 }
 
@@ -204,7 +205,8 @@ swapper_sleep(void)
 {
 	mtx_enter(&swapper_mtx);
 	swapper_busy = false;
-	if (!swapper_asked && !swapin_wanted)
+	if ((!swapper_asked && !swapin_wanted) ||
+	    MUTANT(SWAPPER_SLEEPS_BLINDLY))
 		(void)msleep(&proc0, &swapper_mtx, PVM, "scheduler", INFSLP);
 	swapper_busy = swapper_asked;
 	swapper_asked = swapin_wanted = false;

@@ -366,9 +366,9 @@
 	X(GAP_STALE_REMOVE, "map",                                          \
 	    "a removed entry does not widen the gap below it: its space "   \
 	    "is never given out again")                                     \
-	X(REMOVE_INNER_NO_MAXGAP, "map",                                    \
+	X(REMOVE_INNER_NO_HEIGHT, "map",                                    \
 	    "an entry takes the place of a removed one with its own "       \
-	    "largest gap: ancestors keep a gap that is gone")               \
+	    "height: ancestors keep one that is gone, and lose balance")    \
 	X(FIND_OFF_BY_ONE, "map",                                           \
 	    "a gap counts one page more than it has: a hint into a gap "    \
 	    "that is just too small gets it")                               \
@@ -459,6 +459,27 @@
 	X(DAEMON_SLEEPS_BLINDLY, "daemon",                                  \
 	    "the daemon sleeps without looking for requests: one that "     \
 	    "came during its pass is never served")                         \
+	X(DAEMON_NO_RECHECK, "daemon",                                      \
+	    "a page is treated after a wait for its anon's lock without "   \
+	    "another look: it is free, or somebody else's, by then")        \
+	X(DAEMON_IGNORES_USE, "daemon",                                     \
+	    "pages that were used are paged out like others: what a "       \
+	    "program works with goes to swap and comes back at once")       \
+	X(DAEMON_SPARES_NONE, "daemon",                                     \
+	    "the share of memory that a kind of page keeps is not "         \
+	    "looked at: anonmin protects nothing")                          \
+	X(DAEMON_ONLY_DRIFT, "daemon",                                      \
+	    "a clean page is freed without counting that only swap "        \
+	    "holds it now: swpgonly is too small for ever")                 \
+	X(DAEMON_STARTS_NO_REST, "daemon",                                  \
+	    "a request that is not full at the end of a scan is never "     \
+	    "started: its pages stay busy")                                 \
+	X(DAEMON_TAKES_NO_SLOTS, "daemon",                                  \
+	    "swap is full of copies of what is in memory: none gives "      \
+	    "way to pages that nobody uses")                                \
+	X(CLEAN_WITHOUT_SLOT, "daemon",                                     \
+	    "an anonymous page counts as clean that swap does not hold: "   \
+	    "it is freed, and zeros or nothing come back")                  \
 	/* Anonymous objects */                                             \
 	X(AOBJ_FREES_MAPPED, "aobj",                                        \
 	    "a page is freed with its mappings when the object shrinks: a " \
@@ -475,6 +496,168 @@
 	X(AOBJ_FLUSH_FREES_SHARED, "aobj",                                  \
 	    "freeing a range forgets other users of the object: they read " \
 	    "zeros")                                                        \
+	/* Swap: slots and devices */                                       \
+	X(SWAP_INUSE_DRIFT, "swap",                                         \
+	    "swpginuse is not lowered when a slot is freed")                \
+	X(SWAP_ONLY_DRIFT, "swap",                                          \
+	    "swpgonly is not lowered when a page is read back")             \
+	X(PAGING_DRIFT, "swap",                                             \
+	    "a finished pageout still counts as under way: the daemon "     \
+	    "thinks that memory is about to come free")                     \
+	X(SWAP_SLOT_LOST, "swap",                                           \
+	    "a freed slot is counted, but never given out again")           \
+	X(SWAP_BAD_REUSED, "swap",                                          \
+	    "a slot that cannot be written is given out again")             \
+	X(SWAP_NO_PRIORITY, "swap",                                         \
+	    "the priority of devices is ignored: the newest one is used "   \
+	    "first")                                                        \
+	X(SWAP_NO_ROTATE, "swap",                                           \
+	    "devices of one priority are filled one after the other")       \
+	X(SWAP_WHOLE_RUNS_ONLY, "swap",                                     \
+	    "only whole clusters are given out: on a scattered device "     \
+	    "nothing is written though slots are free")                     \
+	X(SWAP_FAILED_STAYS_ON, "swap",                                     \
+	    "a device that cannot be written is announced as given up, "    \
+	    "but goes on being used")                                       \
+	X(SWAP_FAILURES_ADD_UP, "swap",                                     \
+	    "single failures are counted over all times: a good device "    \
+	    "with some bad spots is given up")                              \
+	X(SWAP_ANY_NEIGHBOUR, "swap",                                       \
+	    "pages of other processes are read along with one: their "      \
+	    "anons change without their lock")                              \
+	X(SWAPOFF_STAYS_ON, "swap",                                         \
+	    "a device that is being emptied gives out slots: it is "        \
+	    "never empty, or goes with pages on it")                        \
+	X(SWAPOFF_NO_ROOM_CHECK, "swap",                                    \
+	    "swapoff begins although what it brings in fits nowhere: it "   \
+	    "stops halfway, out of memory")                                 \
+	X(SWAPOFF_FORGETS_OBJECT, "swap",                                   \
+	    "swapoff leaves what shared memory has on the device")          \
+	X(SWAPOFF_ONE_PASS, "swap",                                         \
+	    "swapoff does not look again for pages that were under way "    \
+	    "to the device: they are lost with it")                         \
+	X(SWAPOFF_KEEPS_RELEASED, "swap",                                   \
+	    "swapoff reads a page whose process dies meanwhile: the "       \
+	    "anon is never freed")                                          \
+	X(SWAP_KEY_STAYS, "swap",                                           \
+	    "the key of freed slots stays: who reads memory later can "     \
+	    "read what the disk still holds")                               \
+	X(SWAP_NONCE_REUSED, "swap",                                        \
+	    "a slot is encrypted with the same key stream each time: "      \
+	    "two contents of it tell their difference")                     \
+	X(SWAP_NONCE_SHARED, "swap",                                        \
+	    "all slots of a section have one key stream")                   \
+	/* Swap: pages on their way */                                      \
+	X(SWAPIO_NO_WAKEUP, "swap",                                         \
+	    "a request that comes back wakes nobody: who waits for one "    \
+	    "sleeps for ever")                                              \
+	X(SWAP_READ_NO_ERROR, "swap",                                       \
+	    "an error of a swap-in is ignored: the page holds garbage")     \
+	X(SWAP_READ_WRONG_SLOT, "swap",                                     \
+	    "a page that was read alone is decrypted as the first of "      \
+	    "its cluster")                                                  \
+	X(SWAP_LOST_STAYS_GOOD, "swap",                                     \
+	    "a slot that could not be read is tried again: what a "         \
+	    "program lost appears again later")                             \
+	X(SWAP_REWRITE_MISPLACED, "swap",                                   \
+	    "after an error each page of a cluster is written to the "      \
+	    "place of the first")                                           \
+	X(SWAP_UNWRITTEN_STAYS_GOOD, "swap",                                \
+	    "a slot that could not be written is not retired")              \
+	X(PAGEOUT_STAYS_MAPPED, "swap",                                     \
+	    "pages are written while programs still have them mapped: "     \
+	    "what is stored meanwhile is lost")                             \
+	X(PAGEOUT_STAYS_MODIFIED, "swap",                                   \
+	    "a page that was written still counts as modified: it is "      \
+	    "written again unchanged")                                      \
+	X(PAGEOUT_WAITS_NOT, "swap",                                        \
+	    "MADV_PAGEOUT returns before its pages are out")                \
+	X(PAGEOUT_ONE_CLUSTER, "swap",                                      \
+	    "MADV_PAGEOUT ends with the first cluster")                     \
+	X(PAGEOUT_REST_LEAK, "swap",                                        \
+	    "slots allocated for a cluster that did not get full are "      \
+	    "never freed")                                                  \
+	X(PAGEOUT_NO_ERROR, "swap",                                         \
+	    "an error of a pageout is ignored: the page is freed and "      \
+	    "its contents are lost")                                        \
+	X(PAGEOUT_ERROR_KEEPS_SLOT, "swap",                                 \
+	    "a page that could not be written counts as clean: it is "      \
+	    "freed without being written")                                  \
+	X(PAGEOUT_ERROR_STAYS_BUSY, "swap",                                 \
+	    "a page that could not be written stays busy for ever")         \
+	X(PAGEOUT_FREES_WANTED, "swap",                                     \
+	    "a page that somebody waits for is freed when it is "           \
+	    "written, and has to be read again")                            \
+	X(PAGEOUT_KEEPS_RELEASED, "swap",                                   \
+	    "a page whose owner gave it up during the pageout is kept: "    \
+	    "its owner waits for ever, or is never freed")                  \
+	X(SWAPIN_KEEPS_RELEASED, "swap",                                    \
+	    "a page unmapped while it is read is mapped nevertheless, "     \
+	    "and its anon is never freed")                                  \
+	X(SWAPIN_KEEPS_UNREAD, "swap",                                      \
+	    "a neighbour that could not be read counts as read: its "       \
+	    "page holds garbage")                                           \
+	X(SWAPIN_LOST_IS_FOUND, "swap",                                     \
+	    "what went with a device is read from no slot")                 \
+	X(WRITE_KEEPS_SLOT, "swap",                                         \
+	    "a page that is written to keeps its slot, whose contents "     \
+	    "are outdated: swap fills up")                                  \
+	X(AOBJ_ONLY_DRIFT, "aobj",                                          \
+	    "freeing an object's slot does not lower swpgonly")             \
+	X(AOBJ_FORGETS_SWAP, "aobj",                                        \
+	    "a page of shared memory that is in swap is made anew: what "   \
+	    "it held is lost")                                              \
+	X(AOBJ_SHRINK_KEEPS_SLOTS, "aobj",                                  \
+	    "shrinking leaves slots behind the end: old contents "          \
+	    "reappear when the object grows")                               \
+	X(AOBJ_TAIL_IN_SWAP, "aobj",                                        \
+	    "shrinking does not bring in the last page: its end "           \
+	    "reappears when the object grows")                              \
+	X(AOBJ_READS_ANY_SLOT, "aobj",                                      \
+	    "neighbours of a page are read from where they would be if "    \
+	    "they lay beside it in swap")                                   \
+	X(AOBJ_KEEPS_UNREAD, "aobj",                                        \
+	    "a neighbour that could not be read is kept: it holds "         \
+	    "garbage")                                                      \
+	/* Swap: stacks of threads */                                       \
+	X(SWAPOUT_STAYS_WIRED, "swap",                                      \
+	    "the u-area of a thread that was swapped out stays wired: "     \
+	    "nothing is gained")                                            \
+	X(SWAPOUT_HELD_STACK, "swap",                                       \
+	    "a thread is swapped out although others use what lies on "     \
+	    "its stack: they find other contents, or none")                 \
+	X(SWAPPER_SLEEPS_BLINDLY, "swap",                                   \
+	    "process zero sleeps without looking for requests: one that "   \
+	    "came while it was busy is never heard")                        \
+	/* Requests to disks */                                             \
+	X(BIODONE_UNLOCKED, "bio",                                          \
+	    "a request is done without the lock of its waiter: the "        \
+	    "wakeup comes between his look and his sleep")                  \
+	X(BIOWAIT_NO_ERROR, "bio",                                          \
+	    "who waits for a request is not told that it failed")           \
+	X(BIO_ERRORS_UNCOUNTED, "bio", "errors of a disk are not counted")  \
+	X(BUF_JOINS_ANY, "bio",                                             \
+	    "pieces of memory that do not lie side by side become one "     \
+	    "segment")                                                      \
+	X(DISK_PAST_END, "bio",                                             \
+	    "a request that ends behind the partition is let through")      \
+	X(DISK_NO_START, "bio",                                             \
+	    "requests to a partition go to the start of the disk")          \
+	X(DISK_WHOLE_NOT_TAKEN, "bio",                                      \
+	    "a partition is given out exclusively while the whole disk "    \
+	    "is")                                                           \
+	X(DISK_GONE_IS_ASKED, "bio",                                        \
+	    "a disk that is gone is asked all the same")                    \
+	/* Out of memory */                                                 \
+	X(OOM_IGNORES_SWAP, "oom",                                          \
+	    "what a process has in swap does not count: the largest one "   \
+	    "lives")                                                        \
+	X(OOM_SPARES_NOBODY, "oom",                                         \
+	    "the kernel's own process and init may be chosen")              \
+	X(OOM_NO_PATIENCE, "oom",                                           \
+	    "the next victim is chosen before the first had time to end")   \
+	X(OOM_TAKES_LAST, "oom",                                            \
+	    "the victim is the last one looked at, not the largest")        \
 	/* Pools */                                                         \
 	X(POOL_ITEM_TWICE, "pool",                                          \
 	    "items taken off a slab's free list stay on it: two owners "    \

@@ -155,7 +155,7 @@ pmap_page_remove(struct vm_page *pg)
 
 /*
  * Remove the mappings of pg as long as they are of tb's pmap, or of the first
- * one's, which tb then keeps from going.
+ * one's, which tb then keeps from going; the kernel's never does.
  * => interrupts off
  * => TRUE: none is left
  */
@@ -168,7 +168,8 @@ page_remove_batched(struct vm_page *pg, struct tlb_batch *tb)
 	pv_lock(pg);
 	while ((pm = pg->mdpage.md_pv.pv_pmap) != NULL) {
 		if (tb->tb_pm == NULL) {
-			pmap_reference(pm);
+			if (pmap_is_user(pm))
+				pmap_reference(pm);
 			pmap_unfenced_begin(pm);
 			tlb_batch_init(tb, pm);
 		} else if (tb->tb_pm != pm)
@@ -198,7 +199,7 @@ pages_remove_batch(struct vm_page **pgs, unsigned n)
 		pmap_unfenced_end(tb.tb_pm);
 	}
 	intr_restore(s);
-	if (tb.tb_pm != NULL)
+	if (tb.tb_pm != NULL && pmap_is_user(tb.tb_pm))
 		pmap_destroy(tb.tb_pm);
 	return done;
 }
@@ -208,6 +209,7 @@ pmap_pages_remove(struct vm_page **pgs, unsigned n)
 {
 	for (unsigned done = 0; done < n;)
 		done += pages_remove_batch(pgs + done, n - done);
+	tlb_unfenced_wait();
 }
 
 /*

@@ -328,3 +328,39 @@ KTEST(conform_kenter_from_interrupts)
 	conf_free_page(fromintr.pg);
 	conf_free_page(pg);
 }
+
+/* Pages that are mapped here and there, by programs and by the kernel. */
+KTEST(conform_pages_remove)
+{
+	struct conf f;
+	struct pmap *other = pmap_create();
+	vaddr_t va = kva_alloc(2);
+
+	conf_setup(&f);
+	for (int i = 0; i < CONF_NPG; i++)
+		CONF_ENTER(&f, i, i, RW, PROT_READ);
+	for (int i = 0; i < 2; i++) {
+		KT_EQ(pmap_enter(other, AT(i), VM_PAGE_TO_PHYS(f.pg[i]),
+			  PROT_READ, PMAP_CANFAIL),
+		    0);
+		KT_EQ(pmap_enter(pmap_kernel(), va + ptoa(i),
+			  VM_PAGE_TO_PHYS(f.pg[i + 1]), RW, PMAP_CANFAIL),
+		    0);
+	}
+	KT_EQ(conf_store(f.pm, AT(3), 33), 0);
+	KT_EQ(conf_peek(pmap_kernel(), va), 0);
+	pmap_pages_remove(f.pg, CONF_NPG - 1);
+	for (int i = 0; i < CONF_NPG; i++)
+		KT_EQ(conf_peek(f.pm, AT(i)), i < CONF_NPG - 1 ? ~0UL : 0);
+	for (int i = 0; i < 2; i++) {
+		KT_EQ(conf_peek(other, AT(i)), ~0UL);
+		KT_CHECK(!pmap_extract(pmap_kernel(), va + ptoa(i), NULL));
+	}
+	KT_EQ(pmap_resident_count(f.pm), 1);
+	KT_EQ(pmap_resident_count(other), 0);
+	KT_CHECK(pmap_is_modified(f.pg[3]));
+	KT_EQ(conf_get(f.pg[3], 0), 33);
+	conf_destroy(other);
+	kva_free(va, 2);
+	conf_teardown(&f);
+}

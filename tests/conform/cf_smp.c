@@ -225,6 +225,71 @@ KTEST(conform_revoked_while_its_page_is_taken)
 	conf_teardown(&smp.f);
 }
 
+/* -- Removed by another hart, which has not fenced yet ---------------------------- */
+
+#define UNFENCED_SPAN 256 /* pages that are removed at once */
+
+/* Removes everything, round after round. */
+static void
+remove_span(void *arg)
+{
+	for (int round = 0; round < ROUNDS; round++) {
+		kt_barrier_wait(&smp.barrier);
+		pmap_remove(smp.pm, AT(0), AT(UNFENCED_SPAN));
+		pmap_update(smp.pm);
+		kt_barrier_wait(&smp.barrier);
+	}
+}
+
+/*
+ * The owner of a page finds it unmapped, by a hart that has more to unmap before
+ * it fences: once pmap_page_protect() or its kin returns, the page may be freed
+ * all the same.
+ */
+static void
+unfenced_round(int round)
+{
+	const uint32_t revoked = (uint32_t)round + 1;
+	int page = round % (CONF_NPG - 1);
+	uint64_t v = 0;
+
+	for (int i = 0; i < UNFENCED_SPAN; i++)
+		CONF_ENTER(&smp.f, i, MIN(i, CONF_NPG - 1), RW, PROT_WRITE);
+	for (int i = 0; i < CONF_NPG; i++)
+		KT_EQ(conf_store(smp.pm, AT(i), 1), 0);
+	kt_barrier_wait(&smp.barrier);
+	while (vm_page_md_ismapped(&smp.f.pg[page]->mdpage))
+		cpu_spinwait();
+	if (round & 1)
+		pmap_page_protect(smp.f.pg[page], PROT_NONE);
+	else
+		pmap_pages_remove(&smp.f.pg[page], 1);
+	KT_EQ(conf_race(smp.pm, AT(page), PROT_WRITE, &v, &revoked), EFAULT);
+	kt_barrier_wait(&smp.barrier);
+}
+
+KTEST(conform_revoked_by_a_hart_that_goes_on)
+{
+	struct conf_user cu;
+	struct kt_thread *t;
+
+	if (one_hart())
+		return;
+	smp_setup(PROT_WRITE);
+	kt_barrier_init(&smp.barrier, 2);
+	t = kt_spawn(remove_span, NULL, 1UL << 1);
+	kt_pin(0);
+	conf_use(&cu, smp.pm);
+	for (int round = 0; round < ROUNDS; round++)
+		unfenced_round(round);
+	conf_unuse(&cu);
+	kt_join(t);
+	kt_unpin();
+	conf_teardown(&smp.f);
+}
+
+/* -- Attributes -------------------------------------------------------------------- */
+
 static void
 clear_attributes(void *arg)
 {
@@ -533,6 +598,8 @@ KTEST(conform_revoked_while_harts_come_and_go)
 		atomic_store_rel(&smp.revoked, 0);
 		membar_sync();
 		grant_rw();
+		if (round == 1) /* emulated harts may all be late */
+			let_them(round);
 		for (uint32_t n = 0; n < round % 64; n++)
 			cpu_spinwait();
 		if (round & 1)

@@ -979,3 +979,51 @@ KTEST(uvm_map_immutable_max)
 	KT_EQ(ktf_entry(vm, 0)->max_protection, PROT_MASK);
 	uvmspace_free(vm);
 }
+
+/* -- The gap tree ------------------------------------------------------------------ */
+
+/* => a space with a page at each of the places, in that order of mapping */
+static struct vmspace *
+tree_make(const int *at, int n)
+{
+	struct vmspace *vm = ktf_space();
+
+	for (int i = 0; i < n; i++)
+		KT_EQ(ktm_map(vm, at[i], at[i] + 1, UVM_PROT_RW, KTM_ANON), 0);
+	uvm_map_audit(&vm->vm_map);
+	return vm;
+}
+
+/*
+ * Each entry of small trees goes, then the others one after the other: those
+ * with two children, whose place their successor takes, too.  In the first two
+ * shapes the height below the root changes with that, and only that.
+ */
+KTEST(uvm_map_tree_shapes)
+{
+	static const int shape[][9] = {
+		{ 80, 20, 100, 10, 30, 90, 41, 110, 0 },
+		{ 80, 20, 100, 10, 30, 90, 41, 0 },
+		{ 20, 90, 10, 70, 99, 5, 60, 0 },
+		{ 1, 3, 7, 15, 31, 63, 127, 255, 0 },
+		{ 255, 254 - 63, 128, 64, 63, 33, 9, 2, 0 },
+	};
+	struct vmspace *vm;
+	int n;
+
+	for (size_t k = 0; k < nitems(shape); k++) {
+		for (n = 0; shape[k][n] != 0; n++)
+			continue;
+		for (int first = 0; first < n; first++) {
+			vm = tree_make(shape[k], n);
+			for (int i = 0, at; i < n; i++) {
+				at = shape[k][(first + i) % n];
+				uvm_unmap(
+				    &vm->vm_map, KTF_VA(at), KTF_VA(at + 1));
+				uvm_map_audit(&vm->vm_map);
+			}
+			KT_EQ(ktm_entries(vm), 0);
+			uvmspace_free(vm);
+		}
+	}
+}

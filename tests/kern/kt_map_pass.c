@@ -336,6 +336,58 @@ KTEST(extract_kernel_outlives)
 	uvmspace_free(vm);
 }
 
+/* => two pages of the first of two spaces go to the second */
+static void
+share_two(void *arg)
+{
+	struct vmspace **vm = arg;
+	vaddr_t va = KTF_VA(TO);
+
+	KT_EQ(uvm_map_extract(
+		  &vm[0]->vm_map, KTF_VA(0), ptoa(2), &vm[1]->vm_map, &va, 0),
+	    0);
+	KT_EQ(va, KTF_VA(TO));
+}
+
+/*
+ * A map is kept busy by a thread that may wait for a fault in the other map:
+ * who waits for it has let go of that one.
+ */
+KTEST(extract_waits_unlocked)
+{
+	struct vmspace *vm[2] = { ktf_space(), ktf_space() };
+	vm_map_t first = MIN(&vm[0]->vm_map, &vm[1]->vm_map);
+	vm_map_t second = MAX(&vm[0]->vm_map, &vm[1]->vm_map);
+	struct kt_thread *t;
+	u_int stamp;
+
+	ktf_map_anon(vm[0], 2, MADV_RANDOM);
+	ktm_fill(vm[0], 0, 2, 30);
+	vm_map_lock(second);
+	vm_map_busy(second);
+	vm_map_unlock(second);
+	stamp = second->timestamp;
+	t = kt_spawn(share_two, vm, 0);
+	for (int i = 0;
+	     i < 400 && (atomic_load(&second->flags) & VM_MAP_WANTLOCK) == 0;
+	     i++)
+		kt_sleep_ms(5);
+	KT_CHECK(atomic_load(&second->flags) & VM_MAP_WANTLOCK);
+	if (vm_map_lock_try(first))
+		vm_map_unlock(first);
+	else
+		KT_CHECK(!"the other map is locked");
+	vm_map_lock(second);
+	vm_map_unbusy(second);
+	vm_map_unlock(second);
+	kt_join(t);
+	/* who unlocked it meanwhile sees that it was changed */
+	KT_CHECK(second->timestamp - stamp >= 2);
+	KT_EQ(ktf_read(vm[1], TO + 1), 31);
+	uvmspace_free(vm[0]);
+	uvmspace_free(vm[1]);
+}
+
 /* -- uvm_io ---------------------------------------------------------------------------- */
 
 #define IOLEN 10000

@@ -1,4 +1,5 @@
 /* Swap: devices, slots, paging out and in (UVM-API.md 3.4, 6.3, 7.4). */
+#define _UVM_SWAP_PRIVATE
 #include <tests/kern/kt_fault.h>
 #include <tests/kern/kt_tdisk.h>
 #include <uvm/uvm_aobj.h>
@@ -64,6 +65,54 @@ release_others(void)
 	}
 }
 
+/* => swap_mtx held, no page under way to the device: its tables agree */
+static void
+check_device(const struct swapdev *sd)
+{
+	int owned = 0, nfree = 0, used = 0;
+	bool failed = (sd->sd_flags & SWF_FAILED) != 0;
+	const struct swap_section *ss = sd->sd_section;
+
+	for (uint32_t i = 0; i < sd->sd_npages; i++) {
+		owned += sd->sd_owner[i] != 0;
+		nfree += uvm_swapmap_isfree(&sd->sd_map, i);
+		KT_CHECK(sd->sd_owner[i] == 0 ||
+		    !uvm_swapmap_isfree(&sd->sd_map, i));
+	}
+	KT_EQ(sd->sd_inuse, owned);
+	KT_EQ(sd->sd_map.sm_nfree, nfree);
+	KT_EQ(sd->sd_usable, owned + (failed ? 0 : nfree));
+	for (uint32_t i = 0; i < sd->sd_npages; i += SWAP_SECTION, ss++) {
+		used += (int)ss->ss_used;
+		KT_CHECK(ss->ss_used != 0 || !ss->ss_keyed);
+		for (u_int k = 0; k < SWAP_KEYLEN && !ss->ss_keyed; k++)
+			KT_EQ(ss->ss_key[k], 0);
+	}
+	KT_EQ(used, owned);
+}
+
+/* What is counted of swap is what there is; nothing is under way. */
+static void
+check_swap(void)
+{
+	int usable = 0, inuse = 0, nfree = 0;
+
+	mtx_enter(&swap_mtx);
+	for (int d = 0; d < swap_ndev; d++) {
+		check_device(swap_dev[d]);
+		usable += swap_dev[d]->sd_usable;
+		inuse += swap_dev[d]->sd_inuse;
+		if (swap_dev[d]->sd_flags & SWF_ENABLE)
+			nfree += (int)swap_dev[d]->sd_map.sm_nfree;
+	}
+	KT_EQ(uvmexp.swpages, usable);
+	KT_EQ(uvmexp.swpginuse, inuse);
+	KT_EQ(uvmexp.nswapdev, swap_ndev);
+	KT_EQ(uvm_swap_nfree(), nfree);
+	KT_RANGE(uvmexp.swpgonly, 0, inuse);
+	mtx_leave(&swap_mtx);
+}
+
 /* => disk n serves as swap */
 static struct bdev *
 swap_on(u_int n, uint32_t npages, int priority)
@@ -81,7 +130,9 @@ swap_on(u_int n, uint32_t npages, int priority)
 static void
 swap_off(u_int n, struct bdev *bd)
 {
+	check_swap();
 	KT_EQ(uvm_swap_off(bd), 0);
+	check_swap();
 	tdisk_close(n);
 	if (uvmexp.nswapdev == 0)
 		release_others();
@@ -364,6 +415,32 @@ KTEST(swap_read_around)
 	swap_off(0, bd);
 }
 
+/* What lies beside a page in swap is read along only if it is of its family. */
+KTEST(swap_read_around_own)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm[2];
+	struct uvmexp s;
+
+	/* whole clusters: the second begins where the first ends */
+	for (int k = 0; k < 2; k++) {
+		vm[k] = written_space(16, MADV_NORMAL);
+		KT_EQ(page_out(vm[k], 0, 16), 0);
+	}
+	KT_SNAP(&s);
+	KT_EQ(check_page(vm[0], 15, word_of(15)), 0);
+	check_pages(vm[0], 0, 16);
+	KT_EQ(KT_DELTA(&s, nswget), 1);
+	KT_EQ(KT_DELTA(&s, swpgonly), -16);
+	KT_EQ(check_page(vm[1], 0, word_of(0)), 0);
+	check_pages(vm[1], 0, 16);
+	KT_EQ(KT_DELTA(&s, nswget), 2);
+	KT_EQ(KT_DELTA(&s, swpgonly), -32);
+	for (int k = 0; k < 2; k++)
+		uvmspace_free(vm[k]);
+	swap_off(0, bd);
+}
+
 /* T-clust-2: scattered slots are given up for new ones in a row. */
 KTEST(swap_reassign)
 {
@@ -402,7 +479,9 @@ KTEST(swap_full)
 	for (int i = 0; i < 240; i += 8)
 		KT_EQ(put_page(vm, i, word_of(i + 1000)), 0);
 	KT_EQ(uvm_swap_nfree(), 30);
+	check_swap();
 	KT_EQ(page_out(vm, 0, 300), 0);
+	KT_EQ(uvm_swap_nfree(), 0);
 	for (int i = 0; i < 300; i++)
 		KT_EQ(check_page(
 			  vm, i, word_of(i < 240 && i % 8 == 0 ? i + 1000 : i)),
@@ -410,6 +489,87 @@ KTEST(swap_full)
 	uvmspace_free(vm);
 	KT_EQ(KT_DELTA(&s, swpginuse), 0);
 	KT_EQ(uvm_swap_nfree(), DISK_PAGES - 1);
+	swap_off(0, bd);
+}
+
+/* -- Encryption ------------------------------------------------------------------ */
+
+/* => words of two pages that are the same */
+static int
+same_words(const uint64_t *a, const uint64_t *b)
+{
+	int n = 0;
+
+	for (size_t k = 0; k < PAGE_SIZE / sizeof(*a); k++)
+		n += a[k] == b[k];
+	return n;
+}
+
+/*
+ * The same contents look different in each slot, and each time they are written
+ * to one: another page keeps the section in use, and so its key.
+ */
+KTEST(swap_key_streams)
+{
+	struct bdev *bd = swap_on(0, 4, 0);
+	struct vmspace *vm = written_space(2, MADV_RANDOM);
+	uint64_t *before = kmem_alloc(PAGE_SIZE, PR_WAITOK);
+
+	KT_EQ(put_page(vm, 0, 8), 0);
+	KT_EQ(put_page(vm, 1, 8), 0);
+	KT_EQ(page_out(vm, 0, 2), 0);
+	KT_EQ(same_words(tdisk_page(0, 1), tdisk_page(0, 2)), 0);
+	memcpy(before, tdisk_page(0, 1), PAGE_SIZE);
+	/* by way of the third slot, which comes next, to the first one again */
+	for (int i = 0; i < 2; i++) {
+		KT_EQ(put_page(vm, 0, 8), 0);
+		KT_EQ(page_out(vm, 0, 1), 0);
+	}
+	KT_EQ(ktf_entry(vm, 0)->aref.ar_amap->am_nslot, 2);
+	KT_EQ(same_words(tdisk_page(0, 1), before), 0);
+	KT_EQ(check_page(vm, 0, 8), 0);
+	KT_EQ(check_page(vm, 1, 8), 0);
+	kmem_free(before, PAGE_SIZE);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* => the device's first section has a key; it goes to *key */
+static bool
+section_key(uint8_t *key)
+{
+	const struct swap_section *ss = swap_dev[0]->sd_section;
+	bool any = false;
+
+	mtx_enter(&swap_mtx);
+	for (u_int k = 0; k < SWAP_KEYLEN; k++) {
+		key[k] = ss->ss_key[k];
+		any |= key[k] != 0;
+	}
+	mtx_leave(&swap_mtx);
+	return any;
+}
+
+/* A key is there as long as something can be read with it, and no longer. */
+KTEST(swap_key_wiped)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(2, MADV_RANDOM);
+	uint8_t key[2][SWAP_KEYLEN];
+
+	KT_CHECK(!section_key(key[0]));
+	KT_EQ(page_out(vm, 0, 2), 0);
+	KT_CHECK(section_key(key[0]));
+	KT_EQ(put_page(vm, 0, 1), 0);
+	KT_CHECK(section_key(key[1]));
+	KT_CHECK(memcmp(key[0], key[1], SWAP_KEYLEN) == 0);
+	KT_EQ(put_page(vm, 1, 1), 0);
+	KT_CHECK(!section_key(key[1]));
+	KT_EQ(page_out(vm, 0, 2), 0);
+	KT_CHECK(section_key(key[1]));
+	KT_CHECK(memcmp(key[0], key[1], SWAP_KEYLEN) != 0);
+	uvmspace_free(vm);
+	KT_CHECK(!section_key(key[1]));
 	swap_off(0, bd);
 }
 
@@ -575,6 +735,43 @@ KTEST(swap_aobj)
 	swap_off(0, bd);
 }
 
+/* => a space with an object of n pages, which is written */
+static struct vmspace *
+written_object(int n)
+{
+	struct vmspace *vm = ktf_space();
+
+	ktf_map_obj(
+	    vm, KTF_VA(0), uao_create(ptoa(n), 0), n, false, MADV_NORMAL);
+	for (int i = 0; i < n; i++)
+		ktf_write(vm, i, word_of(i));
+	return vm;
+}
+
+static void
+check_object(struct vmspace *vm, int n)
+{
+	for (int i = 0; i < n; i++)
+		KT_EQ(ktf_read(vm, i), word_of(i));
+}
+
+/* Pages of an object that lie elsewhere on the disk than beside each other. */
+KTEST(swap_aobj_scattered)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_object(16);
+	struct uvmexp s;
+
+	for (int i = 0; i < 16; i++)
+		KT_EQ(page_out(vm, i * 5 % 16, i * 5 % 16 + 1), 0);
+	KT_SNAP(&s);
+	check_object(vm, 16);
+	KT_EQ(KT_DELTA(&s, pgswapin), 16);
+	KT_EQ(KT_DELTA(&s, swpgonly), -16);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
 /* -- Errors ---------------------------------------------------------------------- */
 
 /* A cluster with a bad spot: that slot is retired, nothing is lost. */
@@ -627,7 +824,8 @@ KTEST(swap_read_error)
 	KT_EQ(page_out(vm, 0, 16), 0);
 	KT_SNAP(&s);
 	tdisk_bad(0, 4, 5);
-	for (int i = 0; i < 16; i++)
+	/* down, so that the page that matters is not the first of its cluster */
+	for (int i = 15; i >= 0; i--)
 		KT_EQ(check_page(vm, i, word_of(i)), i == 3 ? EIO : 0);
 	KT_EQ(KT_DELTA(&s, pgswapin), 15);
 	KT_EQ(KT_DELTA(&s, swpgonly), -15);
@@ -638,6 +836,46 @@ KTEST(swap_read_error)
 	KT_EQ(uvmexp.swpginuse, 0);
 	KT_EQ(uvmexp.swpgonly, 0);
 	KT_EQ(KT_DELTA(&s, swpages), -1);
+	swap_off(0, bd);
+}
+
+/* The same with a page of an object. */
+KTEST(swap_read_error_object)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_object(16);
+
+	KT_EQ(page_out(vm, 0, 16), 0);
+	tdisk_bad(0, 4, 5);
+	for (int i = 0; i < 16; i++)
+		if (i == 3)
+			KT_EQ(ktf_fault(vm, i, PROT_READ), EIO);
+		else
+			KT_EQ(ktf_read(vm, i), word_of(i));
+	tdisk_bad(0, 0, 0);
+	uvmspace_free(vm);
+	KT_EQ(uvmexp.swpgonly, 0);
+	swap_off(0, bd);
+}
+
+/* A device with many bad spots that are not in a row serves on. */
+KTEST(swap_bad_spots)
+{
+	const int spots = 80; /* more than may be in a row */
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(1, MADV_RANDOM);
+
+	for (int i = 0; i < spots; i++) {
+		KT_EQ(put_page(vm, 0, word_of(i)), 0);
+		tdisk_fail_writes(0, 1);
+		KT_EQ(page_out(vm, 0, 1), 0);
+		KT_EQ(uvmexp.swpgonly, 0);
+		KT_EQ(page_out(vm, 0, 1), 0);
+		KT_EQ(uvmexp.swpgonly, 1);
+		KT_EQ(check_page(vm, 0, word_of(i)), 0);
+	}
+	KT_EQ(uvmexp.swpages, DISK_PAGES - 1 - spots);
+	uvmspace_free(vm);
 	swap_off(0, bd);
 }
 
@@ -807,6 +1045,81 @@ KTEST(swap_off_under_load)
 		swap_off(i, bd[i]);
 }
 
+/*
+ * Swap is full of copies of what is in memory and in use: some of them go, so
+ * that there is room for what is not.
+ */
+KTEST(swap_full_of_copies)
+{
+	struct bdev *bd = swap_on(0, 64, 0);
+	struct vmspace *vm = written_space(63, MADV_NORMAL);
+	struct uvmexp s;
+
+	KT_EQ(page_out(vm, 0, 63), 0);
+	check_pages(vm, 0, 63);
+	KT_EQ(uvm_swap_nfree(), 0);
+	KT_EQ(uvmexp.swpgonly, 0);
+	KT_SNAP(&s);
+	(void)kt_balloon(uvmexp.freemin - 1);
+	for (int i = 0; i < 200 && KT_DELTA(&s, pdrevs) == 0; i++)
+		kt_sleep_ms(5);
+	kt_balloon_release();
+	KT_CHECK(uvm_swap_nfree() > 0 || KT_DELTA(&s, pgswapout) > 0);
+	check_pages(vm, 0, 63);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* => n pages of a space, written and on the inactive queue */
+static struct vmspace *
+inactive_space(int n)
+{
+	struct vmspace *vm = written_space(n, MADV_RANDOM);
+
+	KT_EQ(uvm_map_clean(&vm->vm_map, KTF_VA(0), KTF_VA(n), PGO_DEACTIVATE),
+	    0);
+	return vm;
+}
+
+/* A few pages do not fill a request: they are written at the end of a scan. */
+KTEST(swap_daemon_few)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = inactive_space(5);
+	int anonmin = uvmexp.anonmin;
+
+	uvmexp.anonmin = 0;
+	(void)kt_balloon(uvmexp.freemin - 1);
+	for (int i = 0; i < 400 && uvmexp.swpgonly != 5; i++)
+		kt_sleep_ms(5);
+	KT_EQ(uvmexp.swpgonly, 5);
+	kt_balloon_release();
+	uvmexp.anonmin = anonmin;
+	check_pages(vm, 0, 5);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* The daemon waits for the lock of an anon whose page is freed meanwhile. */
+KTEST(swap_daemon_waits)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = inactive_space(8);
+	struct vm_map_entry *e = ktf_entry(vm, 0);
+	int anonmin = uvmexp.anonmin;
+
+	uvmexp.anonmin = 0;
+	amap_lock_write(e->aref.ar_amap);
+	(void)kt_balloon(uvmexp.freemin - 1);
+	KT_CHECK(rw_wanted(&e->aref.ar_amap->am_lock->aml_lock));
+	amap_discard(&e->aref, 0, 8);
+	amap_unlock(e->aref.ar_amap);
+	kt_balloon_release();
+	uvmexp.anonmin = anonmin;
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
 /* -- Waiting --------------------------------------------------------------------- */
 
 static void
@@ -911,6 +1224,11 @@ KTEST(swap_paging)
 	/* page 0 was wanted, so it stayed */
 	KT_EQ(KT_DELTA(&s, swpgonly), 15);
 	KT_EQ(KT_DELTA(&s, nswget), 0);
+	/* and it is clean: it goes without being written again */
+	KT_SNAP(&s);
+	KT_EQ(page_out(vm, 0, 16), 0);
+	KT_EQ(KT_DELTA(&s, pgswapout), 0);
+	KT_EQ(KT_DELTA(&s, swpgonly), 1);
 	check_pages(vm, 0, 16);
 	uvmspace_free(vm);
 	swap_off(0, bd);
@@ -942,6 +1260,76 @@ KTEST(swap_freed_meanwhile)
 	KT_EQ(KT_DELTA(&s, swpginuse), 0);
 	KT_EQ(KT_DELTA(&s, swpgonly), 0);
 	swap_off(0, bd);
+}
+
+static void
+empty_device(void *arg)
+{
+	KT_EQ(uvm_swap_off(arg), 0);
+}
+
+/* A device goes; memory that is on it goes while it is read from there. */
+KTEST(swap_off_unmapped_meanwhile)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(4, MADV_RANDOM);
+	struct kt_thread *a;
+
+	KT_EQ(page_out(vm, 0, 4), 0);
+	tdisk_stall(0, true);
+	a = kt_spawn(empty_device, bd, 0);
+	KT_CHECK(disk_waits(0, 1));
+	uvm_unmap(&vm->vm_map, KTF_VA(0), KTF_VA(2));
+	tdisk_stall(0, false);
+	kt_join(a);
+	check_swap();
+	KT_EQ(uvmexp.swpginuse, 0);
+	KT_EQ(uvmexp.swpgonly, 0);
+	check_pages(vm, 2, 4);
+	uvmspace_free(vm);
+	tdisk_close(0);
+	release_others();
+}
+
+/* A device goes while a request has slots of it that are nobody's yet. */
+KTEST(swap_off_request_open)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct swapio *si = uvm_swapout_begin(true, NULL);
+	struct kt_thread *a;
+
+	KT_REQUIRE(si != NULL);
+	a = kt_spawn(empty_device, bd, 0);
+	kt_sleep_ms(20);
+	KT_EQ(uvmexp.nswapdev, 1);
+	uvm_swapout_start(si);
+	kt_join(a);
+	KT_EQ(uvmexp.nswapdev, 0);
+	tdisk_close(0);
+	release_others();
+}
+
+/* A device goes while pages are under way to it, which nobody waits for. */
+KTEST(swap_off_while_written)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(16, MADV_RANDOM);
+	struct kt_thread *a, *b;
+
+	tdisk_stall(0, true);
+	a = kt_spawn(push_out, vm, 0);
+	KT_CHECK(disk_waits(0, 1));
+	b = kt_spawn(empty_device, bd, 0);
+	kt_sleep_ms(20);
+	tdisk_stall(0, false);
+	kt_join(a);
+	kt_join(b);
+	KT_EQ(uvmexp.swpginuse, 0);
+	KT_EQ(uvmexp.swpgonly, 0);
+	check_pages(vm, 0, 16);
+	uvmspace_free(vm);
+	tdisk_close(0);
+	release_others();
 }
 
 static void

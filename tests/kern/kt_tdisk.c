@@ -241,13 +241,19 @@ tdisk_queued(u_int n)
 	return atomic_load(&tdisk[n].td_queued);
 }
 
+const uint64_t *
+tdisk_page(u_int n, uint32_t page)
+{
+	return (const uint64_t *)VM_PAGE_TO_DMAP(tdisk[n].td_page[page]);
+}
+
 bool
 tdisk_holds(u_int n, uint64_t word)
 {
 	const uint64_t *p;
 
 	for (uint32_t i = 0; i < tdisk[n].td_npages; i++) {
-		p = (const uint64_t *)VM_PAGE_TO_DMAP(tdisk[n].td_page[i]);
+		p = tdisk_page(n, i);
 		for (size_t k = 0; k < PAGE_SIZE / sizeof(*p); k++)
 			if (p[k] == word)
 				return true;

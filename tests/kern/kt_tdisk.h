@@ -42,6 +42,8 @@ void tdisk_stats(u_int n, struct tdisk_stats *ts);
 void tdisk_reset_stats(u_int n);
 /* => requests that wait */
 u_int tdisk_queued(u_int n);
+/* => contents of a page of it; whoever writes there may be seen at it */
+const uint64_t *tdisk_page(u_int n, uint32_t page);
 /* => does any byte sequence of 8 on the disk equal this word, aligned? */
 bool tdisk_holds(u_int n, uint64_t word);
 
