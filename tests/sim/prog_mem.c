@@ -139,19 +139,26 @@ store_failed(const struct access *a, int error)
 		a->child->murky |= !a->child->present;
 }
 
+/*
+ * => until it is done, or has failed, others may see the copy that the fault
+ *    has made for it
+ */
 static int
 store_word(vaddr_t va, struct access *a)
 {
 	const struct orc_page *pg = a->try.pg;
 	int error;
 
-	if (pg->slot != NULL && pg->slot->lower != NULL && pg->priv != ORC_NO) {
+	if (pg->slot != NULL && pg->slot->lower != NULL &&
+	    !pg->slot->present && pg->priv != ORC_NO) {
 		a->child = pg->slot;
+		a->child->flux++;
 		orc_slot_ref(a->child);
 	}
 	a->value = orc_value(a->word);
 	error = sim_store(va, a->value, store_done, a);
 	if (a->child != NULL) {
+		a->child->flux--;
 		if (error != 0)
 			store_failed(a, error);
 		orc_slot_rele(a->child);

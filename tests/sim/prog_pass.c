@@ -55,6 +55,9 @@ pass_page(struct pass *ps, int i)
 	if (to->mapped)
 		sim_fail("uvm_map_extract: page %d is in use", ps->to + i);
 	orc_page_share(to, from);
+	/* a fork may have made it copy-on-write before it came here */
+	if (ps->op->forking != 0 && to->priv == ORC_NO && to->obj == 0)
+		to->priv = ORC_MAYBE;
 	if ((ps->flags & UVM_EXTRACT_FIXPROT) != 0)
 		to->prot = to->max;
 	if ((ps->flags & UVM_EXTRACT_REMOVE) != 0)
