@@ -73,6 +73,7 @@ struct orc_proc {
 	u_int threads; /* [sim] running */
 	u_int holds; /* [sim] foreign threads that use vm */
 	u_int forking; /* [sim] forks under way */
+	u_int forks; /* [sim] forks ever begun */
 	bool dying; /* [sim] its threads should end */
 	bool ghost; /* [sim] has lost slices */
 	bool wirefuture; /* [sim] */

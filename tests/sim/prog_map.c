@@ -109,6 +109,7 @@ struct request {
 	int at; /* [thread] page where it should go */
 	int n; /* [thread] pages */
 	int advice; /* [thread] */
+	u_int forks; /* [thread] of the process, done when it began */
 };
 
 static const vm_prot_t prots[16] = { PROT_READ | PROT_WRITE, PROT_READ,
@@ -177,6 +178,9 @@ map_page(struct prog_thread *t, struct request *q, int i)
 	pg->max = (uint8_t)q->max;
 	pg->inherit = (uint8_t)q->inherit;
 	pg->priv = (q->flags & UVM_FLAG_COPYONW) != 0;
+	/* a fork that came when the entry was there made it copy-on-write */
+	if (q->backing == B_SHARED && t->op->forks != q->forks)
+		pg->priv = ORC_MAYBE;
 	pg->ptime = ++orc_now;
 	if (q->backing == B_SHARED) {
 		orc_page_slot(pg)->present = true;
@@ -294,6 +298,7 @@ prog_map(struct prog_thread *t, const struct prog_op *o)
 		orc_begin(own(t), 0, ORC_PAGES);
 	else
 		orc_begin(own(t), MIN(q.at, ORC_PAGES), q.at + q.n);
+	q.forks = t->op->forks - t->op->forking;
 	map_next(t, &q);
 	want = map_want(t, &q);
 	if (uobj != NULL)

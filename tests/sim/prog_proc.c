@@ -64,6 +64,7 @@ child_unshare(struct child *c)
 
 	gens_of(old, gens);
 	old->forking++;
+	old->forks++;
 	uvmspace_unshare(curproc);
 	old->forking--;
 	if (curproc->p_vmspace == old->vm) {
@@ -157,6 +158,7 @@ fork_space(struct prog_thread *t, struct child *c)
 	}
 	gens_of(op, gens);
 	op->forking++;
+	op->forks++;
 	vm = uvmspace_fork(op->pr);
 	op->forking--;
 	if (sim_killed(op->pr)) /* perhaps not everything was copied */
