@@ -34,6 +34,7 @@ void host_fiber_begin(void);
 static int ram_fd = -1; /* all of RAM, one segment after the other */
 static uint64_t ram_size; /* bytes of it so far */
 #define RAM_SEGMENTS 8
+#define RAM_PAGES    65536
 static struct {
 	uint64_t va, size, off;
 } ram[RAM_SEGMENTS];
@@ -125,7 +126,8 @@ host_ram(uint64_t va, uint64_t size)
 {
 	if (ram_fd < 0 && (ram_fd = memfd_create("ram", MFD_CLOEXEC)) < 0)
 		die("memfd_create");
-	if (nram == RAM_SEGMENTS || ftruncate(ram_fd, ram_size + size) != 0)
+	if (nram == RAM_SEGMENTS || ram_size + size > RAM_PAGES * PAGE ||
+	    ftruncate(ram_fd, ram_size + size) != 0)
 		die("ftruncate");
 	if (mmap((void *)va, size, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_FIXED_NOREPLACE, ram_fd,
@@ -135,6 +137,32 @@ host_ram(uint64_t va, uint64_t size)
 	ram[nram].size = size;
 	ram[nram++].off = ram_size;
 	ram_size += size;
+}
+
+/* Pages of RAM that somebody accessed; others: not asked yet. */
+static bool touched[RAM_PAGES];
+
+/* The host has no memory there yet. */
+uint64_t
+host_untouched(uint64_t va)
+{
+	uint64_t off, end;
+	off_t data;
+
+	for (unsigned i = 0; i < nram; i++) {
+		if (va - ram[i].va >= ram[i].size)
+			continue;
+		off = ram[i].off + (va - ram[i].va);
+		if (touched[off / PAGE])
+			return 0;
+		end = ram[i].off + ram[i].size;
+		data = lseek(ram_fd, (off_t)off, SEEK_DATA);
+		if (data >= 0 && (uint64_t)data < end)
+			end = (uint64_t)data;
+		touched[off / PAGE] = end == off;
+		return end - off;
+	}
+	return 0;
 }
 
 void

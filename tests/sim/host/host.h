@@ -30,6 +30,8 @@ void host_skip_frames(void);
 
 /* => memory of the machine: zeroed, at a fixed address, no access elsewhere */
 void host_ram(uint64_t va, uint64_t size);
+/* => bytes from the page at va on that nobody ever accessed; 0: it was */
+uint64_t host_untouched(uint64_t va);
 /* => a second view, at va, of the page of RAM at ram */
 void host_alias(uint64_t va, uint64_t ram, bool writable);
 void host_unalias(uint64_t va, uint64_t size);

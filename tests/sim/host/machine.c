@@ -347,6 +347,32 @@ cpu_idle(void)
 	intr_disable();
 }
 
+#define REST_TRIES 1000000
+
+static bool
+others_idle(void)
+{
+	for (u_int i = 0; i < ncpus; i++)
+		if (i != sim_cur && hart_runs(i))
+			return false;
+	return true;
+}
+
+void
+sim_at_rest(void (*fn)(void *), void *arg)
+{
+	u_int tries = 0;
+
+	for (yield(); !others_idle(); yield()) {
+		if (++tries > REST_TRIES)
+			sim_fail("the harts do not come to rest");
+		sim_spin();
+	}
+	sim_atomic_enter();
+	fn(arg);
+	sim_atomic_leave();
+}
+
 /* -- What threads wait for ---------------------------------------------------------- */
 
 #define NWCHAN 4096 /* power of two; variables of the program */
