@@ -5,6 +5,7 @@
  */
 #include <tests/sim/host/machine.h>
 #include <pmap/pmap.h>
+#include <pmap/sv39/pte.h>
 #include <uvm/uvm.h>
 
 #define FAULTS_MAX 10000 /* of one access; an adversary needs less */
@@ -12,6 +13,20 @@
 static const vm_prot_t access_prot[] = { [MMU_LOAD] = PROT_READ,
 	[MMU_STORE] = PROT_WRITE,
 	[MMU_FETCH] = PROT_EXEC };
+
+static void __dead
+wrong(vaddr_t va, enum mmu_access access, const char *what, u_long value)
+{
+	static const char *const name[] = { "load", "store", "fetch" };
+
+	if (sim_fail_hook != NULL)
+		sim_fail_hook();
+#ifndef PMAP_REF
+	mmu_history(va);
+#endif
+	sim_fail("%s at %#lx by thread %d on hart %u %s %#lx", name[access], va,
+	    curproc->p_tid, sim_cur, what, value);
+}
 
 /* -- Translation ---------------------------------------------------------------- */
 
@@ -35,6 +50,71 @@ check_outcomes(vaddr_t va, enum mmu_access access, sim_check_fn *check,
 	return check == NULL || check(arg, *(uint64_t *)sim_ram(pa));
 }
 #else
+/* Harts speculate at any time, idle ones too. */
+static void
+speculate(void)
+{
+	mmu_speculate();
+	if (ncpus > 1)
+		mmu_speculate_hart((u_int)sim_below(ncpus));
+}
+
+/* pmap_clear_modify() of a page, which has not returned yet. */
+struct clearing {
+	struct vm_page *cl_page;
+	struct clearing *cl_next;
+};
+static struct clearing *clearing;
+
+boolean_t pmap_hw_clear_modify(struct vm_page *pg);
+
+boolean_t
+pmap_clear_modify(struct vm_page *pg)
+{
+	struct clearing cl = { .cl_page = pg, .cl_next = clearing }, **clp;
+	boolean_t was;
+
+	clearing = &cl;
+	was = pmap_hw_clear_modify(pg);
+	for (clp = &clearing; *clp != &cl;)
+		clp = &(*clp)->cl_next;
+	*clp = cl.cl_next;
+	return was;
+}
+
+static bool
+is_clearing(const struct vm_page *pg)
+{
+	struct clearing *cl = clearing;
+
+	while (cl != NULL && cl->cl_page != pg)
+		cl = cl->cl_next;
+	return cl != NULL;
+}
+
+/*
+ * Is the page that is just stored to a modified one?  A hart that keeps D does
+ * not set it again.
+ * => TRUE too while somebody is about to change what the pmap knows
+ */
+static bool
+store_noted(const struct mmu_outcome *mo)
+{
+	struct vm_page *pg = PHYS_TO_VM_PAGE(mo->mo_pa);
+	bool noted;
+
+	if ((mo->mo_set & PTE_D) != 0 || pg == NULL ||
+	    *(uint64_t *)sim_ram(mo->mo_entry_pa) == mo->mo_entry)
+		return true;
+	if ((pg->mdpage.md_attr & PVA_LOCK) != 0 || is_clearing(pg) ||
+	    curcpu()->ci_curpmap->pm_mtx.mtx_locked != 0)
+		return true;
+	sim_atomic_enter();
+	noted = pmap_is_modified(pg);
+	sim_atomic_leave();
+	return noted;
+}
+
 bool
 sim_translate(vaddr_t va, enum mmu_access access, bool user, paddr_t *pap)
 {
@@ -42,8 +122,10 @@ sim_translate(vaddr_t va, enum mmu_access access, bool user, paddr_t *pap)
 
 	SIM_POINT();
 	if (sim_chance(sim_config.speculate))
-		mmu_speculate();
+		speculate();
 	mo = mmu_access(va, access, user);
+	if (user && access == MMU_STORE && !mo.mo_fault && !store_noted(&mo))
+		wrong(va, access, "leaves no trace in the page at", mo.mo_pa);
 	*pap = mo.mo_pa;
 	return !mo.mo_fault;
 }
@@ -82,20 +164,6 @@ written(const void *dst, size_t n)
 	if (n > 0 && VA_IS_DMAP(dst))
 		mmu_written(DMAP_TO_PHYS(dst), n);
 #endif
-}
-
-static void __dead
-wrong(vaddr_t va, enum mmu_access access, const char *what, u_long value)
-{
-	static const char *const name[] = { "load", "store", "fetch" };
-
-	if (sim_fail_hook != NULL)
-		sim_fail_hook();
-#ifndef PMAP_REF
-	mmu_history(va);
-#endif
-	sim_fail("%s at %#lx by thread %d on hart %u %s %#lx", name[access], va,
-	    curproc->p_tid, sim_cur, what, value);
 }
 
 /*
