@@ -147,25 +147,6 @@ zero_wrong(struct vm_page *pg, const uint64_t *w)
 	    VM_PAGE_TO_PHYS(pg), (u_long)w[i], (u_long)(i * sizeof(*w)));
 }
 
-/* Neighbours that nobody touched; the audit's. */
-static struct {
-	vaddr_t start, size;
-} untouched;
-
-static bool
-is_untouched(const struct vm_page *pg)
-{
-	vaddr_t va = VM_PAGE_TO_DMAP(pg);
-
-	if (audit_known.untouched == NULL)
-		return false;
-	if (va - untouched.start >= untouched.size) {
-		untouched.start = va;
-		untouched.size = audit_known.untouched(pg);
-	}
-	return untouched.size != 0;
-}
-
 /* Whoever gets such a page relies on its contents. */
 static void
 check_zero(struct vm_page *pg)
@@ -173,7 +154,7 @@ check_zero(struct vm_page *pg)
 	const uint64_t *page = (const uint64_t *)VM_PAGE_TO_DMAP(pg), *w = page;
 	const uint64_t *end = page + PAGE_SIZE / sizeof(*page);
 
-	if (is_untouched(pg))
+	if (audit_known.untouched != NULL && audit_known.untouched(pg))
 		return;
 	for (; w < end; w += 8)
 		if ((w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7]) !=
@@ -253,7 +234,6 @@ audit_free(void)
 	struct uvm_fpages *fp = &uvm_fp;
 	long blocks, zeroed, pages = 0;
 
-	untouched.size = 0;
 	for (int f = 0; f < VM_NFREELIST; f++) {
 		blocks = check_blocks(&fp->fp_list[f], f);
 		zeroed = check_zeroed(&fp->fp_list[f]);

@@ -415,6 +415,7 @@ audit_structures(void *arg)
 	/* where memory was so short, the daemon has been woken */
 	uvmexp_collect();
 	audit_known.shortage = prog_cfg->fail != 0 || uvmexp.pdwoke != 0;
+	sim_untouched_look();
 	*(int *)arg = audit_all(audit_report);
 }
 

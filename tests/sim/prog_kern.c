@@ -2,12 +2,13 @@
 #include "prog_i.h"
 #include <uvm/uvm_pdaemon.h>
 
-#define NKM         16 /* allocations at a time */
-#define NLISTS      4
-#define SUBPAGES    256
-#define LEAVE       250 /* free pages a balloon leaves: what kernel threads need */
+#define NKM            16 /* allocations at a time */
+#define NLISTS         4
+#define SUBPAGES       256
+#define LEAVE          250 /* free pages a balloon leaves: what kernel threads need */
 
-#define BALLOON_ASK 32 /* others may take pages too: ask after so many */
+#define BALLOON_SINGLE 200
+#define BALLOON_ASK    32 /* others may take pages too: ask after so many */
 
 enum km_kind { KM_NONE, KM_WIRED, KM_ZERO, KM_OBJECT, KM_ADDRESS, KM_SUB };
 
@@ -177,6 +178,21 @@ list_op(const struct prog_op *o)
 	TAILQ_CONCAT(&lists[i], &list, pageq);
 }
 
+/* Most pages of a balloon come at once, the last ones one by one. */
+static void
+balloon_bulk(long n)
+{
+	struct pglist list;
+
+	TAILQ_INIT(&list);
+	if (n <= 0 ||
+	    uvm_pglistalloc(ptoa(n), 0, (paddr_t)-1, PAGE_SIZE, 0, &list,
+		(int)n, UVM_PLA_NOWAIT) != 0)
+		return;
+	TAILQ_CONCAT(&balloon, &list, pageq);
+	prog_ballooned += n;
+}
+
 /* balloon: hold pages until few are left, or let them all go */
 static void
 balloon_op(const struct prog_op *o)
@@ -192,6 +208,7 @@ balloon_op(const struct prog_op *o)
 		uvm_pglistfree(&list);
 		return;
 	}
+	balloon_bulk(uvm_free_count() - leave - BALLOON_SINGLE);
 	for (n = uvm_free_count() - leave; n > 0; n--) {
 		if (n % BALLOON_ASK == 0 && uvm_free_count() <= leave)
 			break;

@@ -100,8 +100,10 @@ int sim_fetch(vaddr_t va, sim_check_fn *check, void *arg);
 int sim_store(vaddr_t va, uint64_t value, void (*stored)(void *), void *arg);
 
 struct vm_page;
-/* => bytes from pg on that nobody ever accessed: zeros */
-size_t sim_untouched(const struct vm_page *pg);
+/* => nobody had accessed the page's memory at the last look: it is zero */
+bool sim_untouched(const struct vm_page *pg);
+/* => looks at all pages for that */
+void sim_untouched_look(void);
 /*
  * The kernel's own words outside the direct map: translated at each access,
  * where a plain load goes on with what the host once mapped there.

@@ -517,16 +517,22 @@ pmap_pageidlezero(struct vm_page *pg)
 	vaddr_t va = VM_PAGE_TO_DMAP(pg);
 	boolean_t done;
 
-	h->h_idlezero = host_untouched(va) != 0 ? va : 0;
+	h->h_idlezero = host_touched_now(va) ? 0 : va;
 	done = pmap_hw_pageidlezero(pg);
 	h->h_idlezero = 0;
 	return done;
 }
 
-size_t
+bool
 sim_untouched(const struct vm_page *pg)
 {
-	return host_untouched(VM_PAGE_TO_DMAP(pg));
+	return !host_touched(VM_PAGE_TO_DMAP(pg));
+}
+
+void
+sim_untouched_look(void)
+{
+	host_touched_look();
 }
 
 #ifndef PMAP_REF

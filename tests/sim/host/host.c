@@ -139,30 +139,54 @@ host_ram(uint64_t va, uint64_t size)
 	ram_size += size;
 }
 
-/* Pages of RAM that somebody accessed; others: not asked yet. */
+/* What is accessed at once and whole costs less in one piece. */
+void
+host_populate(uint64_t va, uint64_t size)
+{
+	(void)madvise((void *)va, size, MADV_POPULATE_WRITE);
+}
+
+/* Pages of RAM that somebody accessed: so they were seen to have memory. */
 static bool touched[RAM_PAGES];
 
-/* The host has no memory there yet. */
-uint64_t
-host_untouched(uint64_t va)
+/* => index of the page in the file */
+static uint64_t
+ram_page(uint64_t va)
 {
-	uint64_t off, end;
-	off_t data;
+	for (unsigned i = 0; i < nram; i++)
+		if (va - ram[i].va < ram[i].size)
+			return (ram[i].off + (va - ram[i].va)) / PAGE;
+	fprintf(stderr, "sim: no RAM at %#lx\n", (unsigned long)va);
+	abort();
+}
 
-	for (unsigned i = 0; i < nram; i++) {
-		if (va - ram[i].va >= ram[i].size)
-			continue;
-		off = ram[i].off + (va - ram[i].va);
-		if (touched[off / PAGE])
-			return 0;
-		end = ram[i].off + ram[i].size;
-		data = lseek(ram_fd, (off_t)off, SEEK_DATA);
-		if (data >= 0 && (uint64_t)data < end)
-			end = (uint64_t)data;
-		touched[off / PAGE] = end == off;
-		return end - off;
+bool
+host_touched(uint64_t va)
+{
+	return touched[ram_page(va)];
+}
+
+bool
+host_touched_now(uint64_t va)
+{
+	uint64_t i = ram_page(va);
+	off_t off = (off_t)(i * PAGE);
+
+	if (!touched[i])
+		touched[i] = lseek(ram_fd, off, SEEK_DATA) == off;
+	return touched[i];
+}
+
+void
+host_touched_look(void)
+{
+	off_t at = 0, hole;
+
+	while ((at = lseek(ram_fd, at, SEEK_DATA)) >= 0) {
+		hole = lseek(ram_fd, at, SEEK_HOLE);
+		memset(&touched[at / PAGE], true, (size_t)(hole - at) / PAGE);
+		at = hole;
 	}
-	return 0;
 }
 
 void
@@ -170,16 +194,9 @@ host_alias(uint64_t va, uint64_t at, bool writable)
 {
 	int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
 
-	for (unsigned i = 0; i < nram; i++) {
-		if (at - ram[i].va >= ram[i].size)
-			continue;
-		if (mmap((void *)va, PAGE, prot, MAP_SHARED | MAP_FIXED, ram_fd,
-			ram[i].off + (at - ram[i].va)) == MAP_FAILED)
-			die("mmap of an alias");
-		return;
-	}
-	fprintf(stderr, "sim: no RAM at %#lx\n", (unsigned long)at);
-	abort();
+	if (mmap((void *)va, PAGE, prot, MAP_SHARED | MAP_FIXED, ram_fd,
+		(off_t)(ram_page(at) * PAGE)) == MAP_FAILED)
+		die("mmap of an alias");
 }
 
 void
