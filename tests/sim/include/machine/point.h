@@ -26,9 +26,13 @@ void sim_point(void);
  */
 void sim_kva_touch(volatile void *p);
 
+#ifdef SIM_COVERAGE
+#define SIM_ATOMIC(op, ...) __atomic_##op(__VA_ARGS__)
+#else
 #define SIM_ATOMIC(op, ...) SIM_##op(__VA_ARGS__)
-#define SIM_load_n          __atomic_load_n
-#define SIM_store_n         __atomic_store_n
+#endif
+#define SIM_load_n  __atomic_load_n
+#define SIM_store_n __atomic_store_n
 /* => what *p was, old_; it becomes new, an expression of old_ and v_ */
 #define SIM_RMW(p, v, new)                                     \
 	({                                                     \
