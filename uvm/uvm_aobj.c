@@ -316,13 +316,21 @@ static struct mutex swapnode_mtx = MUTEX_INITIALIZER(LR_MISC, "swapnodes");
 static struct uvm_ptnode *swapnode[SWAPNODES];
 static int swapnodes, swapnodes_max;
 
+/* A hint.  One load after the other: each is a point of the simulator. */
+static bool
+swapnodes_lack(void)
+{
+	int n = atomic_load(&swapnodes);
+
+	return n < atomic_load(&swapnodes_max);
+}
+
 void
 uao_swapnodes_refill(void)
 {
 	struct uvm_ptnode *n;
 
-	while (atomic_load(&swapnodes) < atomic_load(&swapnodes_max) &&
-	    (n = uvm_ptnode_fresh()) != NULL) {
+	while (swapnodes_lack() && (n = uvm_ptnode_fresh()) != NULL) {
 		mtx_enter(&swapnode_mtx);
 		if (swapnodes < swapnodes_max) {
 			swapnode[swapnodes++] = n;

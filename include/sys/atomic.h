@@ -10,11 +10,10 @@
 /* The simulator lets another hart go on before each of them. */
 #ifdef HOST_SIM
 #include <machine/point.h>
-#define ATOMIC_POINT() SIM_POINT()
+#define ATOMIC(op, ...) (SIM_POINT(), SIM_ATOMIC(op, __VA_ARGS__))
 #else
-#define ATOMIC_POINT() ((void)0)
+#define ATOMIC(op, ...) __atomic_##op(__VA_ARGS__)
 #endif
-#define ATOMIC(op, ...)           (ATOMIC_POINT(), __atomic_##op(__VA_ARGS__))
 
 #define atomic_load(p)            ATOMIC(load_n, p, __ATOMIC_RELAXED)
 #define atomic_load_acq(p)        ATOMIC(load_n, p, __ATOMIC_ACQUIRE)

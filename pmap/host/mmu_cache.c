@@ -48,18 +48,21 @@ static uint32_t chains[CHAINS];
 void
 mmu_cache_init(void)
 {
-	for (unsigned i = 0; i < CHAINS; i++)
+	static bool used; /* else all is zero */
+
+	for (unsigned i = 0; i < CHAINS && used; i++)
 		chains[i] = 0;
 	for (unsigned h = 0; h < MMU_HARTS_MAX; h++) {
 		struct mmu_hart *mh = &mmu_harts[h];
 
-		for (unsigned i = 0; i < MMU_ENTRIES; i++)
+		for (unsigned i = 0; i < MMU_ENTRIES && used; i++)
 			mh->h_tag[i] = 0;
 		mh->h_all_fence = mh->h_fencei = mmu.seq;
 		mh->h_satp = 0;
 		mh->h_stuck = 0;
 		mh->h_pieces = mh->h_large = 0;
 	}
+	used = true;
 }
 
 /* -- One copy ---------------------------------------------------------------- */

@@ -19,12 +19,16 @@ static struct {
 	int level;
 } seen[SEEN];
 
+/* The first time all is zero: there is no need to touch it. */
 void
 mmu_history_init(void)
 {
+	static bool used;
+
 	nevents = 0;
-	for (unsigned i = 0; i < SEEN; i++)
+	for (unsigned i = 0; i < SEEN && used; i++)
 		seen[i].pa = 0;
+	used = true;
 }
 
 struct mmu_event *

@@ -39,6 +39,9 @@ struct audit_known {
 	long (*object_holders)(struct uvm_object *obj);
 	/* pages wired other than by entries and loans, how often; NULL: none */
 	long (*page_wires)(const struct vm_page *pg);
+	/* nobody ever accessed the page's memory: it is zero, and a look at it
+	   costs some; NULL: not known of any */
+	bool (*untouched)(const struct vm_page *pg);
 	/* allocations may have failed: amap_cover may count too many */
 	bool shortage;
 	/* uvm_vslock()s, or busy pages, of the caller are outstanding */

@@ -1,6 +1,25 @@
 /* Pages: free lists, magazines, paging queues, and what each page says. */
 #include <tests/audit/audit_i.h>
 
+/* Nobody has a free page.  What tables know of it: check_page(). */
+static void
+check_free_page(struct vm_page *pg, uint32_t flags)
+{
+	if (__predict_false(pg->pg_flags != flags))
+		audit_bad("page %#lx: free, pg_flags is %#x, should be %#x",
+		    VM_PAGE_TO_PHYS(pg), pg->pg_flags, flags);
+	if (__predict_false(pg->uobject != NULL || pg->uanon != NULL ||
+		pg->wire_count != 0 || pg->loan_count != 0 ||
+		vm_page_md_ismapped(&pg->mdpage)))
+		audit_bad("page %#lx: free, but owner %p/%p, wire_count %u, "
+			  "loan_count %u, %smapped",
+		    VM_PAGE_TO_PHYS(pg), pg->uobject, pg->uanon, pg->wire_count,
+		    pg->loan_count,
+		    vm_page_md_ismapped(&pg->mdpage) ? "" : "not ");
+	audit_pmap_check_page(pg, true, audit_bad);
+	audit_census.ac_free++;
+}
+
 /* => the page is what a list says; FALSE: the list cannot be followed */
 static bool
 on_list(struct vm_page *pg, enum audit_place place, uint32_t flags)
@@ -11,10 +30,7 @@ on_list(struct vm_page *pg, enum audit_place place, uint32_t flags)
 	}
 	if (!audit_place(pg, place))
 		return false;
-	if (pg->pg_flags != flags)
-		audit_bad("page %#lx: free, pg_flags is %#x, should be %#x",
-		    VM_PAGE_TO_PHYS(pg), pg->pg_flags, flags);
-	audit_census.ac_free++;
+	check_free_page(pg, flags);
 	return true;
 }
 
@@ -42,6 +58,7 @@ check_block(struct vm_page *head, int order, int list)
 {
 	const struct vm_physseg *seg = &vm_physmem[head->pg_seg];
 	size_t n = (size_t)1 << order;
+	struct audit_page *ap;
 
 	if ((head->pg_ppn & (n - 1)) != 0 || head < seg->pgs ||
 	    head + n > seg->lastpg) {
@@ -53,9 +70,12 @@ check_block(struct vm_page *head, int order, int list)
 		audit_bad("page %#lx: pg_order is %u, on the list of order %d",
 		    VM_PAGE_TO_PHYS(head), head->pg_order, order);
 	check_buddy(seg, head, order);
-	for (struct vm_page *pg = head; pg < head + n; pg++) {
-		if (!on_list(pg, AP_BLOCK, PQ_FREE))
+	ap = audit_page_of(head);
+	for (struct vm_page *pg = head; pg < head + n; pg++, ap++) {
+		if (ap->ap_place != AP_NONE && !audit_place(pg, AP_BLOCK))
 			return 0;
+		ap->ap_place = AP_BLOCK;
+		check_free_page(pg, PQ_FREE);
 		if (pg->pg_freelist != list)
 			audit_bad("page %#lx: of list %u on list %d",
 			    VM_PAGE_TO_PHYS(pg), pg->pg_freelist, list);
@@ -116,17 +136,30 @@ check_blocks(struct uvm_buddy *b, int list)
 	return pages;
 }
 
+static void
+zero_wrong(struct vm_page *pg, const uint64_t *w)
+{
+	size_t i = 0;
+
+	while (w[i] == 0)
+		i++;
+	audit_bad("page %#lx: zeroed, but %#lx at offset %lu",
+	    VM_PAGE_TO_PHYS(pg), (u_long)w[i], (u_long)(i * sizeof(*w)));
+}
+
 /* Whoever gets such a page relies on its contents. */
 static void
 check_zero(struct vm_page *pg)
 {
-	const uint64_t *w = (const uint64_t *)VM_PAGE_TO_DMAP(pg);
+	const uint64_t *page = (const uint64_t *)VM_PAGE_TO_DMAP(pg), *w = page;
+	const uint64_t *end = page + PAGE_SIZE / sizeof(*page);
 
-	for (size_t i = 0; i < PAGE_SIZE / sizeof(*w); i++)
-		if (w[i] != 0) {
-			audit_bad("page %#lx: zeroed, but %#lx at offset %lu",
-			    VM_PAGE_TO_PHYS(pg), (u_long)w[i],
-			    (u_long)(i * sizeof(*w)));
+	if (audit_known.untouched != NULL && audit_known.untouched(pg))
+		return;
+	for (; w < end; w += 8)
+		if ((w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7]) !=
+		    0) {
+			zero_wrong(pg, page);
 			return;
 		}
 }
@@ -411,19 +444,7 @@ check_mappings(struct vm_page *pg, struct audit_page *ap)
 	if (vm_page_md_ismapped(&pg->mdpage) != (audit.au_pvs != before))
 		audit_bad("page %#lx: vm_page_md_ismapped() is wrong",
 		    VM_PAGE_TO_PHYS(pg));
-	audit_pmap_check_page(pg, AP_IS_FREE(ap->ap_place), audit_bad);
-}
-
-static void
-check_free_page(struct vm_page *pg, const struct audit_page *ap)
-{
-	if (pg->uobject != NULL || pg->uanon != NULL || pg->wire_count != 0 ||
-	    pg->loan_count != 0 || vm_page_md_ismapped(&pg->mdpage))
-		audit_bad("page %#lx: free, but owner %p/%p, wire_count %u, "
-			  "loan_count %u, %smapped",
-		    VM_PAGE_TO_PHYS(pg), pg->uobject, pg->uanon, pg->wire_count,
-		    pg->loan_count,
-		    vm_page_md_ismapped(&pg->mdpage) ? "" : "not ");
+	audit_pmap_check_page(pg, false, audit_bad);
 }
 
 /*
@@ -470,17 +491,29 @@ count_place(const struct audit_page *ap)
 	}
 }
 
+/*
+ * A free page: all else was seen on its list, and most pages are free.
+ */
+static bool
+check_unmapped(const struct vm_page *pg, const struct audit_page *ap)
+{
+	if (!AP_IS_FREE(ap->ap_place))
+		return false;
+	if (__predict_false(ap->ap_maps != 0))
+		audit_bad("page %#lx: free, tables have %u mappings",
+		    VM_PAGE_TO_PHYS(pg), ap->ap_maps);
+	return true;
+}
+
 static void
 check_page(struct vm_page *pg, struct audit_page *ap)
 {
+	if (check_unmapped(pg, ap))
+		return;
 	check_owner(pg, ap);
 	check_flags(pg);
-	if (AP_IS_FREE(ap->ap_place))
-		check_free_page(pg, ap);
-	else {
-		check_wires(pg, ap);
-		check_reclaimable(pg);
-	}
+	check_wires(pg, ap);
+	check_reclaimable(pg);
 	check_mappings(pg, ap);
 	audit.au_wired += pg->wire_count != 0;
 	audit.au_anonpages += (pg->pg_flags & (PQ_ANON | PQ_AOBJ)) != 0;

@@ -18,6 +18,7 @@
 #define WARM_SIZE (128UL << 20)
 #define NPOOLS    64
 #define TIGHT     150 /* free pages with which anything may fail */
+#define DRAIN     4 /* one in so many quiet points frees threads' stacks too */
 
 static const struct prog *program;
 static struct prog_stats *result;
@@ -414,16 +415,18 @@ audit_structures(void *arg)
 	/* where memory was so short, the daemon has been woken */
 	uvmexp_collect();
 	audit_known.shortage = prog_cfg->fail != 0 || uvmexp.pdwoke != 0;
+	sim_untouched_look();
 	*(int *)arg = audit_all(audit_report);
 }
 
-/* The other harts are kept from the middle of things meanwhile. */
 static void
-audit_frozen(const char *when)
+audit_at_rest(const char *when)
 {
 	int nbad = 0;
 
-	kt_frozen(audit_structures, &nbad);
+	if (sim_chance(DRAIN))
+		thread_cache_drain();
+	sim_at_rest(audit_structures, &nbad);
 	if (nbad != 0)
 		sim_fail("%d violations %s", nbad, when);
 }
@@ -434,7 +437,7 @@ audit(void)
 	for (u_int i = 0; i < prog_cfg->procs; i++)
 		if (procs[i] != NULL)
 			orc_audit(procs[i]);
-	audit_frozen("between operations");
+	audit_at_rest("between operations");
 	orc_stats.rounds++;
 }
 
@@ -540,17 +543,22 @@ end_all(void)
 	prog_kernel_end();
 	simobj_end();
 	check_baseline();
-	audit_frozen("at the end");
+	audit_at_rest("at the end");
 }
 
 /* The index of the kernel object's pages grows, and does not shrink. */
 static void
 warm_up(void)
 {
-	vaddr_t va = uvm_km_valloc(kernel_map, WARM_SIZE);
+	vaddr_t va = vm_map_min(kernel_map) + WARM_SIZE;
 
-	*(volatile char *)(va + WARM_SIZE - 1) = 0;
-	uvm_km_free(kernel_map, va, WARM_SIZE);
+	if (uvm_map(kernel_map, &va, PAGE_SIZE, kernel_object,
+		UVM_UNKNOWN_OFFSET, 0,
+		UVM_MAPFLAG(PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE,
+		    MAP_INHERIT_NONE, MADV_RANDOM, 0)) != 0)
+		sim_fail("no kernel address beyond %#lx", WARM_SIZE);
+	sim_kstore(va, 0);
+	uvm_km_free(kernel_map, va, PAGE_SIZE);
 }
 
 static void
@@ -559,6 +567,7 @@ conduct(void *arg)
 	size_t begin, end;
 
 	kta_init();
+	audit_known.untouched = sim_untouched;
 	warm_up();
 	take_baseline(&base);
 	orc_init();

@@ -2,10 +2,13 @@
 #include "prog_i.h"
 #include <uvm/uvm_pdaemon.h>
 
-#define NKM      16 /* allocations at a time */
-#define NLISTS   4
-#define SUBPAGES 256
-#define LEAVE    250 /* free pages a balloon leaves: what kernel threads need */
+#define NKM            16 /* allocations at a time */
+#define NLISTS         4
+#define SUBPAGES       256
+#define LEAVE          250 /* free pages a balloon leaves: what kernel threads need */
+
+#define BALLOON_SINGLE 200
+#define BALLOON_ASK    32 /* others may take pages too: ask after so many */
 
 enum km_kind { KM_NONE, KM_WIRED, KM_ZERO, KM_OBJECT, KM_ADDRESS, KM_SUB };
 
@@ -35,30 +38,26 @@ prog_kernel_init(void)
 
 /* -- Kernel memory ---------------------------------------------------------------- */
 
-static inline volatile uint64_t *
-km_word(const struct km *k, vsize_t off)
-{
-	return (volatile uint64_t *)(k->va + off);
-}
-
 static void
 km_fill(struct km *k)
 {
 	for (vsize_t off = 0; off < k->size; off += PAGE_SIZE) {
-		if (k->kind == KM_ZERO && *km_word(k, off) != 0)
+		if (k->kind == KM_ZERO && sim_kload(k->va + off) != 0)
 			sim_fail(
 			    "uvm_km_zalloc: %#lx is not zero", k->va + off);
-		*km_word(k, off) = k->mark + off;
+		sim_kstore(k->va + off, k->mark + off);
 	}
 }
 
 static void
 km_check(const struct km *k)
 {
+	u_long x;
+
 	for (vsize_t off = 0; off < k->size; off += PAGE_SIZE)
-		if (*km_word(k, off) != k->mark + off)
+		if ((x = sim_kload(k->va + off)) != k->mark + off)
 			sim_fail("kernel memory %#lx: %#lx, expected %#lx",
-			    k->va + off, *km_word(k, off), k->mark + off);
+			    k->va + off, x, k->mark + off);
 }
 
 static vaddr_t
@@ -179,11 +178,26 @@ list_op(const struct prog_op *o)
 	TAILQ_CONCAT(&lists[i], &list, pageq);
 }
 
+/* Most pages of a balloon come at once, the last ones one by one. */
+static void
+balloon_bulk(long n)
+{
+	struct pglist list;
+
+	TAILQ_INIT(&list);
+	if (n <= 0 ||
+	    uvm_pglistalloc(ptoa(n), 0, (paddr_t)-1, PAGE_SIZE, 0, &list,
+		(int)n, UVM_PLA_NOWAIT) != 0)
+		return;
+	TAILQ_CONCAT(&balloon, &list, pageq);
+	prog_ballooned += n;
+}
+
 /* balloon: hold pages until few are left, or let them all go */
 static void
 balloon_op(const struct prog_op *o)
 {
-	long leave = LEAVE + (long)(o->arg[1] % 200);
+	long leave = LEAVE + (long)(o->arg[1] % 200), n;
 	struct vm_page *pg;
 	struct pglist list;
 
@@ -194,7 +208,10 @@ balloon_op(const struct prog_op *o)
 		uvm_pglistfree(&list);
 		return;
 	}
-	while (uvm_free_count() > leave) {
+	balloon_bulk(uvm_free_count() - leave - BALLOON_SINGLE);
+	for (n = uvm_free_count() - leave; n > 0; n--) {
+		if (n % BALLOON_ASK == 0 && uvm_free_count() <= leave)
+			break;
 		pg = uvm_pagealloc(NULL, 0, NULL, 0);
 		if (pg == NULL)
 			break;

@@ -58,6 +58,8 @@ void sim_trace_mix(uint64_t v);
 /* Another hart runs nothing between these; they nest. */
 void sim_atomic_enter(void);
 void sim_atomic_leave(void);
+/* => fn(arg) while the other harts are idle, none in the middle of anything */
+void sim_at_rest(void (*fn)(void *), void *arg);
 /* => simulated uptime in ns; advances when all harts idle and a little always */
 uint64_t sim_now(void);
 
@@ -96,6 +98,18 @@ int sim_load(vaddr_t va, sim_check_fn *check, void *arg);
 int sim_fetch(vaddr_t va, sim_check_fn *check, void *arg);
 /* => stored(arg) is called in the same instant as the store */
 int sim_store(vaddr_t va, uint64_t value, void (*stored)(void *), void *arg);
+
+struct vm_page;
+/* => nobody had accessed the page's memory at the last look: it is zero */
+bool sim_untouched(const struct vm_page *pg);
+/* => looks at all pages for that */
+void sim_untouched_look(void);
+/*
+ * The kernel's own words outside the direct map: translated at each access,
+ * where a plain load goes on with what the host once mapped there.
+ */
+u_long sim_kload(vaddr_t va);
+void sim_kstore(vaddr_t va, u_long value);
 
 /* -- Defects on purpose -------------------------------------------------------------- */
 /* => before sim_boot(): switch that mutant on; FALSE: there is none */

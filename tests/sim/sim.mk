@@ -37,7 +37,13 @@ SIM_HFLAGS	:= $(SIM_WARN) -D_GNU_SOURCE -fno-pie -I. -Itests/sim
 SIM_CHECKS	:= -DSIM_MUTANTS -DDIAGNOSTIC -DDEBUG
 SIM_SAN		:= -fsanitize=address,undefined -fno-sanitize-recover=all
 
-# The machine's memset() and memcpy() tell the MMU what they write.
+# The machine's memset() and memcpy() tell the MMU what they write; its zeroing
+# of pages does, whatever a pmap zeroes with.
+%/pmap/sv39/pmap.o %/pmap/host/pmap_ref.o: SIM_RENAME := \
+	-Dpmap_zero_page=pmap_hw_zero_page \
+	-Dpmap_pageidlezero=pmap_hw_pageidlezero
+# When a pmap may not know yet that a page is modified.
+%/pmap/sv39/pmap_pv.o: SIM_RENAME := -Dpmap_clear_modify=pmap_hw_clear_modify
 %/lib/string.o: SIM_RENAME := -Dmemset=string_memset -Dmemcpy=string_memcpy
 
 # $(1) name, $(2) compiler, $(3) flags, $(4) the pmap's sources, $(5) defines

@@ -5,6 +5,7 @@
  */
 #include <tests/sim/host/machine.h>
 #include <pmap/pmap.h>
+#include <pmap/sv39/pte.h>
 #include <uvm/uvm.h>
 
 #define FAULTS_MAX 10000 /* of one access; an adversary needs less */
@@ -12,6 +13,20 @@
 static const vm_prot_t access_prot[] = { [MMU_LOAD] = PROT_READ,
 	[MMU_STORE] = PROT_WRITE,
 	[MMU_FETCH] = PROT_EXEC };
+
+static void __dead
+wrong(vaddr_t va, enum mmu_access access, const char *what, u_long value)
+{
+	static const char *const name[] = { "load", "store", "fetch" };
+
+	if (sim_fail_hook != NULL)
+		sim_fail_hook();
+#ifndef PMAP_REF
+	mmu_history(va);
+#endif
+	sim_fail("%s at %#lx by thread %d on hart %u %s %#lx", name[access], va,
+	    curproc->p_tid, sim_cur, what, value);
+}
 
 /* -- Translation ---------------------------------------------------------------- */
 
@@ -35,6 +50,71 @@ check_outcomes(vaddr_t va, enum mmu_access access, sim_check_fn *check,
 	return check == NULL || check(arg, *(uint64_t *)sim_ram(pa));
 }
 #else
+/* Harts speculate at any time, idle ones too. */
+static void
+speculate(void)
+{
+	mmu_speculate();
+	if (ncpus > 1)
+		mmu_speculate_hart((u_int)sim_below(ncpus));
+}
+
+/* pmap_clear_modify() of a page, which has not returned yet. */
+struct clearing {
+	struct vm_page *cl_page;
+	struct clearing *cl_next;
+};
+static struct clearing *clearing;
+
+boolean_t pmap_hw_clear_modify(struct vm_page *pg);
+
+boolean_t
+pmap_clear_modify(struct vm_page *pg)
+{
+	struct clearing cl = { .cl_page = pg, .cl_next = clearing }, **clp;
+	boolean_t was;
+
+	clearing = &cl;
+	was = pmap_hw_clear_modify(pg);
+	for (clp = &clearing; *clp != &cl;)
+		clp = &(*clp)->cl_next;
+	*clp = cl.cl_next;
+	return was;
+}
+
+static bool
+is_clearing(const struct vm_page *pg)
+{
+	struct clearing *cl = clearing;
+
+	while (cl != NULL && cl->cl_page != pg)
+		cl = cl->cl_next;
+	return cl != NULL;
+}
+
+/*
+ * Is the page that is just stored to a modified one?  A hart that keeps D does
+ * not set it again.
+ * => TRUE too while somebody is about to change what the pmap knows
+ */
+static bool
+store_noted(const struct mmu_outcome *mo)
+{
+	struct vm_page *pg = PHYS_TO_VM_PAGE(mo->mo_pa);
+	bool noted;
+
+	if ((mo->mo_set & PTE_D) != 0 || pg == NULL ||
+	    *(uint64_t *)sim_ram(mo->mo_entry_pa) == mo->mo_entry)
+		return true;
+	if ((pg->mdpage.md_attr & PVA_LOCK) != 0 || is_clearing(pg) ||
+	    curcpu()->ci_curpmap->pm_mtx.mtx_locked != 0)
+		return true;
+	sim_atomic_enter();
+	noted = pmap_is_modified(pg);
+	sim_atomic_leave();
+	return noted;
+}
+
 bool
 sim_translate(vaddr_t va, enum mmu_access access, bool user, paddr_t *pap)
 {
@@ -42,8 +122,10 @@ sim_translate(vaddr_t va, enum mmu_access access, bool user, paddr_t *pap)
 
 	SIM_POINT();
 	if (sim_chance(sim_config.speculate))
-		mmu_speculate();
+		speculate();
 	mo = mmu_access(va, access, user);
+	if (user && access == MMU_STORE && !mo.mo_fault && !store_noted(&mo))
+		wrong(va, access, "leaves no trace in the page at", mo.mo_pa);
 	*pap = mo.mo_pa;
 	return !mo.mo_fault;
 }
@@ -74,18 +156,14 @@ check_outcomes(vaddr_t va, enum mmu_access access, sim_check_fn *check,
 }
 #endif
 
-static void __dead
-wrong(vaddr_t va, enum mmu_access access, const char *what, u_long value)
+/* Instruction fetch may still see what was there before. */
+static void
+written(const void *dst, size_t n)
 {
-	static const char *const name[] = { "load", "store", "fetch" };
-
-	if (sim_fail_hook != NULL)
-		sim_fail_hook();
 #ifndef PMAP_REF
-	mmu_history(va);
+	if (n > 0 && VA_IS_DMAP(dst))
+		mmu_written(DMAP_TO_PHYS(dst), n);
 #endif
-	sim_fail("%s at %#lx by thread %d on hart %u %s %#lx", name[access], va,
-	    curproc->p_tid, sim_cur, what, value);
 }
 
 /*
@@ -182,9 +260,7 @@ sim_store(vaddr_t va, uint64_t value, void (*stored)(void *), void *arg)
 	if (!check_outcomes(va, MMU_STORE, NULL, NULL, pa))
 		wrong(va, MMU_STORE, "may also go elsewhere than", pa);
 	*(uint64_t *)sim_ram(pa) = value;
-#ifndef PMAP_REF
-	mmu_written(pa, sizeof(value));
-#endif
+	written(sim_ram(pa), sizeof(value));
 	if (stored != NULL)
 		stored(arg);
 	return 0;
@@ -297,20 +373,14 @@ sim_kva_forget(vaddr_t va, vsize_t size)
 	}
 }
 
-/*
- * An access of the kernel outside the direct map.
- * => called on the stack of the thread, which goes on when it returns TRUE
- */
-bool
-sim_host_fault(uint64_t va, bool write)
+/* => FALSE: no such address, or no place for a fault */
+static bool
+kernel_translate(vaddr_t va, enum mmu_access access, paddr_t *pap)
 {
-	enum mmu_access access = write ? MMU_STORE : MMU_LOAD;
 	vaddr_t page = trunc_page(va);
-	u_long i = atop(page - KVA_BASE);
 	u_int count = 0;
-	paddr_t pa;
 
-	while (!sim_translate(va, access, false, &pa)) {
+	while (!sim_translate(va, access, false, pap)) {
 		faults_again(va, access, &count);
 		if (pmap_fault(pmap_kernel(), page, access_prot[access]))
 			continue;
@@ -320,12 +390,57 @@ sim_host_fault(uint64_t va, bool write)
 			access_prot[access]) != 0)
 			return false;
 	}
+	return true;
+}
+
+/*
+ * An access of the kernel outside the direct map.
+ * => called on the stack of the thread, which goes on when it returns TRUE
+ */
+bool
+sim_host_fault(uint64_t va, bool write)
+{
+	vaddr_t page = trunc_page(va);
+	u_long i = atop(page - KVA_BASE);
+	paddr_t pa;
+
+	if (!kernel_translate(va, write ? MMU_STORE : MMU_LOAD, &pa))
+		return false;
 	host_alias(page, PHYS_TO_DMAP(trunc_page(pa)), write);
 	if ((aliases[i / 64] >> i % 64 & 1) == 0) {
 		aliases[i / 64] |= 1UL << i % 64;
 		naliases++;
 	}
 	return true;
+}
+
+/* => the word can be read and written, until something switches */
+void
+sim_kva_touch(volatile void *p)
+{
+	(void)__atomic_fetch_or(
+	    (volatile unsigned char *)p, 0, __ATOMIC_RELAXED);
+}
+
+u_long
+sim_kload(vaddr_t va)
+{
+	paddr_t pa;
+
+	if (!kernel_translate(va, MMU_LOAD, &pa))
+		wrong(va, MMU_LOAD, "faults in the kernel", 0);
+	return *(u_long *)sim_ram(pa);
+}
+
+void
+sim_kstore(vaddr_t va, u_long value)
+{
+	paddr_t pa;
+
+	if (!kernel_translate(va, MMU_STORE, &pa))
+		wrong(va, MMU_STORE, "faults in the kernel", 0);
+	*(u_long *)sim_ram(pa) = value;
+	written(sim_ram(pa), sizeof(value));
 }
 
 /* => host address of a kernel address that may be accessed now, or NULL */
@@ -364,20 +479,12 @@ kcopy_nofault(const void *src, void *dst, size_t len)
 void *string_memset(void *dst, int c, size_t n);
 void *string_memcpy(void *restrict dst, const void *restrict src, size_t n);
 
-/* Instruction fetch may still see what was there before. */
-static void
-written(const void *dst, size_t n)
-{
-#ifndef PMAP_REF
-	if (n > 0 && VA_IS_DMAP(dst))
-		mmu_written(DMAP_TO_PHYS(dst), n);
-#endif
-}
-
 void *
 memset(void *dst, int c, size_t n)
 {
 	written(dst, n);
+	if (trunc_page((vaddr_t)dst) == sim_harts[sim_cur].h_idlezero)
+		return dst;
 	return string_memset(dst, c, n);
 }
 
@@ -386,6 +493,46 @@ memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
 	written(dst, n);
 	return string_memcpy(dst, src, n);
+}
+
+/* -- Zeros --------------------------------------------------------------------------- */
+
+/* The pmap's own, which are built under these names. */
+void pmap_hw_zero_page(struct vm_page *pg);
+boolean_t pmap_hw_pageidlezero(struct vm_page *pg);
+
+/* It may be unrolled stores: the MMU learns of them here. */
+void
+pmap_zero_page(struct vm_page *pg)
+{
+	written((void *)VM_PAGE_TO_DMAP(pg), PAGE_SIZE);
+	pmap_hw_zero_page(pg);
+}
+
+/* Everything happens but stores of zeros to what is zero. */
+boolean_t
+pmap_pageidlezero(struct vm_page *pg)
+{
+	struct sim_hart *h = &sim_harts[sim_cur];
+	vaddr_t va = VM_PAGE_TO_DMAP(pg);
+	boolean_t done;
+
+	h->h_idlezero = host_touched_now(va) ? 0 : va;
+	done = pmap_hw_pageidlezero(pg);
+	h->h_idlezero = 0;
+	return done;
+}
+
+bool
+sim_untouched(const struct vm_page *pg)
+{
+	return !host_touched(VM_PAGE_TO_DMAP(pg));
+}
+
+void
+sim_untouched_look(void)
+{
+	host_touched_look();
 }
 
 #ifndef PMAP_REF

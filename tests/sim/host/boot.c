@@ -60,6 +60,8 @@ sim_memory_init(void)
 		    segment[i].start, segment[i].end,
 		    i == 0 ? VM_FREELIST_DEFAULT : VM_FREELIST_LAST);
 	}
+	host_populate(PHYS_TO_DMAP(segment[0].start),
+	    round_page(sim_config.npages * sizeof(struct vm_page)));
 	host_catch(KVA_BASE, KVA_BASE + KVA_SIZE);
 }
 

@@ -34,6 +34,7 @@ void host_fiber_begin(void);
 static int ram_fd = -1; /* all of RAM, one segment after the other */
 static uint64_t ram_size; /* bytes of it so far */
 #define RAM_SEGMENTS 8
+#define RAM_PAGES    65536
 static struct {
 	uint64_t va, size, off;
 } ram[RAM_SEGMENTS];
@@ -125,7 +126,8 @@ host_ram(uint64_t va, uint64_t size)
 {
 	if (ram_fd < 0 && (ram_fd = memfd_create("ram", MFD_CLOEXEC)) < 0)
 		die("memfd_create");
-	if (nram == RAM_SEGMENTS || ftruncate(ram_fd, ram_size + size) != 0)
+	if (nram == RAM_SEGMENTS || ram_size + size > RAM_PAGES * PAGE ||
+	    ftruncate(ram_fd, ram_size + size) != 0)
 		die("ftruncate");
 	if (mmap((void *)va, size, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_FIXED_NOREPLACE, ram_fd,
@@ -137,21 +139,64 @@ host_ram(uint64_t va, uint64_t size)
 	ram_size += size;
 }
 
+/* What is accessed at once and whole costs less in one piece. */
+void
+host_populate(uint64_t va, uint64_t size)
+{
+	(void)madvise((void *)va, size, MADV_POPULATE_WRITE);
+}
+
+/* Pages of RAM that somebody accessed: so they were seen to have memory. */
+static bool touched[RAM_PAGES];
+
+/* => index of the page in the file */
+static uint64_t
+ram_page(uint64_t va)
+{
+	for (unsigned i = 0; i < nram; i++)
+		if (va - ram[i].va < ram[i].size)
+			return (ram[i].off + (va - ram[i].va)) / PAGE;
+	fprintf(stderr, "sim: no RAM at %#lx\n", (unsigned long)va);
+	abort();
+}
+
+bool
+host_touched(uint64_t va)
+{
+	return touched[ram_page(va)];
+}
+
+bool
+host_touched_now(uint64_t va)
+{
+	uint64_t i = ram_page(va);
+	off_t off = (off_t)(i * PAGE);
+
+	if (!touched[i])
+		touched[i] = lseek(ram_fd, off, SEEK_DATA) == off;
+	return touched[i];
+}
+
+void
+host_touched_look(void)
+{
+	off_t at = 0, hole;
+
+	while ((at = lseek(ram_fd, at, SEEK_DATA)) >= 0) {
+		hole = lseek(ram_fd, at, SEEK_HOLE);
+		memset(&touched[at / PAGE], true, (size_t)(hole - at) / PAGE);
+		at = hole;
+	}
+}
+
 void
 host_alias(uint64_t va, uint64_t at, bool writable)
 {
 	int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
 
-	for (unsigned i = 0; i < nram; i++) {
-		if (at - ram[i].va >= ram[i].size)
-			continue;
-		if (mmap((void *)va, PAGE, prot, MAP_SHARED | MAP_FIXED, ram_fd,
-			ram[i].off + (at - ram[i].va)) == MAP_FAILED)
-			die("mmap of an alias");
-		return;
-	}
-	fprintf(stderr, "sim: no RAM at %#lx\n", (unsigned long)at);
-	abort();
+	if (mmap((void *)va, PAGE, prot, MAP_SHARED | MAP_FIXED, ram_fd,
+		(off_t)(ram_page(at) * PAGE)) == MAP_FAILED)
+		die("mmap of an alias");
 }
 
 void

@@ -30,6 +30,14 @@ void host_skip_frames(void);
 
 /* => memory of the machine: zeroed, at a fixed address, no access elsewhere */
 void host_ram(uint64_t va, uint64_t size);
+/* => RAM that will be accessed soon; a hint */
+void host_populate(uint64_t va, uint64_t size);
+/* => has the host memory for the page at va, because of an access? */
+bool host_touched_now(uint64_t va);
+/* => as of the last look at the page */
+bool host_touched(uint64_t va);
+/* => a look at all pages */
+void host_touched_look(void);
 /* => a second view, at va, of the page of RAM at ram */
 void host_alias(uint64_t va, uint64_t ram, bool writable);
 void host_unalias(uint64_t va, uint64_t size);

@@ -29,6 +29,7 @@ u_int sim_cur;
 void (*sim_fail_hook)(void);
 
 static uint64_t now; /* uptime, ns */
+static uint64_t timer_next = INFSLP; /* when the first timer is due */
 static uint64_t random_state, trace_hash;
 static u_int atomic_depth;
 static uint64_t spins; /* since something else happened */
@@ -103,19 +104,23 @@ timers_check(void)
 {
 	struct sim_hart *h;
 
-	for (h = sim_harts; h < sim_harts + ncpus; h++)
+	timer_next = INFSLP;
+	for (h = sim_harts; h < sim_harts + ncpus; h++) {
 		if (h->h_timer <= now) {
 			h->h_timer = INFSLP;
 			h->h_due = true;
 			sim_pending |= 1U << h->h_cpu->ci_index;
 		}
+		timer_next = MIN(timer_next, h->h_timer);
+	}
 }
 
 static void
 time_passes(uint64_t ns)
 {
 	now += ns;
-	timers_check();
+	if (now >= timer_next)
+		timers_check();
 	if (__predict_false(now > TIME_MAX))
 		sim_fail("nothing has come to an end after %lu seconds",
 		    now / 1000000000UL);
@@ -317,14 +322,9 @@ cpu_timer_arm(uint64_t uptime)
 static void
 time_jump(void)
 {
-	uint64_t next = INFSLP;
-	struct sim_hart *h;
-
-	for (h = sim_harts; h < sim_harts + ncpus; h++)
-		next = MIN(next, h->h_timer);
-	if (next == INFSLP)
+	if (timer_next == INFSLP)
 		sim_fail("every hart is idle and no timer is set");
-	time_passes(next > now ? next - now : 0);
+	time_passes(timer_next - now);
 }
 
 void
@@ -345,6 +345,32 @@ cpu_idle(void)
 	h->h_idle = false;
 	intr_enable();
 	intr_disable();
+}
+
+#define REST_TRIES 1000000
+
+static bool
+others_idle(void)
+{
+	for (u_int i = 0; i < ncpus; i++)
+		if (i != sim_cur && hart_runs(i))
+			return false;
+	return true;
+}
+
+void
+sim_at_rest(void (*fn)(void *), void *arg)
+{
+	u_int tries = 0;
+
+	for (yield(); !others_idle(); yield()) {
+		if (++tries > REST_TRIES)
+			sim_fail("the harts do not come to rest");
+		sim_spin();
+	}
+	sim_atomic_enter();
+	fn(arg);
+	sim_atomic_leave();
 }
 
 /* -- What threads wait for ---------------------------------------------------------- */

@@ -20,6 +20,7 @@ struct sim_hart {
 	struct cpu_info *h_cpu;
 	uint64_t h_stalled; /* rests until there were so many decisions */
 	uint64_t h_timer; /* uptime of the timer interrupt; INFSLP: none */
+	vaddr_t h_idlezero; /* page that it zeroes but is zero; 0: none */
 	bool h_sie; /* interrupts enabled */
 	bool h_due; /* timer interrupt pending */
 	bool h_idle; /* waits for an interrupt */
