@@ -267,13 +267,16 @@ fault_pass(struct uvm_faultctx *ctx)
 	return rv;
 }
 
-/* A process that is being killed must not wait for what its death frees. */
+/*
+ * A process that is being killed must not wait for what its death frees; the
+ * kernel's own accesses cannot fail, but its requests to wire memory can.
+ */
 static bool
 fault_is_dying(struct uvm_faultctx *ctx)
 {
 	struct proc *p = curproc;
 
-	if (ctx->ufi.orig_map->pmap == pmap_kernel())
+	if (ctx->ufi.orig_map->pmap == pmap_kernel() && !ctx->wire)
 		return false;
 	return (p->p_flag & P_OOMKILL) != 0 ||
 	    ((p->p_sigpend.sp_set | p->p_p->ps_sigpend.sp_set) &

@@ -123,6 +123,16 @@ child_main(void *arg)
 	prog_children(-1);
 }
 
+static void
+child_done(struct child *c)
+{
+	c->used = false;
+	if (c->shares)
+		c->op->holds--;
+	else
+		orc_proc_free(c->op);
+}
+
 void
 prog_children_reap(void)
 {
@@ -132,11 +142,7 @@ prog_children_reap(void)
 		if (!c->used)
 			continue;
 		sim_process_wait(c->pr);
-		c->used = false;
-		if (c->shares)
-			c->op->holds--;
-		else
-			orc_proc_free(c->op);
+		child_done(c);
 	}
 }
 
@@ -191,7 +197,11 @@ prog_fork(struct prog_thread *t, const struct prog_op *o)
 	prog_children(1);
 	vm = fork_space(t, c);
 	c->pr = sim_process(vm);
-	(void)sim_thread(c->pr, child_main, c);
+	if (sim_thread(c->pr, child_main, c) == NULL) {
+		sim_process_unborn(c->pr);
+		child_done(c);
+		prog_children(-1);
+	}
 }
 
 /* -- exec -------------------------------------------------------------------------------- */

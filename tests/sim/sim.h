@@ -71,8 +71,11 @@ struct process *sim_process(struct vmspace *vm);
  * A thread of pr that runs fn(arg) with its pmap active, as a user program in
  * the kernel would be.  When fn returns, the thread exits; the last thread of
  * a process frees its address space.
+ * => NULL: no memory, and the caller is being killed
  */
 struct proc *sim_thread(struct process *pr, void (*fn)(void *), void *arg);
+/* => a process that got no thread is gone, and its address space */
+void sim_process_unborn(struct process *pr);
 /* => sleeps until the process is gone */
 void sim_process_wait(struct process *pr);
 /* => the daemon chose this process to die: its program should end soon */

@@ -328,7 +328,8 @@ sim_thread(struct process *pr, void (*fn)(void *), void *arg)
 	struct proc *p;
 
 	while ((p = thread_alloc(pr, "program")) == NULL)
-		uvm_wait("simthr");
+		if (uvm_wait_killed("simthr"))
+			return NULL;
 	ts = (struct thread_start *)(void *)p->p_addr;
 	ts->ts_fn = fn;
 	ts->ts_arg = arg;
@@ -354,6 +355,17 @@ sim_thread(struct process *pr, void (*fn)(void *), void *arg)
 	rw_exit(&proctree_lock);
 	setrunnable(p);
 	return p;
+}
+
+void
+sim_process_unborn(struct process *pr)
+{
+	struct vmspace *vm = pr->ps_vmspace;
+
+	pr->ps_vmspace = NULL;
+	uvmspace_free(vm);
+	process_rele(pr);
+	process_rele(pr); /* sim_process_wait()'s */
 }
 
 void
