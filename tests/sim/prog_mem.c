@@ -149,8 +149,8 @@ store_word(vaddr_t va, struct access *a)
 	const struct orc_page *pg = a->try.pg;
 	int error;
 
-	if (pg->slot != NULL && pg->slot->lower != NULL &&
-	    !pg->slot->present && pg->priv != ORC_NO) {
+	if (pg->slot != NULL && pg->slot->lower != NULL && !pg->slot->present &&
+	    pg->priv != ORC_NO) {
 		a->child = pg->slot;
 		a->child->flux++;
 		orc_slot_ref(a->child);
