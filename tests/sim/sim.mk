@@ -98,9 +98,10 @@ sim-ktest: $(B)/sim/sim-ref $(B)/sim/sim-sv39
 	$(Q)scripts/sim-ktest $(if $(T),--name '$(T)') $(if $(SEED),--seed $(SEED))
 
 # What `make test' runs: kept scripts, then always the same programs, also under
-# the sanitizers.  New ones are make sim-soak's.
-test-sim: $(B)/sim/sim-ref $(B)/sim/sim-sv39 $(B)/sim/sim-sv39-asan
-	$(Q)scripts/sim-soak --golden --seed $(or $(SEED),1) --count $(or $(COUNT),300) --steps 1000
+# the sanitizers, and some by both compilers.  New ones are make sim-soak's.
+test-sim: $(B)/sim/sim-ref $(B)/sim/sim-sv39 $(B)/sim/sim-sv39-asan \
+	  $(B)/sim/sim-sv39-clang
+	$(Q)scripts/sim-soak --golden --same sv39,sv39-clang --seed $(or $(SEED),1) --count $(or $(COUNT),300) --steps 1000
 
 # Three runs: the kernel's tests on both kinds of A and D bits, and programs.
 SIM_COV		:= $(B)/sim/sim-sv39-cov
