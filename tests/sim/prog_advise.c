@@ -47,19 +47,21 @@ discard_error(const struct orc_page *pg, int advice)
 	return 0;
 }
 
+/* => forked: a fork came meanwhile, and may have made it copy-on-write */
 static bool
-discard_is_clear(const struct orc_page *pg, int advice)
+is_clear(const struct orc_page *pg, bool forked)
 {
-	return pg->wired != ORC_MAYBE && pg->priv != ORC_MAYBE;
+	return pg->wired != ORC_MAYBE && pg->priv != ORC_MAYBE &&
+	    !(forked && pg->priv == ORC_NO && pg->obj == 0);
 }
 
 /*
  * DONTNEED, FREE: page by page until one that may not be.
- * => was: a page was shared before the operation, too
+ * => was: a page was shared before the operation, too; forked: see is_clear()
  */
 static void
-discard_range(
-    struct prog_thread *t, struct prog_range r, int advice, int error, bool was)
+discard_range(struct prog_thread *t, struct prog_range r, int advice, int error,
+    bool was, bool forked)
 {
 	bool maybe = was || is_shared(t, r), sure = true;
 	int want = prog_all_mapped(own(t), r.i, r.j) ? 0 : ENOMEM;
@@ -69,7 +71,7 @@ discard_range(
 		pg = &own(t)->page[i];
 		if (!pg->mapped)
 			continue;
-		sure &= discard_is_clear(pg, advice);
+		sure &= is_clear(pg, forked);
 		if (sure && discard_error(pg, advice) != 0) {
 			want = discard_error(pg, advice);
 			break;
@@ -96,8 +98,8 @@ remove_error(const struct orc_page *pg)
 
 /* REMOVE: shared anonymous memory is zero for everybody. */
 static void
-remove_range(
-    struct prog_thread *t, struct prog_range r, int error, uint64_t since)
+remove_range(struct prog_thread *t, struct prog_range r, int error,
+    uint64_t since, bool forked)
 {
 	int want = prog_all_mapped(own(t), r.i, r.j) ? 0 : ENOMEM;
 	struct orc_page *pg;
@@ -107,7 +109,7 @@ remove_range(
 		pg = &own(t)->page[i];
 		if (!pg->mapped)
 			continue;
-		sure &= pg->wired != ORC_MAYBE && pg->priv != ORC_MAYBE;
+		sure &= is_clear(pg, forked);
 		if (sure && remove_error(pg) != 0) {
 			want = remove_error(pg);
 			break;
@@ -231,12 +233,14 @@ prog_madvise(struct prog_thread *t, const struct prog_op *o)
 	int advice = advices[o->arg[2] & 15], error;
 	uint64_t a[6] = { r.start, r.end - r.start, (uint64_t)advice };
 	uint64_t since = orc_now;
+	u_int forks;
 	int64_t ret;
-	bool was;
+	bool was, forked;
 
 	if (!prog_begin(t, r.i, r.j))
 		return;
 	was = is_shared(t, r);
+	forks = t->op->forks - t->op->forking;
 	if (advice >= LINUX_MADV_DONTFORK && advice <= LINUX_MADV_WIPEONFORK &&
 	    is_unclear(t, r)) {
 		orc_end(own(t));
@@ -248,10 +252,11 @@ prog_madvise(struct prog_thread *t, const struct prog_op *o)
 	if (advice == LINUX_MADV_REMOVE)
 		set_flux(t, r, -1);
 	sim_trace_mix((uint64_t)error);
+	forked = t->op->forks != forks;
 	if (advice == LINUX_MADV_DONTNEED || advice == LINUX_MADV_FREE)
-		discard_range(t, r, advice, error, was);
+		discard_range(t, r, advice, error, was, forked);
 	else if (advice == LINUX_MADV_REMOVE)
-		remove_range(t, r, error, since);
+		remove_range(t, r, error, since, forked);
 	else if (advice >= LINUX_MADV_DONTFORK &&
 	    advice <= LINUX_MADV_WIPEONFORK && is_unclear(t, r))
 		inherit_anew(t, r);
