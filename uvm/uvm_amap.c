@@ -260,8 +260,8 @@ amap_extend(struct vm_map_entry *entry, u_int addpages)
  * => map write-locked; may clip the entry; 0 or ENOMEM
  */
 static int
-amap_copy_fresh(struct vm_map *map, struct vm_map_entry *entry, bool waitok,
-    bool canchunk, vaddr_t start, vaddr_t end)
+amap_copy_fresh(struct vm_map *map, struct vm_map_entry *entry, bool canchunk,
+    vaddr_t start, vaddr_t end)
 {
 	const vsize_t chunk = ptoa(UVM_AMAP_CHUNK);
 
@@ -274,11 +274,10 @@ amap_copy_fresh(struct vm_map *map, struct vm_map_entry *entry, bool waitok,
 			uvm_map_clip_end(map, entry, end);
 	}
 	entry->aref.ar_amap =
-	    amap_alloc(atop(entry->end - entry->start), waitok);
+	    amap_alloc(atop(entry->end - entry->start), false);
 	if (entry->aref.ar_amap == NULL)
 		return ENOMEM;
 	entry->aref.ar_pageoff = 0;
-	entry->etype &= ~UVM_ET_NEEDSCOPY;
 	return 0;
 }
 
@@ -317,14 +316,14 @@ amap_copy_slots(struct vm_amap *dst, struct vm_amap *src, u_int off, u_int len)
 
 /* => a private copy of the entry's slots; 0 or ENOMEM */
 static int
-amap_copy_shared(struct vm_map_entry *entry, bool waitok)
+amap_copy_shared(struct vm_map_entry *entry)
 {
 	struct vm_amap *dst, *src = entry->aref.ar_amap;
 	u_int off = entry->aref.ar_pageoff;
 	u_int len = atop(entry->end - entry->start);
 	int error;
 
-	dst = pool_get(&amap_pool, waitok ? PR_WAITOK : PR_NOWAIT);
+	dst = pool_get(&amap_pool, PR_NOWAIT);
 	if (dst == NULL)
 		return ENOMEM;
 	refcnt_take(&src->am_lock->aml_refs);
@@ -351,37 +350,42 @@ amap_copy_shared(struct vm_map_entry *entry, bool waitok)
 	return 0;
 }
 
-int
-amap_copy(struct vm_map *map, struct vm_map_entry *entry, bool waitok,
-    bool canchunk, vaddr_t start, vaddr_t end)
+/*
+ * => every slot of the entry's has only this entry: it is ours already, even if
+ *    other parts of the amap belong to others
+ */
+static bool
+amap_is_single(struct vm_map_entry *entry)
 {
 	struct vm_amap *amap = entry->aref.ar_amap;
 	u_int off = entry->aref.ar_pageoff;
 	bool single;
-	int error;
 
-	if (amap == NULL)
-		return amap_copy_fresh(
-		    map, entry, waitok, canchunk, start, end);
-
-	/*
-	 * If every slot of ours has only this entry, it is ours already, even
-	 * if other parts of the amap belong to others.
-	 */
 	amap_lock_read(amap);
 	single = amap->am_ref == 1 ||
 	    amap_cover_single(&amap->am_cover, off,
 		amap_cover_end(amap, off + atop(entry->end - entry->start)));
 	amap_unlock(amap);
-	if (!single) {
-		while ((error = amap_copy_shared(entry, waitok)) != 0) {
-			if (!waitok)
-				return error;
-			uvm_wait("amapcopy");
-		}
-	}
-	entry->etype &= ~UVM_ET_NEEDSCOPY;
-	return 0;
+	return single;
+}
+
+int
+amap_copy(struct vm_map *map, struct vm_map_entry *entry, bool waitok,
+    bool canchunk, vaddr_t start, vaddr_t end)
+{
+	int error;
+
+	do {
+		if (entry->aref.ar_amap == NULL)
+			error =
+			    amap_copy_fresh(map, entry, canchunk, start, end);
+		else
+			error =
+			    amap_is_single(entry) ? 0 : amap_copy_shared(entry);
+	} while (error != 0 && waitok && !uvm_wait_killed("amapcopy"));
+	if (error == 0)
+		entry->etype &= ~UVM_ET_NEEDSCOPY;
+	return error;
 }
 
 /*

@@ -141,7 +141,7 @@ void amap_unref(struct vm_amap *amap, u_int offset, u_int len, int flags);
  * Clear needs-copy of an entry: give it an amap of its own, unless nobody else
  * refers to its slots.
  * => map write-locked, amap unlocked; 0, or ENOMEM with the entry unchanged
- *    (waitok: sleeps for memory instead)
+ *    (waitok: sleeps for memory instead, unless the process is being killed)
  * => canchunk: an entry without amap of more than UVM_AMAP_LARGE pages is
  *    clipped to UVM_AMAP_CHUNK-aligned pieces around [start, end)
  */

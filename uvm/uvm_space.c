@@ -188,12 +188,19 @@ uvmspace_exec(struct proc *p, vaddr_t start, vaddr_t end)
 
 /* -- Fork ------------------------------------------------------------------------- */
 
-/* A child's entry that says what the parent's says; not yet on its map. */
+/*
+ * A child's entry that says what the parent's says; not yet on its map.
+ * => may sleep; NULL: no memory, and the process is being killed, so that the
+ *    child will not run
+ */
 static struct vm_map_entry *
 clone_entry(vm_map_t child, const struct vm_map_entry *e)
 {
-	struct vm_map_entry *n = uvm_mapent_alloc(child, false);
+	struct vm_map_entry *n;
 
+	while ((n = uvm_mapent_alloc(child, true)) == NULL)
+		if (uvm_wait_killed("fork"))
+			return NULL;
 	*n = *e;
 	n->wired_count = 0;
 	n->me_flags &= (uint8_t)~ME_STATIC;
@@ -208,8 +215,11 @@ fork_share(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 
 	if (UVM_ET_ISNEEDSCOPY(e) ||
 	    (e->aref.ar_amap == NULL && !UVM_ET_ISOBJ(e) && !UVM_ET_ISHOLE(e)))
-		(void)amap_copy(parent, e, true, false, 0, 0);
+		if (amap_copy(parent, e, true, false, 0, 0) != 0)
+			return NULL;
 	n = clone_entry(child, e);
+	if (n == NULL)
+		return NULL;
 	if (n->aref.ar_amap != NULL) {
 		uvm_map_unshare_zero(parent, e);
 		amap_ref(n->aref.ar_amap, n->aref.ar_pageoff,
@@ -265,6 +275,8 @@ fork_copy(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 	struct vm_map_entry *n = clone_entry(child, e);
 	struct vm_amap *amap = e->aref.ar_amap;
 
+	if (n == NULL)
+		return NULL;
 	if (!MUTANT(FORK_NO_OBJ_REF))
 		uvm_mapent_ref_object(n);
 	if (UVM_ET_ISHOLE(n))
@@ -280,8 +292,8 @@ fork_copy(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 		 * are wired, here or by whom it is shared with, are copied.
 		 */
 		fork_ref_amap(n);
-		(void)amap_copy(child, n, true, false, 0, 0);
-		if (!MUTANT(FORK_NO_COW_NOW))
+		if (amap_copy(child, n, true, false, 0, 0) == 0 &&
+		    !MUTANT(FORK_NO_COW_NOW))
 			amap_cow_now(child, n);
 	} else {
 		if (!MUTANT(FORK_NO_AMAP_REF))
@@ -297,7 +309,7 @@ fork_zero(vm_map_t child, struct vm_map_entry *e)
 {
 	struct vm_map_entry *n = clone_entry(child, e);
 
-	if (UVM_ET_ISHOLE(e))
+	if (n == NULL || UVM_ET_ISHOLE(e))
 		return n;
 	n->object.uvm_obj = NULL;
 	n->offset = 0;
@@ -307,7 +319,10 @@ fork_zero(vm_map_t child, struct vm_map_entry *e)
 	return n;
 }
 
-/* The child's entry by the parent's inheritance, or NULL: it gets none. */
+/*
+ * The child's entry by the parent's inheritance, or NULL: it gets none, or the
+ * parent is being killed.
+ */
 static struct vm_map_entry *
 fork_entry(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 {
