@@ -133,6 +133,13 @@ child_done(struct child *c)
 		orc_proc_free(c->op);
 }
 
+static void
+child_unborn(struct child *c)
+{
+	child_done(c);
+	prog_children(-1);
+}
+
 void
 prog_children_reap(void)
 {
@@ -196,11 +203,15 @@ prog_fork(struct prog_thread *t, const struct prog_op *o)
 	c->seed = o->arg[3];
 	prog_children(1);
 	vm = fork_space(t, c);
+	if (sim_killed(t->op->pr)) { /* memory is for others to have now */
+		uvmspace_free(vm);
+		child_unborn(c);
+		return;
+	}
 	c->pr = sim_process(vm);
 	if (sim_thread(c->pr, child_main, c) == NULL) {
 		sim_process_unborn(c->pr);
-		child_done(c);
-		prog_children(-1);
+		child_unborn(c);
 	}
 }
 
