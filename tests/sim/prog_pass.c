@@ -142,13 +142,14 @@ prog_pass(struct prog_thread *t, const struct prog_op *o)
 	va = orc_va(t->slice, (int)(o->arg[3] % ORC_PAGES));
 	if (!pass_lock(t, &ps))
 		return;
+	pin(&ps, 1); /* at once: stores there go to slots from now on */
 	vm = prog_hold(ps.op);
 	if (vm == NULL) {
+		pin(&ps, -1);
 		pass_unlock(&ps);
 		return;
 	}
 	want = pass_want(&ps);
-	pin(&ps, 1);
 	error = uvm_map_extract(&vm->vm_map, ps.r.start, ps.r.end - ps.r.start,
 	    &t->op->vm->vm_map, &va, ps.flags);
 	pin(&ps, -1);
