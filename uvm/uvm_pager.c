@@ -87,6 +87,17 @@ swapio_give(struct swapio_list *list, struct swapio *si)
 	mtx_leave(&swapio_mtx);
 }
 
+bool
+uvm_swapio_idle(void)
+{
+	bool idle;
+
+	mtx_enter(&swapio_mtx);
+	idle = swapio_nfree == swapio_total;
+	mtx_leave(&swapio_mtx);
+	return idle;
+}
+
 static struct vm_page *
 bounce_page(void)
 {

@@ -98,21 +98,25 @@ wait_check(const char *wmesg)
 /*
  * Sleep until there is free memory above the kernel's reserve.
  * => thread context, no short lock held; not for the page daemon
- * => TRUE at once if the process is being killed: it must not wait for what
- *    its own death sets free
+ * => TRUE soon if the process is being killed: it must not wait for what its
+ *    own death sets free.  Who cannot give up asks again, so it is a waiter
+ *    like others: without one nothing is paged out, and nobody else killed.
  */
 bool
 uvm_wait_killed(const char *wmesg)
 {
 	struct proc *p = curproc;
 	bool slept = false;
+	uint64_t ns;
 
 	wait_check(wmesg);
 	mtx_enter(&uvm.fpageqlock);
-	while (uvm_free_count() <= uvmexp.reserve_kernel && !being_killed(p)) {
+	while (uvm_free_count() <= uvmexp.reserve_kernel &&
+	    !(slept && being_killed(p))) {
+		ns = being_killed(p) ? WAIT_TRY_NS : WAIT_NS;
 		pd_waiters++;
 		pd_wake();
-		(void)msleep(&pd_waiters, &uvm.fpageqlock, PVM, wmesg, WAIT_NS);
+		(void)msleep(&pd_waiters, &uvm.fpageqlock, PVM, wmesg, ns);
 		pd_waiters--;
 		slept = true;
 	}
