@@ -546,12 +546,17 @@ uao_get_locked(struct uvm_aobj *aobj, voff_t off, struct vm_page **pps,
 	    : VM_PAGER_UNLOCK;
 }
 
-/* => object write-locked: is it to be read too, and has a page for that? */
+/*
+ * Is it to be read too, and has a page for that?  Not if its slot is bad: the
+ * page would be taken for clean and freed, and nobody could read it again.
+ * => object write-locked
+ */
 static bool
 read_add(struct uvm_aobj *aobj, u_long idx, int slot)
 {
 	return idx < aobj->u_pages &&
 	    uao_find_swslot(&aobj->u_obj, idx) == slot &&
+	    !uvm_swap_isbad(slot) &&
 	    uvm_pagetree_lookup(&aobj->u_obj.uo_tree, idx) == NULL &&
 	    uvm_pagealloc(&aobj->u_obj, (voff_t)ptoa(idx), NULL, 0) != NULL;
 }
