@@ -154,6 +154,8 @@ free_all(struct uvm_aobj *aobj)
 	}
 	while (uobj->uo_npages > 0)
 		(void)rwsleep(uobj, &uobj->uo_lock, PVM, "uaodead", INFSLP);
+	if (MUTANT(SWAP_AOBJ_KEEPS_SLOTS))
+		return;
 	free_slots(aobj, 0, UAO_MAXPAGES);
 	KASSERT(aobj->u_swslots.pt_root == NULL);
 }
@@ -456,6 +458,8 @@ swapoff_page(struct uvm_aobj *aobj, u_long i, bool lossy)
 	if (pg == NULL && lossy && uvm_swap_isbad(slot)) {
 		(void)uvm_pagetree_replace(
 		    &aobj->u_swslots, i, UAO_SLOT_ITEM(SWSLOT_BAD));
+		if (MUTANT(SWAP_OFF_FORGETS_LOST))
+			(void)uvm_pagetree_remove(&aobj->u_swslots, i);
 		uvm_swap_only(-1);
 		uvm_swap_free(slot, 1);
 		return 0;
@@ -556,7 +560,7 @@ read_add(struct uvm_aobj *aobj, u_long idx, int slot)
 {
 	return idx < aobj->u_pages &&
 	    uao_find_swslot(&aobj->u_obj, idx) == slot &&
-	    !uvm_swap_isbad(slot) &&
+	    (!uvm_swap_isbad(slot) || MUTANT(SWAP_BAD_READ_ALONG)) &&
 	    uvm_pagetree_lookup(&aobj->u_obj.uo_tree, idx) == NULL &&
 	    uvm_pagealloc(&aobj->u_obj, (voff_t)ptoa(idx), NULL, 0) != NULL;
 }

@@ -111,6 +111,8 @@ upper_cow(struct uvm_faultctx *ctx, struct vm_anon *anon)
 static inline void
 upper_dirty(struct vm_anon *anon)
 {
+	if (MUTANT(SWAP_DIRTY_KEEPS_SLOT))
+		return;
 	uvm_anon_dropswap(anon);
 	atomic_and(&anon->an_page->pg_flags, ~(uint32_t)PG_CLEAN);
 }

@@ -197,7 +197,8 @@ read_done(struct vm_page **pps, int slot, int n)
 		atomic_and(&pps[i]->pg_flags, ~(uint32_t)PG_FAKE);
 	}
 	UVMCNT_ADD(pgswapin, n);
-	uvm_swap_only(-n);
+	if (!MUTANT(SWAP_ONLY_MISCOUNTED))
+		uvm_swap_only(-n);
 }
 
 int
@@ -214,8 +215,11 @@ uvm_swap_get_run(struct vm_page **pps, int slot, int n, int want)
 	si->si_dev = uvm_swap_place(slot, &si->si_blkno);
 	if (read_pages(si, pps, 0, n) == 0)
 		got = n;
-	else if (n > 1 && read_pages(si, pps, want, 1) == 0)
+	else if (n > 1 && !MUTANT(SWAP_CLUSTER_ERROR_LOSES) &&
+	    read_pages(si, pps, want, 1) == 0)
 		got = 1;
+	if (got == 0 && MUTANT(SWAP_READ_ERROR_IGNORED))
+		got = n;
 	swapio_give(&swapio_reads, si);
 	if (got == n)
 		read_done(pps, slot, n);
@@ -271,7 +275,8 @@ write_pages(struct swapio *si, int from, int n, void (*async)(struct buf *))
 static void
 encrypt_pages(struct swapio *si)
 {
-	pmap_pages_remove(si->si_pg, (u_int)si->si_n);
+	if (!MUTANT(SWAP_STAYS_MAPPED))
+		pmap_pages_remove(si->si_pg, (u_int)si->si_n);
 	for (int i = 0; i < si->si_n; i++)
 		(void)pmap_clear_modify(si->si_pg[i]);
 	si->si_dev = uvm_swap_place(si->si_slot, &si->si_blkno);
@@ -483,8 +488,9 @@ finish_page(struct vm_page *pg, int slot, bool ok, u_int *freed)
 static bool
 page_written(struct swapio *si, int i, int error)
 {
-	bool ok =
-	    error == 0 || (si->si_n > 1 && write_pages(si, i, 1, NULL) == 0);
+	bool ok = error == 0 ||
+	    (si->si_n > 1 && write_pages(si, i, 1, NULL) == 0) ||
+	    MUTANT(SWAP_WRITE_ERROR_IGNORED);
 
 	uvm_swap_written(si->si_slot + i, ok);
 	return ok;

@@ -112,7 +112,7 @@ uvm_wait_killed(const char *wmesg)
 	wait_check(wmesg);
 	mtx_enter(&uvm.fpageqlock);
 	while (uvm_free_count() <= uvmexp.reserve_kernel &&
-	    !(slept && being_killed(p))) {
+	    !((slept || MUTANT(KILLED_ASKS_NOT)) && being_killed(p))) {
 		ns = being_killed(p) ? WAIT_TRY_NS : WAIT_NS;
 		pd_waiters++;
 		pd_wake();

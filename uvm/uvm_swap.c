@@ -252,7 +252,7 @@ free_one(struct swapdev *sd, uint32_t i)
 	sd->sd_owner[i] = 0;
 	uvm_swapkey_drop(sd, i, 1);
 	count_inuse(sd, -1);
-	if (retire) {
+	if (retire && !MUTANT(SWAP_BAD_REUSED)) {
 		count_usable(sd, -1);
 		return;
 	}

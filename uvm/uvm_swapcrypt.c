@@ -40,7 +40,8 @@ uvm_swapkey_drop(struct swapdev *sd, uint32_t i, uint32_t n)
 		ss = &sd->sd_section[i / SWAP_SECTION];
 		KASSERT(ss->ss_used > 0);
 		if (--ss->ss_used == 0 && ss->ss_keyed) {
-			wipe(ss->ss_key, sizeof(ss->ss_key));
+			if (!MUTANT(SWAP_KEY_KEPT))
+				wipe(ss->ss_key, sizeof(ss->ss_key));
 			ss->ss_keyed = false;
 		}
 	}

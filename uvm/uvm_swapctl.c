@@ -308,7 +308,8 @@ anon_swapoff(struct vm_anon *anon, struct rwlock *lock, bool lossy)
 	struct vm_page *pg = anon->an_page;
 	int slot = anon->an_swslot;
 
-	if (pg != NULL && (pg->pg_flags & PG_BUSY)) {
+	if (pg != NULL && (pg->pg_flags & PG_BUSY) &&
+	    !MUTANT(SWAP_OFF_TAKES_BUSY)) {
 		uvm_page_wait(pg, lock, "swapoff");
 		rw_enter_write(lock);
 		return 0;

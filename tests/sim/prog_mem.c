@@ -388,7 +388,7 @@ prog_loan(struct prog_thread *t, const struct prog_op *o)
 	    l->what, l->flags);
 	sim_trace_mix((uint64_t)error);
 	want = loan_want(t, page, n, errors, &io);
-	if (error == EACCES && want == 0)
+	if (error == EACCES)
 		io |= prog_lost_any(t, page, page + (int)n);
 	if (!prog_try_quiet(&try) || (io && error == EACCES))
 		want = error;

@@ -266,7 +266,7 @@ disk_errors(struct prog_disk *d, const struct prog_op *o)
 	f->tf_read = f->tf_write = f->tf_rdonly = f->tf_rdonlyend = 0;
 	f->tf_torn = allowed(PROG_ERR_TORN);
 	if (allowed(PROG_ERR_READ) && (what & 1) != 0)
-		f->tf_read = 2 + (what >> 8) % 40;
+		f->tf_read = 2 + (what >> 8) % 14;
 	if (allowed(PROG_ERR_WRITE) && (what & 2) != 0)
 		f->tf_write = 1 + (what >> 16) % 20;
 	some_pages(o->arg[1] * 7919 + (what >> 12), &first, &last);
