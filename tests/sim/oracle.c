@@ -461,7 +461,8 @@ void
 orc_begin(struct orc_slice *sl, int lo, int hi)
 {
 	KASSERT(sl->lo == sl->hi && !sl->held);
-	sl->lo = lo;
+	/* beyond the window too it is a change, which others wait for */
+	sl->lo = MIN(lo, ORC_PAGES - 1);
 	sl->hi = MIN(hi, ORC_PAGES);
 	sl->gen++;
 	memset(sl->blur, 0, sizeof(sl->blur));

@@ -293,7 +293,7 @@ prog_map(struct prog_thread *t, const struct prog_op *o)
 	if (q.align != 0)
 		orc_begin(own(t), 0, ORC_PAGES);
 	else
-		orc_begin(own(t), MIN(q.at, ORC_PAGES), q.at + q.n);
+		orc_begin(own(t), q.at, q.at + q.n);
 	map_next(t, &q);
 	want = map_want(t, &q);
 	if (uobj != NULL)
