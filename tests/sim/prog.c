@@ -100,7 +100,7 @@ prog_hold(struct orc_proc *op)
 	struct vmspace *vm;
 
 	op->holds++;
-	vm = uvmspace_share(op->pr);
+	vm = uvmspace_hold(op->pr);
 	if (vm == NULL) /* it ended while we waited for its lock */
 		op->holds--;
 	return vm;
