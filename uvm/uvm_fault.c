@@ -111,6 +111,9 @@ uvm_fault_enter_wired(
 		old = PHYS_TO_VM_PAGE(pa);
 	if (pmap_enter(pmap, va, VM_PAGE_TO_PHYS(pg), prot,
 		ctx->access | PMAP_CANFAIL | PMAP_WIRED) != 0) {
+		/* gone all the same, maybe, and its wiring with it */
+		if (!ctx->wire && old != NULL && !pmap_extract(pmap, va, &pa))
+			uvm_pageunwire(old);
 		if (uvm_fault_activates(pg))
 			uvm_pageactivate(pg);
 		return false;
