@@ -163,7 +163,9 @@ page_remove_batched(struct vm_page *pg, struct tlb_batch *tb)
 	pv_lock(pg);
 	while ((pm = pg->mdpage.md_pv.pv_pmap) != NULL) {
 		if (tb->tb_pm == NULL) {
-			pmap_reference(pm);
+			/* the kernel's is always there */
+			if (pmap_is_user(pm))
+				pmap_reference(pm);
 			tlb_batch_init(tb, pm);
 		} else if (tb->tb_pm != pm)
 			break;
@@ -181,7 +183,8 @@ batch_end(struct tlb_batch *tb)
 	if (tb->tb_pm == NULL)
 		return;
 	tlb_batch_flush(tb);
-	pmap_destroy(tb->tb_pm);
+	if (pmap_is_user(tb->tb_pm))
+		pmap_destroy(tb->tb_pm);
 	tb->tb_pm = NULL;
 }
 
