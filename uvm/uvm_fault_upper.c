@@ -123,7 +123,7 @@ upper_map(struct uvm_faultctx *ctx, struct vm_anon *anon)
 {
 	struct vm_page *pg = anon->an_page;
 	bool dirty = (fault_is_write(ctx) && (pg->pg_flags & PG_CLEAN) != 0) ||
-	    (ctx->wire && anon->an_swslot != 0);
+	    (ctx->wired && anon->an_swslot != 0);
 	vm_prot_t prot = ctx->prot;
 
 	if ((dirty || uvm_fault_enter_writes(ctx, pg)) && !upper_upgrade(ctx))
