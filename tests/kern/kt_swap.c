@@ -662,17 +662,20 @@ KTEST(swap_off_lost)
 
 /* -- The auditor ------------------------------------------------------------------ */
 
-/* One wrong value at a time: it has to be found. */
+/* One wrong value at a time: it has to be found.  Nobody is wired for it. */
 KTEST(audit_swap)
 {
-	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct bdev *bd = tdisk_open(0, DISK_PAGES);
 	struct vmspace *vm = written_space(4, MADV_RANDOM);
-	struct swapdev *sd = swap_dev[0];
-	struct swap_section *ss = sd->sd_section;
 	uint32_t used, unused = DISK_PAGES - 1;
 	struct vm_map_entry *e;
+	struct swap_section *ss;
 	struct vm_anon *anon;
+	struct swapdev *sd;
 
+	KT_REQUIRE(bd != NULL && uvm_swap_on(bd, 0) == 0);
+	sd = swap_dev[0];
+	ss = sd->sd_section;
 	KT_EQ(page_out(vm, 0, 4), 0);
 	e = ktf_entry(vm, 0);
 	anon = amap_lookup(&e->aref, 0);
@@ -700,7 +703,8 @@ KTEST(audit_swap)
 	};
 	kta_pokes(poke, nitems(poke));
 	uvmspace_free(vm);
-	swap_off(0, bd);
+	KT_EQ(uvm_swap_off(bd), 0);
+	tdisk_close(0);
 }
 
 /* -- Memory is short ------------------------------------------------------------- */
