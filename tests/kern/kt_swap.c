@@ -643,6 +643,29 @@ KTEST(swap_read_error)
 	swap_off(0, bd);
 }
 
+/* An object's page that is lost does not come back with its neighbour. */
+KTEST(swap_lost_neighbour)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct uvm_object *obj = uao_create(ptoa(4), 0);
+	struct vmspace *vm = ktf_space();
+
+	ktf_map_obj(vm, KTF_VA(0), obj, 4, false, MADV_NORMAL);
+	for (int i = 0; i < 4; i++)
+		ktf_write(vm, i, word_of(i));
+	KT_EQ(page_out(vm, 0, 4), 0);
+	tdisk_bad(0, 2, 3);
+	KT_EQ(ktf_fault(vm, 1, PROT_READ), EIO);
+	tdisk_bad(0, 0, 0);
+	KT_EQ(ktf_read(vm, 0), word_of(0));
+	KT_EQ(ktf_fault(vm, 1, PROT_READ), EIO);
+	for (int i = 2; i < 4; i++)
+		KT_EQ(ktf_read(vm, i), word_of(i));
+	uvmspace_free(vm);
+	KT_EQ(uvmexp.swpginuse, 0);
+	swap_off(0, bd);
+}
+
 /* swapoff with what cannot be read: refused once, then given up. */
 KTEST(swap_off_lost)
 {
