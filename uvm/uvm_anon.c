@@ -295,7 +295,8 @@ uvm_anon_release(struct vm_anon *anon)
 	    (PG_BUSY | PG_RELEASED));
 	KASSERT(anon_write_held(anon));
 	pmap_page_protect(pg, PROT_NONE);
-	uvm_anon_dropswap(anon);
+	if (!MUTANT(SWAP_RELEASE_KEEPS_SLOT))
+		uvm_anon_dropswap(anon);
 	(void)uvm_page_unbusy(pg);
 	pool_put(&anon_pool, anon);
 	anon_count_freed(1);

@@ -154,6 +154,8 @@ free_all(struct uvm_aobj *aobj)
 	}
 	while (uobj->uo_npages > 0)
 		(void)rwsleep(uobj, &uobj->uo_lock, PVM, "uaodead", INFSLP);
+	if (MUTANT(SWAP_AOBJ_KEEPS_SLOTS))
+		return;
 	free_slots(aobj, 0, UAO_MAXPAGES);
 	KASSERT(aobj->u_swslots.pt_root == NULL);
 }
@@ -375,14 +377,22 @@ uao_swapnodes_unreserve(void)
 		uvm_ptnode_put(n);
 }
 
-/* A slot as an item of the tree, which takes no NULL and no odd ones. */
-#define SLOT_ITEM(slot) ((void *)((uintptr_t)(u_int)(slot) << 3))
-#define ITEM_SLOT(item) ((int)(u_int)((uintptr_t)(item) >> 3))
+int
+uao_swapnodes_kept(void)
+{
+	return atomic_load(&swapnodes);
+}
+
+const struct uvm_pagetree *
+uao_swslots(const struct uvm_object *uobj)
+{
+	return &to_aobj((struct uvm_object *)(uintptr_t)uobj)->u_swslots;
+}
 
 int
 uao_find_swslot(struct uvm_object *uobj, u_long pageidx)
 {
-	return ITEM_SLOT(
+	return UAO_ITEM_SLOT(
 	    uvm_pagetree_lookup(&to_aobj(uobj)->u_swslots, pageidx));
 }
 
@@ -393,9 +403,11 @@ uao_set_swslot(struct uvm_object *uobj, u_long pageidx, int slot)
 	int old;
 
 	if (slot == 0)
-		return ITEM_SLOT(uvm_pagetree_remove(t, pageidx));
-	old = ITEM_SLOT(uvm_pagetree_replace(t, pageidx, SLOT_ITEM(slot)));
-	if (old == 0 && uvm_pagetree_insert(t, pageidx, SLOT_ITEM(slot)) != 0)
+		return UAO_ITEM_SLOT(uvm_pagetree_remove(t, pageidx));
+	old = UAO_ITEM_SLOT(
+	    uvm_pagetree_replace(t, pageidx, UAO_SLOT_ITEM(slot)));
+	if (old == 0 &&
+	    uvm_pagetree_insert(t, pageidx, UAO_SLOT_ITEM(slot)) != 0)
 		return -1;
 	return old;
 }
@@ -411,7 +423,7 @@ uao_swapped(struct uvm_object *uobj, uint64_t first, uint64_t last)
 	for (; (item = uvm_pagetree_next(&aobj->u_swslots, &i)) != NULL &&
 	     i < last;
 	     i++)
-		n += ITEM_SLOT(item) > 0 &&
+		n += UAO_ITEM_SLOT(item) > 0 &&
 		    uvm_pagetree_lookup(&uobj->uo_tree, i) == NULL;
 	return n;
 }
@@ -425,7 +437,7 @@ uao_dropswap(struct uvm_object *uobj, u_long pageidx)
 
 	if (aobj->u_swslots.pt_root == NULL)
 		return;
-	slot = ITEM_SLOT(uvm_pagetree_remove(&aobj->u_swslots, pageidx));
+	slot = UAO_ITEM_SLOT(uvm_pagetree_remove(&aobj->u_swslots, pageidx));
 	if (slot == 0 || slot == SWSLOT_BAD)
 		return;
 	pg = uvm_pagetree_lookup(&uobj->uo_tree, pageidx);
@@ -455,7 +467,9 @@ swapoff_page(struct uvm_aobj *aobj, u_long i, bool lossy)
 	}
 	if (pg == NULL && lossy && uvm_swap_isbad(slot)) {
 		(void)uvm_pagetree_replace(
-		    &aobj->u_swslots, i, SLOT_ITEM(SWSLOT_BAD));
+		    &aobj->u_swslots, i, UAO_SLOT_ITEM(SWSLOT_BAD));
+		if (MUTANT(SWAP_OFF_FORGETS_LOST))
+			(void)uvm_pagetree_remove(&aobj->u_swslots, i);
 		uvm_swap_only(-1);
 		uvm_swap_free(slot, 1);
 		return 0;
@@ -486,7 +500,7 @@ uao_swapoff(struct uvm_object *uobj, int first, int last, bool lossy)
 	KASSERT(rw_write_held(&uobj->uo_lock));
 	while (error == 0 &&
 	    (item = uvm_pagetree_next(&aobj->u_swslots, &i)) != NULL) {
-		slot = ITEM_SLOT(item);
+		slot = UAO_ITEM_SLOT(item);
 		if (slot >= first && slot < last)
 			error = swapoff_page(aobj, (u_long)i, lossy);
 		else
@@ -547,13 +561,18 @@ uao_get_locked(struct uvm_aobj *aobj, voff_t off, struct vm_page **pps,
 	    : VM_PAGER_UNLOCK;
 }
 
-/* => object write-locked: is it to be read too, and has a page for that? */
+/*
+ * Is it to be read too, and has a page for that?  Not if its slot is bad: the
+ * page would be taken for clean and freed, and nobody could read it again.
+ * => object write-locked
+ */
 static bool
 read_add(struct uvm_aobj *aobj, u_long idx, int slot)
 {
 	return idx < aobj->u_pages &&
 	    (uao_find_swslot(&aobj->u_obj, idx) == slot ||
 		MUTANT(AOBJ_READS_ANY_SLOT)) &&
+	    (!uvm_swap_isbad(slot) || MUTANT(SWAP_BAD_READ_ALONG)) &&
 	    uvm_pagetree_lookup(&aobj->u_obj.uo_tree, idx) == NULL &&
 	    uvm_pagealloc(&aobj->u_obj, (voff_t)ptoa(idx), NULL, 0) != NULL;
 }

@@ -33,10 +33,23 @@ bool uao_may_pageout(const struct uvm_object *uobj);
  */
 int uao_swapoff(struct uvm_object *uobj, int first, int last, bool lossy);
 
-/* Nodes for the daemon: => unlocked; take: one of them, or NULL */
+/*
+ * => the tree of slots by page index, for the auditor: nothing in it changes
+ *    while the caller looks
+ */
+const struct uvm_pagetree *uao_swslots(const struct uvm_object *uobj);
+/* A slot as an item of that tree, which takes no NULL and no odd ones. */
+#define UAO_SLOT_ITEM(slot) ((void *)((uintptr_t)(u_int)(slot) << 3))
+#define UAO_ITEM_SLOT(item) ((int)(u_int)((uintptr_t)(item) >> 3))
+
+/*
+ * Nodes for the daemon: => unlocked; take: one of them, or NULL; kept: how many
+ * there are
+ */
 void uao_swapnodes_reserve(void);
 void uao_swapnodes_unreserve(void);
 void uao_swapnodes_refill(void);
 struct uvm_ptnode *uao_swapnode_take(void);
+int uao_swapnodes_kept(void);
 
 #endif

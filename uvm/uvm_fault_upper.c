@@ -111,6 +111,8 @@ upper_cow(struct uvm_faultctx *ctx, struct vm_anon *anon)
 static inline void
 upper_dirty(struct vm_anon *anon)
 {
+	if (MUTANT(SWAP_DIRTY_KEEPS_SLOT))
+		return;
 	uvm_anon_dropswap(anon);
 	atomic_and(&anon->an_page->pg_flags, ~(uint32_t)PG_CLEAN);
 }
@@ -122,7 +124,7 @@ upper_map(struct uvm_faultctx *ctx, struct vm_anon *anon)
 	struct vm_page *pg = anon->an_page;
 	bool dirty = (fault_is_write(ctx) && (pg->pg_flags & PG_CLEAN) != 0 &&
 			 !MUTANT(WRITE_KEEPS_SLOT)) ||
-	    (ctx->wire && anon->an_swslot != 0);
+	    (ctx->wired && anon->an_swslot != 0);
 	vm_prot_t prot = ctx->prot;
 
 	if ((dirty || uvm_fault_enter_writes(ctx, pg)) && !upper_upgrade(ctx))

@@ -88,6 +88,17 @@ swapio_give(struct swapio_list *list, struct swapio *si)
 	mtx_leave(&swapio_mtx);
 }
 
+bool
+uvm_swapio_idle(void)
+{
+	bool idle;
+
+	mtx_enter(&swapio_mtx);
+	idle = swapio_nfree == swapio_total;
+	mtx_leave(&swapio_mtx);
+	return idle;
+}
+
 static struct vm_page *
 bounce_page(void)
 {
@@ -205,7 +216,8 @@ uvm_swap_get_run(struct vm_page **pps, int slot, int n, int want)
 	si->si_dev = uvm_swap_place(slot, &si->si_blkno);
 	if (read_pages(si, pps, 0, n) == 0 || MUTANT(SWAP_READ_NO_ERROR))
 		got = n;
-	else if (n > 1 && read_pages(si, pps, want, 1) == 0)
+	else if (n > 1 && !MUTANT(SWAP_CLUSTER_ERROR_LOSES) &&
+	    read_pages(si, pps, want, 1) == 0)
 		got = 1;
 	swapio_give(&swapio_reads, si);
 	if (got == n)

@@ -100,8 +100,9 @@ wait_check(const char *wmesg)
  * may not be what was asked for: then let others on, and when it is little,
  * tell the daemon that it will not do.
  * => thread context, no short lock held; not for the page daemon
- * => TRUE at once if the process is being killed: it must not wait for what
- *    its own death sets free
+ * => TRUE soon if the process is being killed: it must not wait for what its
+ *    own death sets free.  Who cannot give up asks again, so it is a waiter
+ *    like others: without one nothing is paged out, and nobody else killed.
  */
 bool
 uvm_wait_killed(const char *wmesg)
@@ -110,7 +111,8 @@ uvm_wait_killed(const char *wmesg)
 
 	wait_check(wmesg);
 	mtx_enter(&uvm.fpageqlock);
-	if (uvm_free_count() > uvmexp.freemin || being_killed(p)) {
+	if (uvm_free_count() > uvmexp.freemin ||
+	    (being_killed(p) && MUTANT(KILLED_ASKS_NOT))) {
 		(void)msleep(&wait_nothing, &uvm.fpageqlock, PVM | PNORELOCK,
 		    wmesg, WAIT_MIN_NS);
 		return being_killed(p);
@@ -120,6 +122,7 @@ uvm_wait_killed(const char *wmesg)
 		pd_wake();
 		(void)msleep(&pd_waiters, &uvm.fpageqlock, PVM, wmesg,
 		    uvm_free_count() > uvmexp.reserve_kernel ? WAIT_MIN_NS
+			: being_killed(p)                    ? WAIT_TRY_NS
 							     : WAIT_NS);
 		pd_waiters--;
 	} while (uvm_free_count() <= uvmexp.reserve_kernel && !being_killed(p));

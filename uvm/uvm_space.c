@@ -349,6 +349,8 @@ fork_entries(vm_map_t parent, vm_map_t child)
 
 	VM_MAP_FOREACH (e, parent) {
 		n = fork_entry(parent, child, e);
+		if (n == NULL && e->inheritance != MAP_INHERIT_NONE)
+			break; /* being killed */
 		if (n == NULL)
 			continue;
 		n->me_prev = last;

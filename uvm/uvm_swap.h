@@ -109,6 +109,8 @@ void uvm_swap_boot(const char *list);
  */
 int uvm_swap_on(struct bdev *bd, int priority);
 int uvm_swap_off(struct bdev *bd);
+/* => thread context; it is used before those of higher numbers; 0; ENOENT */
+int uvm_swap_setpriority(struct bdev *bd, int priority);
 /* => how many devices, up to max of which are described in se[] */
 int uvm_swap_stats(struct swapent *se, int max);
 
@@ -173,6 +175,8 @@ void uvm_swapout_wait(struct swap_batch *batch);
 /* => first device, last device: memory of requests; may sleep */
 void uvm_swapio_reserve(void);
 void uvm_swapio_unreserve(void);
+/* => no page is between memory and swap, nor chosen to be; a moment's view */
+bool uvm_swapio_idle(void);
 /* => boot: starts the thread that finishes pageouts */
 void uvm_swapio_init(void);
 

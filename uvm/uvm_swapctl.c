@@ -308,7 +308,8 @@ anon_swapoff(struct vm_anon *anon, struct rwlock *lock, bool lossy)
 	struct vm_page *pg = anon->an_page;
 	int slot = anon->an_swslot;
 
-	if (pg != NULL && (pg->pg_flags & PG_BUSY)) {
+	if (pg != NULL && (pg->pg_flags & PG_BUSY) &&
+	    !MUTANT(SWAP_OFF_TAKES_BUSY)) {
 		uvm_page_wait(pg, lock, "swapoff");
 		rw_enter_write(lock);
 		return 0;
@@ -558,9 +559,8 @@ uvm_swap_stats(struct swapent *se, int max)
 	return n;
 }
 
-/* => 0; ENOENT: it is not on */
-static int
-set_priority(struct bdev *bd, int priority)
+int
+uvm_swap_setpriority(struct bdev *bd, int priority)
 {
 	struct swapdev *sd;
 
@@ -727,5 +727,5 @@ sys_swapctl(struct proc *p, const uint64_t a[6], int64_t *ret)
 		return uvm_swap_on(bd, (int)a[2]);
 	if ((int)a[0] == SWAP_OFF)
 		return uvm_swap_off(bd);
-	return set_priority(bd, (int)a[2]);
+	return uvm_swap_setpriority(bd, (int)a[2]);
 }

@@ -480,6 +480,30 @@
 	X(CLEAN_WITHOUT_SLOT, "daemon",                                     \
 	    "an anonymous page counts as clean that swap does not hold: "   \
 	    "it is freed, and zeros or nothing come back")                  \
+	/* Swap */                                                          \
+	X(SWAP_CLUSTER_ERROR_LOSES, "swap",                                 \
+	    "a failed read of several pages is not repeated for the one "   \
+	    "that is needed: a page is lost that can be read")              \
+	X(SWAP_DIRTY_KEEPS_SLOT, "swap",                                    \
+	    "a page that is written to stays clean: the daemon frees "      \
+	    "it, and the store is lost")                                    \
+	X(SWAP_BAD_READ_ALONG, "swap",                                      \
+	    "an object's page on a bad slot is read along and taken for "   \
+	    "clean: it is lost a second time")                              \
+	X(SWAP_RELEASE_KEEPS_SLOT, "swap",                                  \
+	    "memory that is freed while it is read or written keeps its "   \
+	    "slot for ever")                                                \
+	X(SWAP_AOBJ_KEEPS_SLOTS, "swap",                                    \
+	    "an object that goes leaves the slots of its pages behind")     \
+	X(SWAP_OFF_TAKES_BUSY, "swap",                                      \
+	    "emptying a device does not wait for a busy page: its slot "    \
+	    "goes while it is written")                                     \
+	X(SWAP_OFF_FORGETS_LOST, "swap",                                    \
+	    "emptying a device forgets what it could not read: the "        \
+	    "program sees zeros")                                           \
+	X(KILLED_ASKS_NOT, "swap",                                          \
+	    "a killed thread that cannot give up does not ask for "         \
+	    "memory: it waits for ever")                                    \
 	/* Anonymous objects */                                             \
 	X(AOBJ_FREES_MAPPED, "aobj",                                        \
 	    "a page is freed with its mappings when the object shrinks: a " \

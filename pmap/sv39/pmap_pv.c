@@ -168,6 +168,7 @@ page_remove_batched(struct vm_page *pg, struct tlb_batch *tb)
 	pv_lock(pg);
 	while ((pm = pg->mdpage.md_pv.pv_pmap) != NULL) {
 		if (tb->tb_pm == NULL) {
+			/* the kernel's is always there */
 			if (pmap_is_user(pm))
 				pmap_reference(pm);
 			pmap_unfenced_begin(pm);

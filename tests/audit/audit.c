@@ -1,6 +1,8 @@
 /* The auditor: what its parts share, the order of the walks, the counters. */
+#define _UVM_SWAP_PRIVATE
 #include <tests/audit/audit_i.h>
 #include <uvm/uvm_aobj.h>
+#include <uvm/uvm_swap.h>
 #include <lib/sort.h>
 
 struct audit audit;
@@ -236,8 +238,9 @@ audit_counters(void)
 	pool_counter(audit.au_pool.entry, audit.au_entries);
 	pool_counter(audit.au_pool.map, audit.au_submaps);
 	pool_counter(audit.au_pool.node, audit.au_amapnodes);
-	if (uvmexp.nswapdev == 0)
-		pool_counter(audit.au_pool.ptnode, audit.au_ptnodes);
+	pool_counter(
+	    audit.au_pool.ptnode, audit.au_ptnodes + uao_swapnodes_kept());
+	counter("swpgonly", uvmexp.swpgonly, audit.au_swaponly);
 	if (pmap_pv_count() != audit.au_pvs)
 		audit_bad("pmap_pv_count() is %ld, pages know of %ld mappings",
 		    pmap_pv_count(), audit.au_pvs);
@@ -271,12 +274,14 @@ audit_all(void (*report)(const char *fmt, ...))
 	begin(report);
 	audit_mutex(&uvm.pageqlock, "uvm.pageqlock", &uvm);
 	audit_mutex(&uvm.fpageqlock, "uvm.fpageqlock", &uvm);
+	audit_mutex(&swap_mtx, "swap_mtx", &swap_mtx);
 	audit_pools();
 	audit_free();
 	audit_queues();
 	audit_objects();
 	audit_maps();
 	audit_amaps();
+	audit_swap();
 	audit_pmaps();
 	audit_each_page();
 	audit_counters();

@@ -317,6 +317,8 @@ check_anon(void *item)
 	else
 		anon->an_lock->aml_refs.r_refs -= (u_int)anon->an_ref;
 	check_anon_page(anon);
+	if (anon->an_swslot != 0)
+		audit_slot(anon->an_swslot, (uintptr_t)anon, anon->an_page);
 }
 
 static void

@@ -64,6 +64,7 @@ struct audit {
 	long au_amapnodes;
 	long au_pvs; /* mappings that pages know of */
 	long au_pvmany; /* those beyond the first of each page */
+	long au_swaponly; /* pages that are in swap and not in memory */
 	long au_active, au_inactive, au_pending, au_wired, au_anonpages;
 };
 extern struct audit audit;
@@ -118,6 +119,9 @@ void audit_object(struct uvm_object *obj);
 void audit_maps(void); /* audit_map.c: all maps, collects references */
 void audit_map_foreach(void (*fn)(struct vm_map *map));
 void audit_amaps(void); /* audit_amap.c: amaps, anons, their locks */
+/* => a reference of owner (see SWO_AOBJ) to a slot, pg: the page in memory */
+void audit_slot(int slot, uintptr_t owner, const struct vm_page *pg);
+void audit_swap(void); /* audit_swap.c: after all references */
 void audit_pmaps(void); /* audit_pmap.c: mappings against maps */
 void audit_each_page(void); /* audit_page.c: what every page says */
 void audit_counters(void); /* audit.c */

@@ -1,5 +1,7 @@
 /* Objects: their page trees and references. */
 #include <tests/audit/audit_i.h>
+#include <uvm/uvm_aobj.h>
+#include <uvm/uvm_swap.h>
 
 #define MAX_HEIGHT 11 /* 6 bits a level */
 
@@ -9,10 +11,11 @@ struct objwalk {
 	struct pool *nodes; /* pool of the nodes */
 	long pages;
 	bool ok; /* the tree can be followed */
+	void (*leaf)(struct objwalk *ow, void *item, uint64_t index);
 };
 
 static void
-check_leaf(struct objwalk *ow, void *item, uint64_t index)
+check_page(struct objwalk *ow, void *item, uint64_t index)
 {
 	struct vm_page *pg = item;
 
@@ -40,7 +43,7 @@ check_tree(struct objwalk *ow, void *p, uint32_t level, uint64_t index)
 	uint32_t used = 0;
 
 	if (level == 0) {
-		check_leaf(ow, p, index);
+		ow->leaf(ow, p, index);
 		return;
 	}
 	if (!audit_pool_live(ow->nodes, n)) {
@@ -65,9 +68,10 @@ check_tree(struct objwalk *ow, void *p, uint32_t level, uint64_t index)
 void
 audit_object(struct uvm_object *obj)
 {
-	struct objwalk ow = {
-		.obj = obj, .nodes = audit.au_pool.ptnode, .ok = true
-	};
+	struct objwalk ow = { .obj = obj,
+		.nodes = audit.au_pool.ptnode,
+		.ok = true,
+		.leaf = check_page };
 
 	audit_rwlock(&obj->uo_lock, "object", obj);
 	if (obj->uo_refs < 1 && !UVM_OBJ_IS_KERN(obj))
@@ -86,6 +90,29 @@ audit_object(struct uvm_object *obj)
 }
 
 static void
+check_slot(struct objwalk *ow, void *item, uint64_t index)
+{
+	audit_slot(UAO_ITEM_SLOT(item), (uintptr_t)ow->obj | SWO_AOBJ,
+	    uvm_pagetree_lookup(&ow->obj->uo_tree, index));
+}
+
+static void
+check_slots(struct uvm_object *obj)
+{
+	const struct uvm_pagetree *t = uao_swslots(obj);
+	struct objwalk ow = { .obj = obj,
+		.nodes = audit.au_pool.ptnode,
+		.ok = true,
+		.leaf = check_slot };
+
+	if (t->pt_height > MAX_HEIGHT)
+		audit_bad(
+		    "object %p: pt_height of slots is %u", obj, t->pt_height);
+	else if (t->pt_root != NULL)
+		check_tree(&ow, t->pt_root, t->pt_height, 0);
+}
+
+static void
 check_aobj(void *item)
 {
 	struct uvm_object *obj = item;
@@ -95,6 +122,7 @@ check_aobj(void *item)
 		return;
 	}
 	audit_object(obj);
+	check_slots(obj);
 }
 
 void
@@ -104,5 +132,6 @@ audit_objects(void)
 		audit_bad(
 		    "kernel object: uo_refs is %d", kernel_object->uo_refs);
 	audit_object(kernel_object);
+	check_slots(kernel_object);
 	audit_pool_items(audit.au_pool.aobj, check_aobj);
 }

@@ -57,6 +57,38 @@ KTEST(conform_page_protect_none)
 	many_teardown(&m);
 }
 
+/* Two pages, of several programs and of the kernel: all mappings go. */
+KTEST(conform_pages_remove)
+{
+	long pv = pmap_pv_count();
+	struct vm_page *pgs[2];
+	static struct many m;
+	vaddr_t va = uvm_km_valloc(kernel_map, PAGE_SIZE);
+
+	many_setup(&m, RW, 0);
+	pgs[0] = m.pg;
+	pgs[1] = m.f[1].pg[1];
+	CONF_ENTER(&m.f[1], 1, 1, RW, 0);
+	KT_EQ(pmap_enter(pmap_kernel(), va, VM_PAGE_TO_PHYS(pgs[0]), RW,
+		  RW | PMAP_CANFAIL),
+	    0);
+	KT_EQ(conf_store(m.f[2].pm, AT(1200), 5), 0);
+	KT_EQ(conf_peek(pmap_kernel(), va), 5);
+	pmap_pages_remove(pgs, 2);
+	KT_EQ(pmap_pv_count(), pv);
+	for (int i = 0; i < NPM; i++) {
+		for (int n = 0; n <= i; n++)
+			KT_EQ(conf_peek(m.f[i].pm, AT(n * 600)), ~0UL);
+		KT_EQ(pmap_resident_count(m.f[i].pm), 0);
+	}
+	KT_EQ(conf_peek(m.f[1].pm, AT(1)), ~0UL);
+	KT_EQ(conf_peek(pmap_kernel(), va), ~0UL);
+	KT_CHECK(pmap_is_modified(pgs[0]));
+	pmap_pages_remove(pgs, 2); /* nothing left */
+	uvm_km_free(kernel_map, va, PAGE_SIZE);
+	many_teardown(&m);
+}
+
 KTEST(conform_page_protect_read)
 {
 	static struct many m;

@@ -411,6 +411,20 @@ NOMEM(wire, 4)
 	return error;
 }
 
+/* A copy takes the place of an object's page in wired memory. */
+NOMEM(wire_promote, 2)
+{
+	int error = KT_CALL(sys_mprotect, KTF_VA(COWOBJ), ptoa(4), PROT_READ);
+
+	if (error == 0)
+		error = KT_CALL(sys_mlock, KTF_VA(COWOBJ), ptoa(2));
+	if (error == 0)
+		error = KT_CALL(sys_mprotect, KTF_VA(COWOBJ), ptoa(4), RW);
+	if (error == 0)
+		error = touch(w, COWOBJ + 1, RW);
+	return error;
+}
+
 NOMEM(vslock, 2)
 {
 	caddr_t addr = (caddr_t)KTF_VA(COWOBJ);

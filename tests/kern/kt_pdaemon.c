@@ -212,6 +212,27 @@ KTEST(pd_wait)
 	KT_EQ(atomic_load(&wait_served), nitems(t));
 }
 
+/*
+ * A killed thread waits for a moment only, but it asks the daemon: it may need
+ * memory for the kernel on its way out.
+ */
+KTEST(pd_wait_killed)
+{
+	struct uvmexp s;
+
+	KT_CHECK(kt_balloon(uvmexp.reserve_kernel));
+	for (int i = 0; i < 200 && !uvm_pd_rests(); i++)
+		kt_sleep_ms(5);
+	(void)kt_balloon(uvmexp.reserve_kernel);
+	KT_SNAP(&s);
+	atomic_or(&curproc->p_flag, P_OOMKILL);
+	for (int i = 0; i < 3; i++)
+		KT_CHECK(uvm_wait_killed("ktkilled"));
+	atomic_and(&curproc->p_flag, ~(uint32_t)P_OOMKILL);
+	KT_CHECK(KT_DELTA(&s, pdwoke) > 0);
+	kt_balloon_release();
+}
+
 static void
 pglist_waits(void *arg)
 {

@@ -1,5 +1,6 @@
 /* Swap: devices, slots, paging out and in (UVM-API.md 3.4, 6.3, 7.4). */
 #define _UVM_SWAP_PRIVATE
+#include <tests/kern/kt_audit.h>
 #include <tests/kern/kt_fault.h>
 #include <tests/kern/kt_tdisk.h>
 #include <uvm/uvm_aobj.h>
@@ -879,6 +880,29 @@ KTEST(swap_bad_spots)
 	swap_off(0, bd);
 }
 
+/* An object's page that is lost does not come back with its neighbour. */
+KTEST(swap_lost_neighbour)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct uvm_object *obj = uao_create(ptoa(4), 0);
+	struct vmspace *vm = ktf_space();
+
+	ktf_map_obj(vm, KTF_VA(0), obj, 4, false, MADV_NORMAL);
+	for (int i = 0; i < 4; i++)
+		ktf_write(vm, i, word_of(i));
+	KT_EQ(page_out(vm, 0, 4), 0);
+	tdisk_bad(0, 2, 3);
+	KT_EQ(ktf_fault(vm, 1, PROT_READ), EIO);
+	tdisk_bad(0, 0, 0);
+	KT_EQ(ktf_read(vm, 0), word_of(0));
+	KT_EQ(ktf_fault(vm, 1, PROT_READ), EIO);
+	for (int i = 2; i < 4; i++)
+		KT_EQ(ktf_read(vm, i), word_of(i));
+	uvmspace_free(vm);
+	KT_EQ(uvmexp.swpginuse, 0);
+	swap_off(0, bd);
+}
+
 /* swapoff with what cannot be read: refused once, then given up. */
 KTEST(swap_off_lost)
 {
@@ -894,6 +918,53 @@ KTEST(swap_off_lost)
 		KT_EQ(check_page(vm, i, word_of(i)), i == 3 ? EIO : 0);
 	uvmspace_free(vm);
 	KT_EQ(uvmexp.swpgonly, 0);
+}
+
+/* -- The auditor ------------------------------------------------------------------ */
+
+/* One wrong value at a time: it has to be found.  Nobody is wired for it. */
+KTEST(audit_swap)
+{
+	struct bdev *bd = tdisk_open(0, DISK_PAGES);
+	struct vmspace *vm = written_space(4, MADV_RANDOM);
+	uint32_t used, unused = DISK_PAGES - 1;
+	struct vm_map_entry *e;
+	struct swap_section *ss;
+	struct vm_anon *anon;
+	struct swapdev *sd;
+
+	KT_REQUIRE(bd != NULL && uvm_swap_on(bd, 0) == 0);
+	sd = swap_dev[0];
+	ss = sd->sd_section;
+	KT_EQ(page_out(vm, 0, 4), 0);
+	e = ktf_entry(vm, 0);
+	anon = amap_lookup(&e->aref, 0);
+	KT_REQUIRE(anon->an_page == NULL && anon->an_swslot > 0);
+	used = (uint32_t)(anon->an_swslot - sd->sd_base);
+	const struct kta_poke poke[] = {
+		KTA_POKE(anon->an_swslot, 0, "neither page nor swap slot"),
+		KTA_POKE(anon->an_swslot, anon->an_swslot + 1, "sd_owner is"),
+		KTA_POKE(anon->an_swslot, 9999, "no device has it"),
+		KTA_POKE(sd->sd_owner[used], 0, "sd_owner is 0"),
+		KTA_POKE(sd->sd_owner[unused], 0x1000, "free, sd_owner is"),
+		KTA_POKE(sd->sd_inuse, 5, "sd_inuse is 5"),
+		KTA_POKE(sd->sd_usable, 3, "sd_usable is 3"),
+		KTA_POKE(sd->sd_map.sm_nfree, 3, "sm_nfree is 3"),
+		KTA_POKE(sd->sd_flags, SWF_INUSE | SWF_ENABLE | SWF_BUSY,
+		    "being emptied"),
+		KTA_POKE(sd->sd_flags, SWF_INUSE, "uvm_swap_nfree() is"),
+		KTA_POKE(ss[0].ss_used, 3, "ss_used is 3"),
+		KTA_POKE(ss[1].ss_key[5], 1, "its key is not wiped"),
+		KTA_POKE(ss[1].ss_keyed, 1, "has a key, and nothing else"),
+		KTA_POKE(uvmexp.swpgonly, 3, "swpgonly is 3"),
+		KTA_POKE(uvmexp.swpginuse, 3, "swpginuse is 3"),
+		KTA_POKE(uvmexp.swpages, 3, "swpages is 3"),
+		KTA_POKE(uvmexp.nswapdev, 2, "nswapdev is 2"),
+	};
+	kta_pokes(poke, nitems(poke));
+	uvmspace_free(vm);
+	KT_EQ(uvm_swap_off(bd), 0);
+	tdisk_close(0);
 }
 
 /* -- Memory is short ------------------------------------------------------------- */

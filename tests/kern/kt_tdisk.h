@@ -1,6 +1,7 @@
 /*
  * Disks in memory, for tests of paging (UVM-API.md 0.4): they can be stalled,
- * told to fail, and say what was asked of them.
+ * told to fail, to take their time and to answer in any order, and say what was
+ * asked of them.
  */
 #ifndef _TESTS_KERN_KT_TDISK_H_
 #define _TESTS_KERN_KT_TDISK_H_
@@ -27,8 +28,32 @@ struct tdisk_stats {
 	struct tdisk_request ts_log[TDISK_LOG]; /* [t] */
 };
 
-/* => disk number n, of npages, all zeros; NULL: no memory */
+/*
+ * What goes wrong by chance, or from now on.
+ * Locks used to protect members:
+ *	t	the disk's mutex
+ */
+struct tdisk_faults {
+	uint64_t tf_delay; /* [t] ns a request takes at most, in no order; 0:
+			      done at once */
+	u_int tf_read, tf_write; /* [t] one request in so many fails; 0: none */
+	uint32_t tf_rdonly, tf_rdonlyend; /* [t] pages that cannot be written */
+	bool tf_torn; /* [t] a request that fails was done in part */
+	bool tf_gone; /* [t] every request fails */
+	bool tf_known; /* [t] and the driver says so */
+	/*
+	 * => any context; before biodone(); n: the disk; a request was served,
+	 *    or fails
+	 */
+	void (*tf_done)(u_int n, const struct buf *bp, bool failed); /* [t] */
+};
+
+/* => disk number n, of npages, all zeros; NULL: it was refused */
 struct bdev *tdisk_open(u_int n, uint32_t npages);
+/* => the same with its contents at mem, which stays the caller's */
+struct bdev *tdisk_open_at(u_int n, void *mem, uint32_t npages);
+/* => from now on; what they draw follows from seed; tdisk_open() ends them */
+void tdisk_faults(u_int n, const struct tdisk_faults *tf, uint64_t seed);
 /* => nothing is asked of it any more */
 void tdisk_close(u_int n);
 /* => requests wait, until they may go on */

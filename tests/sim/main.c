@@ -260,6 +260,9 @@ finish(struct job *j, int status)
 	total.loose += s->loose;
 	total.rounds += s->rounds;
 	total.killed += s->killed;
+	total.out += s->out;
+	total.in += s->in;
+	total.lost += s->lost;
 	if (status != 0) {
 		failed++;
 		report(j, status);
@@ -544,13 +547,16 @@ main(int argc, char **argv)
 		run_seeds();
 	if (nscripts == 0)
 		printf("# %llu operations, %llu values compared, %llu loose, "
-		       "%llu audits, %llu killed, %.0f operations per second "
-		       "of CPU time\n",
+		       "%llu audits, %llu killed, %llu pages to swap, %llu "
+		       "back, %llu losses, %.0f operations per second of CPU "
+		       "time\n",
 		    (unsigned long long)total.ops,
 		    (unsigned long long)total.checks,
 		    (unsigned long long)total.loose,
 		    (unsigned long long)total.rounds,
 		    (unsigned long long)total.killed,
+		    (unsigned long long)total.out, (unsigned long long)total.in,
+		    (unsigned long long)total.lost,
 		    (double)total.ops / cpu_seconds());
 	printf("%d passed, %d failed, 0 skipped\n", passed, failed);
 	return failed != 0;

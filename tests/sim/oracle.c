@@ -103,9 +103,18 @@ orc_blur_word(struct orc_slot *s, int w)
 	s->w[w].alt = s->mtime = ++orc_now;
 }
 
+/* What happens to it may have replaced what was lost, or not. */
+static void
+maybe_found(struct orc_slot *s)
+{
+	if (s->lost == ORC_YES)
+		s->lost = ORC_MAYBE;
+}
+
 void
 orc_blur_slot(struct orc_slot *s)
 {
+	maybe_found(s);
 	if (!s->present && s->lower != NULL)
 		s->murky = true; /* has it been copied? */
 	s->present = true;
@@ -131,6 +140,7 @@ orc_promote(struct orc_slot *s, uint64_t since)
 	if (s->present)
 		return;
 	s->present = true;
+	s->lost = ORC_NO;
 	s->mtime = ++orc_now;
 	for (int w = 0; w < ORC_WORDS; w++) {
 		if (lower == NULL)
@@ -208,6 +218,8 @@ orc_check(struct orc_page *pg, int w, uint64_t x)
 			break;
 	}
 	orc_stats.checks++;
+	if (s != NULL && s->lost == ORC_YES)
+		return false;
 	return s != NULL ? word_is(&s->w[w], w, x) : x == 0;
 }
 
@@ -216,10 +228,62 @@ orc_store(struct orc_page *pg, int w, uint64_t v, uint64_t since)
 {
 	struct orc_slot *s = orc_page_slot(pg);
 
+	if (orc_lost(pg) == ORC_YES)
+		sim_fail("a store to a page that is lost");
 	orc_promote(s, since);
 	s->w[w].val = v;
 	s->w[w].state = ORC_EXACT;
 	s->mtime = ++orc_now;
+}
+
+/* -- Contents that swap lost ----------------------------------------------------- */
+
+/*
+ * => the slot whose contents the page shows; the last one if they are zero, or
+ *    NULL; *known: is it the right one?
+ */
+static struct orc_slot *
+shown(const struct orc_page *pg, bool *known)
+{
+	struct orc_slot *s = pg->slot;
+
+	*known = true;
+	while (s != NULL) {
+		*known = s->flux == 0 && !s->murky;
+		if (!*known || s->present || s->lower == NULL)
+			break;
+		s = s->lower;
+	}
+	return s;
+}
+
+void
+orc_lose(struct orc_page *pg)
+{
+	struct orc_slot *s;
+	bool known;
+
+	s = shown(pg, &known);
+	if (!known)
+		return;
+	if (s == NULL)
+		s = orc_page_slot(pg);
+	if (!s->present) /* zeros that were never read */
+		memset(s->w, 0, sizeof(s->w));
+	s->present = true;
+	s->lost = ORC_YES;
+}
+
+enum orc_tri
+orc_lost(const struct orc_page *pg)
+{
+	const struct orc_slot *s;
+	bool known;
+
+	s = shown(pg, &known);
+	if (!known)
+		return ORC_MAYBE;
+	return s != NULL && s->present ? (enum orc_tri)s->lost : ORC_NO;
 }
 
 /* -- Pages --------------------------------------------------------------------- */
@@ -257,6 +321,7 @@ slot_copy(const struct orc_slot *from, uint64_t since)
 	struct orc_slot *s = orc_slot_new();
 
 	s->present = from->present;
+	s->lost = from->lost;
 	s->lower = from->lower;
 	if (s->lower != NULL)
 		orc_slot_ref(s->lower);
@@ -268,6 +333,7 @@ slot_copy(const struct orc_slot *from, uint64_t since)
 	if (s->lower != NULL)
 		s->murky = true; /* was it present already? */
 	s->present = true;
+	maybe_found(s);
 	for (int w = 0; w < ORC_WORDS; w++)
 		orc_blur_word(s, w);
 	return s;
@@ -303,7 +369,11 @@ orc_discard(struct orc_page *pg, bool maybe)
 	s->mtime = ++orc_now;
 	if (!maybe && s->flux == 0) {
 		s->present = s->murky = false;
-	} else if (s->lower != NULL || s->flux != 0) {
+		s->lost = ORC_NO;
+		return;
+	}
+	maybe_found(s);
+	if (s->lower != NULL || s->flux != 0) {
 		s->murky = true;
 	} else {
 		for (int w = 0; w < ORC_WORDS; w++)
@@ -319,6 +389,10 @@ orc_zero(struct orc_page *pg, uint64_t since, bool maybe)
 
 	s->present = true;
 	s->mtime = ++orc_now;
+	if (raced || maybe)
+		maybe_found(s);
+	else
+		s->lost = ORC_NO;
 	for (int w = 0; w < ORC_WORDS; w++) {
 		if (raced)
 			orc_blur_word(s, w);
@@ -388,7 +462,8 @@ orc_begin(struct orc_slice *sl, int lo, int hi)
 {
 	KASSERT(!sl->changing && !sl->held);
 	sl->changing = true;
-	sl->lo = lo;
+	/* beyond the window too it is a change, which others wait for */
+	sl->lo = MIN(lo, ORC_PAGES);
 	sl->hi = MIN(hi, ORC_PAGES);
 	sl->gen++;
 	memset(sl->blur, 0, sizeof(sl->blur));

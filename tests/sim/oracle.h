@@ -25,6 +25,7 @@
 
 /* All structures belong to the simulation: see above. */
 enum orc_state { ORC_EXACT, ORC_EITHER, ORC_ANY };
+enum orc_tri { ORC_NO, ORC_YES, ORC_MAYBE };
 struct orc_word {
 	uint64_t val; /* [sim] */
 	uint64_t alt; /* [sim] EITHER: the other value; ANY: the latest */
@@ -37,12 +38,12 @@ struct orc_slot {
 	u_int flux; /* [sim] operations that change it at an unknown instant */
 	bool present; /* [sim] has contents of its own */
 	bool murky; /* [sim] nothing is known until it is discarded */
+	uint8_t lost; /* [sim] enum orc_tri: swap could not be read */
 	struct orc_slot *lower; /* [sim] what is seen if not present; or zero */
 	uint64_t mtime; /* [sim] when it was last changed */
 	struct orc_word w[ORC_WORDS]; /* [sim] */
 };
 
-enum orc_tri { ORC_NO, ORC_YES, ORC_MAYBE };
 struct orc_page {
 	struct orc_slot *slot; /* [sim] NULL: zero, private, nobody else's */
 	uint64_t ptime; /* [sim] when its rights were last set */
@@ -143,6 +144,14 @@ bool orc_check(struct orc_page *pg, int w, uint64_t x);
 void orc_store(struct orc_page *pg, int w, uint64_t v, uint64_t since);
 /* => private contents are gone; maybe: or not */
 void orc_discard(struct orc_page *pg, bool maybe);
+/*
+ * What swap could not give back: an access has said so, with reason
+ * (prog_lost).  From then on every access has to, until the contents are
+ * discarded.
+ */
+void orc_lose(struct orc_page *pg);
+/* => must an access fail for that? */
+enum orc_tri orc_lost(const struct orc_page *pg);
 /* => contents, private or shared, are zero; maybe: or not */
 void orc_zero(struct orc_page *pg, uint64_t since, bool maybe);
 

@@ -9,6 +9,7 @@
 #include "prog_i.h"
 #include <sys/ktest.h>
 #include <sys/pool.h>
+#include <uvm/uvm_swap.h>
 #include <tests/audit/audit.h>
 #include <tests/kern/kt_audit.h>
 #include <tests/sim/host/host.h>
@@ -182,8 +183,10 @@ execute(struct prog_thread *t, const struct prog_op *o)
 	sim_trace_mix((uint64_t)o->kind << 8 | o->thread);
 	if (t->kernel)
 		prog_kernel_op(t, o);
-	else
+	else if (user_ops[o->kind] != NULL)
 		user_ops[o->kind](t, o);
+	else
+		prog_swap_op(t, o);
 	t->now = NULL;
 	orc_stats.ops++;
 }
@@ -387,6 +390,7 @@ wait_all(void)
 		(void)msleep(&busy, &prog_mtx, PVM, "simbusy", INFSLP);
 	quiet = true;
 	mtx_leave(&prog_mtx);
+	prog_reserve(false);
 	prog_children_reap();
 	while (nzombies > 0)
 		sim_process_wait(zombie_process[--nzombies]);
@@ -409,9 +413,15 @@ static void __printflike(1, 2) audit_report(const char *fmt, ...)
 	host_write(2, "\n", 1);
 }
 
+/* => in *arg: violations; -1: something goes on, look again */
 static void
 audit_structures(void *arg)
 {
+	/* whoever stops the harts needs memory: the daemon may have begun */
+	if (!uvm_swapio_idle()) {
+		*(int *)arg = -1;
+		return;
+	}
 	/* where memory was so short, the daemon has been woken */
 	uvmexp_collect();
 	audit_known.shortage = prog_cfg->fail != 0 || uvmexp.pdwoke != 0;
@@ -422,11 +432,14 @@ audit_structures(void *arg)
 static void
 audit_at_rest(const char *when)
 {
-	int nbad = 0;
+	int nbad;
 
-	if (sim_chance(DRAIN))
-		thread_cache_drain();
-	sim_at_rest(audit_structures, &nbad);
+	do {
+		prog_swap_settle();
+		if (sim_chance(DRAIN))
+			thread_cache_drain();
+		sim_at_rest(audit_structures, &nbad);
+	} while (nbad < 0);
 	if (nbad != 0)
 		sim_fail("%d violations %s", nbad, when);
 }
@@ -434,6 +447,7 @@ audit_at_rest(const char *when)
 static void
 audit(void)
 {
+	prog_swap_settle();
 	for (u_int i = 0; i < prog_cfg->procs; i++)
 		if (procs[i] != NULL)
 			orc_audit(procs[i]);
@@ -542,6 +556,7 @@ end_all(void)
 	wait_all();
 	prog_kernel_end();
 	simobj_end();
+	prog_swap_end();
 	check_baseline();
 	audit_at_rest("at the end");
 }
@@ -569,15 +584,18 @@ conduct(void *arg)
 	kta_init();
 	audit_known.untouched = sim_untouched;
 	warm_up();
+	prog_swap_init();
 	take_baseline(&base);
 	orc_init();
 	simobj_init();
 	prog_kernel_init();
+	prog_swap_start();
 	for (begin = 0; begin < program->nops; begin = end + 1) {
 		for (end = begin; end < program->nops &&
 		     program->ops[end].kind != OP_barrier;)
 			end++;
 		start_missing();
+		prog_reserve(true);
 		begin_round(begin, end);
 		wait_all();
 		audit();

@@ -18,9 +18,23 @@
 #define PROG_MAXKTHREADS 2 /* kernel threads */
 #define PROG_ARGS        4
 #define PROG_ALL         0xff /* thread of a barrier: everybody */
+#define PROG_MAXDISKS    2 /* for swap */
+#define PROG_MAXSWPAGES  4096 /* of each */
+
+/* What disks may do wrong: diskerr of a configuration. */
+#define PROG_ERR_READ  0x1 /* one read in so many */
+#define PROG_ERR_WRITE 0x2 /* one write in so many */
+#define PROG_ERR_BAD   0x4 /* some pages can be neither read nor written */
+#define PROG_ERR_RDONLY \
+	0x8 /* some pages cannot be written, but what they hold be read */
+#define PROG_ERR_GONE 0x10 /* nothing works any more */
+#define PROG_ERR_TORN 0x20 /* what fails was done in part */
+/* Errors that can lose data.  Without them no access may ever fail. */
+#define PROG_ERR_LOSES (PROG_ERR_READ | PROG_ERR_BAD | PROG_ERR_GONE)
 
 /*
- * Operations: name, weight, K for kernel threads, U for threads of processes.
+ * Operations: name, weight, K for kernel threads, U for threads of processes,
+ * S for any of them if there is swap.
  * A range is a page and a count; the rest is described where it is executed.
  */
 #define PROG_OPS(X)          \
@@ -57,7 +71,17 @@
 	X(balloon, 6, 'K')   \
 	X(daemon, 8, 'K')    \
 	X(objflush, 10, 'K') \
-	X(kpause, 20, 'K')
+	X(kpause, 20, 'K')   \
+	X(swapon, 20, 'S')   \
+	X(swapoff, 14, 'S')  \
+	X(swapprio, 8, 'S')  \
+	X(diskerr, 10, 'S')  \
+	X(pageout, 60, 'S')  \
+	X(fill, 60, 'S')     \
+	X(sweep, 50, 'S')    \
+	X(spread, 30, 'S')   \
+	X(pdwake, 30, 'S')   \
+	X(squeeze, 12, 'S')
 
 #define PROG_ENUM(name, weight, who) OP_##name,
 enum prog_kind { PROG_OPS(PROG_ENUM) OP_COUNT };
@@ -82,7 +106,10 @@ struct prog_op {
 	X(stall)       \
 	X(procs)       \
 	X(threads)     \
-	X(kthreads)
+	X(kthreads)    \
+	X(swap)        \
+	X(swpages)     \
+	X(diskerr)
 
 #define PROG_FIELD(name) uint64_t name;
 struct prog_config {
@@ -101,6 +128,8 @@ struct prog_stats {
 	uint64_t loose; /* accesses of which several outcomes were right */
 	uint64_t rounds; /* barriers with an audit */
 	uint64_t killed; /* processes that died for memory */
+	uint64_t out, in; /* pages written to swap, read from it */
+	uint64_t lost; /* accesses that failed as swap could not be read */
 	uint64_t hash; /* of the trace */
 };
 

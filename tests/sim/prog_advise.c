@@ -190,7 +190,7 @@ populate_range(struct prog_thread *t, struct prog_range r, bool write,
 			want = ENOMEM;
 		else if ((pg->prot & need) == 0)
 			want = EINVAL;
-		else if (pg->past)
+		else if (pg->past || orc_lost(pg) == ORC_YES)
 			want = EIO;
 		io |= pg->obj != 0 && simobj_has_io(pg->obj - 1);
 		if (want == 0 && write && error == 0 && pg->slot != NULL &&
@@ -200,6 +200,7 @@ populate_range(struct prog_thread *t, struct prog_range r, bool write,
 		    pg->slot->lower != NULL && !pg->slot->present)
 			pg->slot->murky = true;
 	}
+	io |= error == EIO && prog_lost_any(t, r.i, r.j);
 	if (error != want && !(io && error == EIO))
 		(void)prog_expect(t, error, want);
 }

@@ -71,12 +71,35 @@ prog_fits(const struct prog_config *cfg, const struct prog_op *op)
 	case 'K':
 		return op->thread >= users &&
 		    op->thread < users + cfg->kthreads;
+	case 'S':
+		return op->thread < users + cfg->kthreads;
 	default:
 		return op->thread == PROG_ALL;
 	}
 }
 
 /* -- The machine --------------------------------------------------------------- */
+
+/*
+ * Memory is short, and swap may be so too.  Half of the disks lose nothing: a
+ * third never fails, the others cannot always be written.
+ */
+static void
+configure_swap(struct prog_config *cfg, struct rng *r)
+{
+	static const uint8_t errors[] = { 0, 0, PROG_ERR_WRITE,
+		PROG_ERR_WRITE | PROG_ERR_RDONLY | PROG_ERR_TORN,
+		PROG_ERR_READ | PROG_ERR_WRITE,
+		PROG_ERR_BAD | PROG_ERR_WRITE | PROG_ERR_TORN,
+		PROG_ERR_GONE | PROG_ERR_WRITE | PROG_ERR_TORN, 0x3f };
+
+	cfg->swap = 1 + below(r, PROG_MAXDISKS);
+	cfg->swpages =
+	    below(r, 3) == 0 ? 8 + below(r, 100) : 200 + below(r, 1000);
+	cfg->diskerr = errors[below(r, sizeof(errors))];
+	if (below(r, 4) != 0)
+		cfg->npages = 900 + below(r, 500);
+}
 
 void
 prog_configure(struct prog_config *cfg, uint64_t seed)
@@ -102,6 +125,9 @@ prog_configure(struct prog_config *cfg, uint64_t seed)
 	cfg->threads = 1 + below(&r, PROG_MAXTHREADS);
 	cfg->kthreads = below(&r, PROG_MAXKTHREADS + 1);
 	cfg->stall = stall[below(&r, sizeof(stall) / sizeof(stall[0]))];
+	cfg->swap = cfg->swpages = cfg->diskerr = 0;
+	if (below(&r, 2) == 0)
+		configure_swap(cfg, &r);
 }
 
 /* -- Operations ------------------------------------------------------------------- */
@@ -147,7 +173,10 @@ any_op(struct rng *r, const struct prog_config *cfg, struct prog_op *op)
 	uint32_t n = users * 8 + (uint32_t)cfg->kthreads * 2;
 	uint32_t pick = below(r, n);
 
-	if (pick < users * 8) {
+	if (cfg->swap != 0 && below(r, 4) == 0) {
+		op->thread = (uint8_t)below(r, users + (uint32_t)cfg->kthreads);
+		op->kind = any_kind(r, 'S');
+	} else if (pick < users * 8) {
 		op->thread = (uint8_t)(pick / 8);
 		op->kind = any_kind(r, 'U');
 	} else {

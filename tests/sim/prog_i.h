@@ -16,6 +16,7 @@ struct prog_loan {
 	u_int n; /* [sim] pages */
 	void *what[PROG_LOANPAGES]; /* [sim] */
 	uint64_t word[PROG_LOANPAGES][ORC_WORDS]; /* [sim] their contents */
+	bool known[PROG_LOANPAGES]; /* [sim] it was in memory then */
 };
 
 struct prog_thread {
@@ -119,8 +120,31 @@ void prog_exec(struct prog_thread *t, const struct prog_op *o);
 /* => at the barrier: all children have ended, and are forgotten */
 void prog_children_reap(void);
 
+/* -- prog_swap.c ------------------------------------------------------------------ */
+/* => before anything is counted: disks exist; start: the first one is on */
+void prog_swap_init(void);
+void prog_swap_start(void);
+/* => all that could be in swap is gone: so is swap */
+void prog_swap_end(void);
+/* => for any thread; without swap nothing happens */
+void prog_swap_op(struct prog_thread *t, const struct prog_op *o);
+/*
+ * The access failed with EIO: may it, because swap could not give the page
+ * back?  Then the model knows from now on.  TRUE too if something interfered.
+ * => thread context, no lock held; the process cannot go
+ */
+bool prog_lost(const struct prog_try *try);
+/* => any page of [i, j) of the own slice, which the thread is changing? */
+bool prog_lost_any(struct prog_thread *t, int i, int j);
+/* => sleeps until nothing is under way to swap and the daemon rests */
+void prog_swap_settle(void);
+
 /* -- prog_kern.c --------------------------------------------------------------------------- */
 void prog_kernel_op(struct prog_thread *t, const struct prog_op *o);
+/* => from now on (not) memory is kept for the conductor, if there is swap */
+void prog_reserve(bool keep);
+/* => pages are taken until few are left, or given back */
+void prog_squeeze(const struct prog_op *o);
 /* => all kernel memory the program holds is freed */
 void prog_kernel_end(void);
 void prog_kernel_init(void);

@@ -5,10 +5,10 @@
 #define NKM            16 /* allocations at a time */
 #define NLISTS         4
 #define SUBPAGES       256
+#define RESERVE        150 /* pages: stacks of all threads, and processes */
 #define LEAVE          250 /* free pages a balloon leaves: what kernel threads need */
 
 #define BALLOON_SINGLE 200
-#define BALLOON_ASK    32 /* others may take pages too: ask after so many */
 
 enum km_kind { KM_NONE, KM_WIRED, KM_ZERO, KM_OBJECT, KM_ADDRESS, KM_SUB };
 
@@ -26,7 +26,8 @@ static bool list_used[NLISTS];
 static vm_map_t submap;
 static vaddr_t submap_min, submap_max;
 long prog_ballooned;
-static struct pglist balloon;
+static struct pglist balloon, reserve;
+static long nreserve;
 
 void
 prog_kernel_init(void)
@@ -34,6 +35,8 @@ prog_kernel_init(void)
 	submap = uvm_km_suballoc(kernel_map, &submap_min, &submap_max,
 	    ptoa(SUBPAGES), VM_MAP_PAGEABLE, FALSE, NULL);
 	TAILQ_INIT(&balloon);
+	TAILQ_INIT(&reserve);
+	prog_reserve(true);
 }
 
 /* -- Kernel memory ---------------------------------------------------------------- */
@@ -178,6 +181,32 @@ list_op(const struct prog_op *o)
 	TAILQ_CONCAT(&lists[i], &list, pageq);
 }
 
+/* Take pages until few are free, or there are so many. => how many it took */
+static long
+take_pages(struct pglist *list, long leave, long most)
+{
+	struct vm_page *pg;
+	long n;
+
+	for (n = 0; n < most && uvm_free_count() > leave; n++) {
+		pg = uvm_pagealloc(NULL, 0, NULL, 0);
+		if (pg == NULL)
+			break;
+		TAILQ_INSERT_TAIL(list, pg, pageq);
+	}
+	return n;
+}
+
+static void
+give_pages(struct pglist *list)
+{
+	struct pglist all;
+
+	TAILQ_INIT(&all);
+	TAILQ_CONCAT(&all, list, pageq);
+	uvm_pglistfree(&all);
+}
+
 /* Most pages of a balloon come at once, the last ones one by one. */
 static void
 balloon_bulk(long n)
@@ -193,31 +222,70 @@ balloon_bulk(long n)
 	prog_ballooned += n;
 }
 
+static void
+inflate(long leave)
+{
+	balloon_bulk(uvm_free_count() - leave - BALLOON_SINGLE);
+	prog_ballooned += take_pages(&balloon, leave, __LONG_MAX__);
+}
+
+static void
+deflate(void)
+{
+	prog_ballooned = 0;
+	give_pages(&balloon);
+}
+
+/*
+ * What kernel threads need, and the kernel itself, must be free, or become so
+ * when programs are killed.  What objects hold stays.
+ */
+static long
+enough(long leave)
+{
+	long objects = 0;
+
+	for (int i = 0; i < ORC_OBJS; i++)
+		objects += orc_obj[i].npages;
+	return MAX(leave, LEAVE - MAX(0, uvmexp.anonpages - objects));
+}
+
+/*
+ * At a barrier nobody can die for memory the conductor needs: some is kept.
+ */
+void
+prog_reserve(bool keep)
+{
+	if (prog_cfg->swap == 0)
+		return;
+	if (!keep) {
+		nreserve = 0;
+		give_pages(&reserve);
+	} else
+		nreserve += take_pages(
+		    &reserve, enough(uvmexp.freemin), RESERVE - nreserve);
+}
+
 /* balloon: hold pages until few are left, or let them all go */
 static void
 balloon_op(const struct prog_op *o)
 {
-	long leave = LEAVE + (long)(o->arg[1] % 200), n;
-	struct vm_page *pg;
-	struct pglist list;
+	if (prog_ballooned != 0)
+		deflate();
+	else
+		inflate(LEAVE + (long)(o->arg[1] % 200));
+}
 
-	if (prog_ballooned != 0) {
-		prog_ballooned = 0;
-		TAILQ_INIT(&list);
-		TAILQ_CONCAT(&list, &balloon, pageq);
-		uvm_pglistfree(&list);
-		return;
-	}
-	balloon_bulk(uvm_free_count() - leave - BALLOON_SINGLE);
-	for (n = uvm_free_count() - leave; n > 0; n--) {
-		if (n % BALLOON_ASK == 0 && uvm_free_count() <= leave)
-			break;
-		pg = uvm_pagealloc(NULL, 0, NULL, 0);
-		if (pg == NULL)
-			break;
-		TAILQ_INSERT_TAIL(&balloon, pg, pageq);
-		prog_ballooned++;
-	}
+/* squeeze: so few that the daemon has to get more; arg 2: or let go */
+void
+prog_squeeze(const struct prog_op *o)
+{
+	long leave = (long)o->arg[1] * uvmexp.freetarg / 50;
+
+	if (o->arg[2] % 4 == 0)
+		deflate();
+	else
+		inflate(enough(uvmexp.freemin + leave));
 }
 
 static void
@@ -254,8 +322,11 @@ prog_kernel_op(struct prog_thread *t, const struct prog_op *o)
 		simobj_flush((int)(o->arg[0] % ORC_OBJS),
 		    flushes[o->arg[2] % nitems(flushes)]);
 		break;
-	default:
+	case OP_kpause:
 		pause_op(o);
+		break;
+	default:
+		prog_swap_op(t, o);
 	}
 }
 
@@ -270,6 +341,6 @@ prog_kernel_end(void)
 		if (list_used[o.arg[0]])
 			list_op(&o);
 	if (prog_ballooned != 0)
-		balloon_op(&o);
+		deflate();
 	uvm_unmap(kernel_map, submap_min, submap_max);
 }

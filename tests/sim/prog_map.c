@@ -297,7 +297,7 @@ prog_map(struct prog_thread *t, const struct prog_op *o)
 	if (q.align != 0)
 		orc_begin(own(t), 0, ORC_PAGES);
 	else
-		orc_begin(own(t), MIN(q.at, ORC_PAGES), q.at + q.n);
+		orc_begin(own(t), q.at, q.at + q.n);
 	q.forks = t->op->forks - t->op->forking;
 	map_next(t, &q);
 	want = map_want(t, &q);
@@ -499,7 +499,7 @@ wire_want(struct prog_thread *t, struct prog_range r, bool wire, bool *iop)
 		if (pg->prot == PROT_NONE || pg->wired == ORC_YES)
 			continue;
 		*iop |= pg->obj != 0 && simobj_has_io(pg->obj - 1);
-		if (pg->past)
+		if (pg->past || orc_lost(pg) == ORC_YES)
 			return EIO;
 	}
 	return 0;
@@ -518,6 +518,7 @@ prog_wire(struct prog_thread *t, const struct prog_op *o)
 	want = wire_want(t, r, wire, &io);
 	error = uvm_map_pageable(own_map(t), r.start, r.end, !wire, 0);
 	sim_trace_mix((uint64_t)error);
+	io |= error == EIO && prog_lost_any(t, r.i, r.j);
 	if (error != want && !(io && error == EIO))
 		(void)prog_expect(t, error, want);
 	if (error == 0)
@@ -562,6 +563,7 @@ prog_wireall(struct prog_thread *t, const struct prog_op *o)
 		else if ((flags & MCL_CURRENT) != 0)
 			prog_wired(pg, since, error == 0);
 	}
+	io |= error == EIO && prog_lost_any(t, 0, ORC_PAGES);
 	/* ENOMEM: above the limit */
 	if (error != 0 && error != ENOMEM && !(error == EIO && io))
 		sim_fail("uvm_map_pageable_all: %d", error);

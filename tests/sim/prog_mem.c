@@ -53,6 +53,8 @@ prog_try_error(
 		want = denied;
 	else if (pg->past || page_errors(pg) != try->errors)
 		want = EIO;
+	else if (error == EIO && prog_lost(try))
+		return;
 	if (error != want)
 		sim_fail("access %x to page %d of slice %d: %d, expected %d",
 		    try->need, try->page, (int)(try->sl - try->op->slice),
@@ -321,19 +323,22 @@ prog_io(struct prog_thread *t, const struct prog_op *o)
 
 /* -- Loans --------------------------------------------------------------------------------- */
 
+/* => a page that was lent, NULL: an anon's that is in swap, or on its way */
 static struct vm_page *
 loan_page(const struct prog_loan *l, u_int i)
 {
+	struct vm_page *pg;
+
 	if (l->flags == UVM_LOAN_TOPAGE)
 		return l->what[i];
-	return ((struct vm_anon *)l->what[i])->an_page;
+	pg = ((struct vm_anon *)l->what[i])->an_page;
+	return pg != NULL && (pg->pg_flags & PG_FAKE) == 0 ? pg : NULL;
 }
 
 static uint64_t
-loan_word(const struct prog_loan *l, u_int i, int w)
+page_word(struct vm_page *pg, int w)
 {
-	return *(
-	    volatile uint64_t *)(VM_PAGE_TO_DMAP(loan_page(l, i)) + ORC_OFF(w));
+	return *(volatile uint64_t *)(VM_PAGE_TO_DMAP(pg) + ORC_OFF(w));
 }
 
 /*
@@ -350,7 +355,8 @@ loan_want(
 	for (u_int i = 0; i < n; i++, pg++) {
 		if (!pg->mapped)
 			return EFAULT;
-		if ((pg->prot & PROT_READ) == 0 || pg->past)
+		if ((pg->prot & PROT_READ) == 0 || pg->past ||
+		    orc_lost(pg) == ORC_YES)
 			return EACCES;
 		if (pg->obj != 0)
 			*iop |=
@@ -364,11 +370,14 @@ static void
 loan_note(struct prog_thread *t, struct prog_loan *l, int page, uint64_t since)
 {
 	struct orc_page *pg = &t->op->slice[t->slice].page[page];
+	struct vm_page *lent;
 	uint64_t x;
 
 	for (u_int i = 0; i < l->n; i++, pg++) {
-		for (int w = 0; w < ORC_WORDS; w++) {
-			l->word[i][w] = x = loan_word(l, i, w);
+		lent = loan_page(l, i);
+		l->known[i] = lent != NULL;
+		for (int w = 0; lent != NULL && w < ORC_WORDS; w++) {
+			l->word[i][w] = x = page_word(lent, w);
 			if (since != 0 && orc_mtime(pg) <= since &&
 			    !orc_check(pg, w, x))
 				sim_fail("page %d was lent with %#lx in it",
@@ -404,6 +413,8 @@ prog_loan(struct prog_thread *t, const struct prog_op *o)
 	    l->what, l->flags);
 	sim_trace_mix((uint64_t)error);
 	want = loan_want(t, page, n, errors, &io);
+	if (error == EACCES)
+		io |= prog_lost_any(t, page, page + (int)n);
 	if (!prog_try_quiet(&try) || (io && error == EACCES))
 		want = error;
 	if (error == 0) {
@@ -421,11 +432,15 @@ prog_loan(struct prog_thread *t, const struct prog_op *o)
 static void
 unloan(struct prog_loan *l)
 {
+	struct vm_page *pg;
 	uint64_t x;
 
 	for (u_int i = 0; i < l->n; i++) {
+		pg = loan_page(l, i);
 		for (int w = 0; w < ORC_WORDS; w++) {
-			x = loan_word(l, i, w);
+			if (pg == NULL || !l->known[i])
+				break;
+			x = page_word(pg, w);
 			if (x != l->word[i][w])
 				sim_fail("a lent page changed from %#lx to "
 					 "%#lx",

@@ -102,7 +102,7 @@ pass_lock(struct prog_thread *t, struct pass *ps)
 	}
 	if ((ps->flags & UVM_EXTRACT_REMOVE) != 0)
 		orc_begin(ps->src, ps->r.i, ps->r.j);
-	orc_begin(ps->dst, MIN(ps->to, ORC_PAGES), ps->to + n);
+	orc_begin(ps->dst, ps->to, ps->to + n);
 	ps->src->held = true;
 	return true;
 }

@@ -120,6 +120,9 @@ prog_parse(const char *text, struct prog *prog)
 	    prog->cfg.threads < 1 || prog->cfg.threads > PROG_MAXTHREADS ||
 	    prog->cfg.kthreads > PROG_MAXKTHREADS)
 		return "number of threads";
+	if (prog->cfg.swap > PROG_MAXDISKS ||
+	    prog->cfg.swpages > PROG_MAXSWPAGES)
+		return "disks";
 	for (s = skip(s); *s != '\0'; s = skip(s)) {
 		if (prog->nops == room) {
 			room = room * 2 + 64;
