@@ -109,4 +109,4 @@ sim-coverage: $(SIM_COV)
 	$(Q)scripts/sim-coverage --jobs 2 --missing $(B)/sim/coverage.txt \
 	    --run "$(SIM_COV) --ktest all --seed 3" \
 	    --run "$(SIM_COV) --ktest all --seed 4 --set ad=3 --set harts=2" \
-	    --run "$(SIM_COV) --seeds 1-40 --steps 1000 --no-shrink"
+	    --run "$(SIM_COV) --seeds 1-120 --steps 1000 --no-shrink"
