@@ -178,19 +178,16 @@ uvm_anon_loanbreak(struct vm_anon *anon)
 struct vm_page *
 uvm_obj_loanbreak(struct vm_page *pg)
 {
-	struct uvm_object *uobj = pg->uobject;
-	voff_t off = pg->offset;
 	struct vm_page *new;
 
-	KASSERT(rw_write_held(&uobj->uo_lock));
+	KASSERT(rw_write_held(&pg->uobject->uo_lock));
 	new = uvm_pagealloc(NULL, 0, NULL, 0);
 	if (new == NULL)
 		return NULL;
 	loan_copied(pg, new);
 	/* Everybody who maps the object must see the new page. */
 	uvm_page_unmap(pg);
-	uvm_pagefree(pg);
-	uvm_pagerealloc(new, uobj, off);
+	uvm_pagereplace(pg, new);
 	return new;
 }
 

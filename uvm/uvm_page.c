@@ -151,6 +151,8 @@ page_insert(struct vm_page *pg, struct uvm_object *obj, voff_t off)
 	return 0;
 }
 
+#define PLACE_TAKEN ((voff_t)-1) /* offset: another page is there already */
+
 /* => owner write-locked; pg belongs to nobody afterwards */
 static void
 page_disown(struct vm_page *pg)
@@ -160,7 +162,7 @@ page_disown(struct vm_page *pg)
 
 	if (pg->pg_flags & (PQ_ANON | PQ_AOBJ))
 		UVMCNT_DEC(anonpages);
-	if (pg->pg_flags & PG_TABLED) {
+	if ((pg->pg_flags & PG_TABLED) != 0 && pg->offset != PLACE_TAKEN) {
 		item = uvm_pagetree_remove(
 		    &obj->uo_tree, (uint64_t)pg->offset >> PAGE_SHIFT);
 		KASSERT(item == pg);
@@ -365,6 +367,26 @@ uvm_pagefree(struct vm_page *pg)
 	vm_page_md_reset(&pg->mdpage);
 	if (__predict_false(!uvm_magazine_put(pg)))
 		uvm_pgcache_put_slow(pg);
+}
+
+void
+uvm_pagereplace(struct vm_page *pg, struct vm_page *new)
+{
+	struct uvm_object *obj = pg->uobject;
+	void *item __unused;
+
+	KASSERT(new->uobject == NULL &&new->uanon == NULL);
+	mtx_enter(&uvm.pageqlock);
+	item = uvm_pagetree_replace(
+	    &obj->uo_tree, (uint64_t)pg->offset >> PAGE_SHIFT, new);
+	KASSERT(item == pg);
+	new->uobject = obj;
+	new->offset = pg->offset;
+	atomic_or(&new->pg_flags, PG_TABLED);
+	count_object_page(new, obj);
+	pg->offset = PLACE_TAKEN;
+	mtx_leave(&uvm.pageqlock);
+	uvm_pagefree(pg);
 }
 
 /* => pg is off the queues: belongs to nobody, forgets its past */

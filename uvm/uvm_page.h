@@ -155,6 +155,11 @@ void uvm_pageq_init(void);
 void uvm_pageq_release(struct vm_page *pg);
 /* => same for n pages, none of them pending */
 void uvm_pageq_release_bulk(struct vm_page **pgs, size_t n);
+/*
+ * Page new, which nobody owns, takes the place of pg in its object; pg is freed.
+ * => object write-locked, pg without mappings; needs no memory
+ */
+void uvm_pagereplace(struct vm_page *pg, struct vm_page *new);
 /* => owner write-locked; pg is on its queue or on none, but in no batch */
 void uvm_pagesettle(struct vm_page *pg);
 /* => lengths of the queues, pages pending for the active one included */
