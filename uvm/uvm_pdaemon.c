@@ -586,7 +586,8 @@ each_active(bool (*fn)(struct vm_page *pg, struct active_scan *as),
 		}
 	}
 	mtx_leave(&uvm.pageqlock);
-	batch_treat(&as->as_aged);
+	if (!MUTANT(DAEMON_AGES_NO_REST))
+		batch_treat(&as->as_aged);
 	if (held != NULL)
 		rw_exit(held);
 }

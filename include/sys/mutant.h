@@ -483,6 +483,9 @@
 	X(DAEMON_STARTS_NO_REST, "daemon",                                  \
 	    "a request that is not full at the end of a scan is never "     \
 	    "started: its pages stay busy")                                 \
+	X(DAEMON_AGES_NO_REST, "daemon",                                    \
+	    "pages that do not fill a batch become inactive without being " \
+	    "aged: they count as used for what was long before")            \
 	X(DAEMON_TAKES_NO_SLOTS, "daemon",                                  \
 	    "swap is full of copies of what is in memory: none gives "      \
 	    "way to pages that nobody uses")                                \
