@@ -143,6 +143,13 @@ void pmap_copy_page(struct vm_page *src, struct vm_page *dst);
 boolean_t pmap_pageidlezero(struct vm_page *pg);
 boolean_t pmap_clear_modify(struct vm_page *pg);
 boolean_t pmap_clear_reference(struct vm_page *pg);
+/*
+ * As pmap_clear_reference() of each of n pages, with few fences: on return the
+ * next access of any hart sets the attribute again.
+ * => owners' locks held for writing: nobody enters them, or clears them too,
+ *    meanwhile; thread context, no mutex held
+ */
+void pmap_pages_clear_reference(struct vm_page **pgs, unsigned n);
 boolean_t pmap_is_modified(struct vm_page *pg);
 boolean_t pmap_is_referenced(struct vm_page *pg);
 void pmap_proc_iflush(struct proc *p, vaddr_t va, vsize_t len);

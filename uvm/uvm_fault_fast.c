@@ -56,16 +56,18 @@ map_neighbours(pmap_t pmap, vaddr_t va, struct vm_anon **run, uint32_t wanted,
 static void
 deactivate_behind(struct vm_anon **run, u_int n)
 {
-	struct vm_page *pg;
-	u_int i;
+	struct vm_page *pg, *aged[FAULT_MAXPAGES];
+	u_int i, naged = 0;
 
 	for (i = 0; i < n; i++) {
 		pg = run[i] != NULL ? run[i]->an_page : NULL;
 		if (pg != NULL && pg->wire_count == 0 && pg->loan_count == 0 &&
 		    (pg->pg_flags & PG_BUSY) == 0 &&
-		    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) != 0)
-			uvm_pagedeactivate(pg);
+		    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) != 0 &&
+		    uvm_pageq_deactivate(pg))
+			aged[naged++] = pg;
 	}
+	uvm_pages_age(aged, naged);
 }
 
 /*

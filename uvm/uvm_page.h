@@ -139,8 +139,15 @@ void uvm_pagecopy(struct vm_page *src, struct vm_page *dst);
 void uvm_pagewire(struct vm_page *pg);
 void uvm_pageunwire(struct vm_page *pg);
 void uvm_pageactivate(struct vm_page *pg);
-/* => clears the reference attribute, re-evaluates PG_CLEAN */
+/* => clears the reference attribute, re-evaluates PG_CLEAN; no mutex held */
 void uvm_pagedeactivate(struct vm_page *pg);
+/*
+ * The same in two steps, for the second is dear for one page and cheap for many.
+ * => TRUE: moved; uvm_pages_age() follows before the owner's lock is released,
+ *    so that nobody sees the page as referenced by what was before
+ */
+bool uvm_pageq_deactivate(struct vm_page *pg);
+void uvm_pages_age(struct vm_page **pgs, u_int n);
 void uvm_pagedequeue(struct vm_page *pg);
 /*
  * Put every hart's pending activations on the queue (they are batched).

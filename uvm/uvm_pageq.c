@@ -172,21 +172,42 @@ uvm_pageactivate(struct vm_page *pg)
 		batch_add(pg, ci, uc);
 }
 
-void
-uvm_pagedeactivate(struct vm_page *pg)
+bool
+uvm_pageq_deactivate(struct vm_page *pg)
 {
+	bool moved;
+
 	uvm_pagesettle(pg);
 	mtx_enter(&uvm.pageqlock);
-	if (pg->wire_count == 0 && (pg->pg_flags & PQ_INACTIVE) == 0) {
+	moved = pg->wire_count == 0 && (pg->pg_flags & PQ_INACTIVE) == 0;
+	if (moved) {
 		uvm_pageq_remove(pg);
 		atomic_or(&pg->pg_flags, PQ_INACTIVE);
 		TAILQ_INSERT_TAIL(&uvm.page_inactive, pg, pageq);
 		ninactive++;
-		pmap_clear_reference(pg);
+	}
+	mtx_leave(&uvm.pageqlock);
+	return moved;
+}
+
+void
+uvm_pages_age(struct vm_page **pgs, u_int n)
+{
+	struct vm_page *pg;
+
+	pmap_pages_clear_reference(pgs, n);
+	for (u_int i = 0; i < n; i++) {
+		pg = pgs[i];
 		if ((pg->pg_flags & PG_CLEAN) && pmap_is_modified(pg))
 			atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 	}
-	mtx_leave(&uvm.pageqlock);
+}
+
+void
+uvm_pagedeactivate(struct vm_page *pg)
+{
+	if (uvm_pageq_deactivate(pg))
+		uvm_pages_age(&pg, 1);
 }
 
 void

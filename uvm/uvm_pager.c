@@ -99,43 +99,6 @@ uvm_swapio_idle(void)
 	return idle;
 }
 
-static struct vm_page *
-bounce_page(void)
-{
-	struct vm_page *pg;
-
-	while ((pg = uvm_page_get_unowned(0)) == NULL)
-		uvm_wait("swapres");
-	return pg;
-}
-
-static void
-reserve_some(struct swapio_list *list, int n, bool write)
-{
-	struct swapio *si;
-
-	for (; n > 0; n--) {
-		si = kmem_zalloc(sizeof(*si), PR_WAITOK);
-		for (int i = 0; write && i < SWAP_CLUSTER; i++)
-			si->si_bounce[i] = bounce_page();
-		mtx_enter(&swapio_mtx);
-		swapio_total++;
-		mtx_leave(&swapio_mtx);
-		swapio_give(list, si);
-	}
-}
-
-void
-uvm_swapio_reserve(void)
-{
-	int n = uvmexp.npages / SWAPIO_PAGES;
-
-	n = MAX(SWAPIO_WRITES_MIN, MIN(n, SWAPIO_WRITES_MAX));
-	reserve_some(&swapio_reads, SWAPIO_READS, false);
-	reserve_some(&swapio_writes, n, true);
-	uao_swapnodes_reserve();
-}
-
 static void
 swapio_destroy(struct swapio *si)
 {
@@ -143,6 +106,52 @@ swapio_destroy(struct swapio *si)
 		if (si->si_bounce[i] != NULL)
 			uvm_pagefree(si->si_bounce[i]);
 	kmem_free(si, sizeof(*si));
+}
+
+/*
+ * => one request more, maybe with pages to encrypt to; may sleep
+ * => 0, or ENOMEM: no memory, and the process is being killed
+ */
+static int
+reserve_one(struct swapio_list *list, bool write)
+{
+	struct swapio *si;
+	int i = 0;
+
+	while ((si = kmem_zalloc(sizeof(*si), PR_NOWAIT)) == NULL)
+		if (uvm_wait_killed("swapres"))
+			return ENOMEM;
+	while (write && i < SWAP_CLUSTER) {
+		si->si_bounce[i] = uvm_page_get_unowned(0);
+		if (si->si_bounce[i] != NULL)
+			i++;
+		else if (uvm_wait_killed("swapres")) {
+			swapio_destroy(si);
+			return ENOMEM;
+		}
+	}
+	mtx_enter(&swapio_mtx);
+	swapio_total++;
+	mtx_leave(&swapio_mtx);
+	swapio_give(list, si);
+	return 0;
+}
+
+int
+uvm_swapio_reserve(void)
+{
+	int n = uvmexp.npages / SWAPIO_PAGES, error = 0;
+
+	n = MAX(SWAPIO_WRITES_MIN, MIN(n, SWAPIO_WRITES_MAX));
+	for (int i = 0; i < SWAPIO_READS && error == 0; i++)
+		error = reserve_one(&swapio_reads, false);
+	for (int i = 0; i < n && error == 0; i++)
+		error = reserve_one(&swapio_writes, true);
+	if (error == 0)
+		uao_swapnodes_reserve();
+	else
+		uvm_swapio_unreserve();
+	return error;
 }
 
 /* The last ones may still be on their way back to the lists. */

@@ -264,15 +264,6 @@ page_done(struct rwlock **heldp, int n)
 	mtx_enter(&uvm.pageqlock);
 }
 
-/* => pageqlock held on entry, no lock on exit */
-static void
-scan_end(struct rwlock *held)
-{
-	mtx_leave(&uvm.pageqlock);
-	if (held != NULL)
-		rw_exit(held);
-}
-
 /*
  * Objects cannot be waited for like that: whoever holds the lock of one gets
  * time to let go of it.
@@ -377,35 +368,42 @@ uvm_pd_freeclean(struct vm_page *pg)
 }
 
 /*
- * Clean pages of one owner are unmapped together: fences are dear.  Until then
- * they are on no queue, so none is met twice.
+ * Pages of one owner that the pmap treats together: fences are dear.
  * => owner locked throughout; only the daemon
  */
-struct clean_batch {
-	struct vm_page *cb_page[HOLD_PAGES];
-	u_int cb_n;
+struct page_batch {
+	void (*pb_treat)(struct vm_page **pgs, u_int n);
+	struct vm_page *pb_page[HOLD_PAGES];
+	u_int pb_n;
 };
 
 static void
-clean_free(struct clean_batch *cb)
+batch_treat(struct page_batch *pb)
 {
-	if (cb->cb_n == 0)
-		return;
-	if (!MUTANT(DAEMON_FREES_MAPPED))
-		pmap_pages_remove(cb->cb_page, cb->cb_n);
-	for (u_int i = 0; i < cb->cb_n; i++)
-		if (!free_unmapped(cb->cb_page[i]))
-			uvm_pageactivate(cb->cb_page[i]);
-	cb->cb_n = 0;
+	if (pb->pb_n != 0)
+		pb->pb_treat(pb->pb_page, pb->pb_n);
+	pb->pb_n = 0;
 }
 
 static void
-clean_add(struct clean_batch *cb, struct vm_page *pg)
+batch_add(struct page_batch *pb, struct vm_page *pg)
 {
-	uvm_pagedequeue(pg);
-	cb->cb_page[cb->cb_n++] = pg;
-	if (cb->cb_n == nitems(cb->cb_page))
-		clean_free(cb);
+	pb->pb_page[pb->pb_n++] = pg;
+	if (pb->pb_n == nitems(pb->pb_page))
+		batch_treat(pb);
+}
+
+/*
+ * Clean pages, which are on no queue so that none is met twice.
+ */
+static void
+clean_free(struct vm_page **pgs, u_int n)
+{
+	if (!MUTANT(DAEMON_FREES_MAPPED))
+		pmap_pages_remove(pgs, n);
+	for (u_int i = 0; i < n; i++)
+		if (!free_unmapped(pgs[i]))
+			uvm_pageactivate(pgs[i]);
 }
 
 /* => may the page go to swap at all? owner locked, page not busy */
@@ -441,7 +439,7 @@ uvm_pd_reclaim(struct vm_page *pg, struct swapio **sip, bool wait,
  */
 static bool
 treat_inactive(
-    struct vm_page *pg, struct swapio **sip, struct clean_batch *clean)
+    struct vm_page *pg, struct swapio **sip, struct page_batch *clean)
 {
 	if (pmap_is_referenced(pg) && !MUTANT(DAEMON_IGNORES_USE)) {
 		UVMCNT_INC(pdreact);
@@ -459,7 +457,8 @@ treat_inactive(
 	else
 		UVMCNT_INC(pdanscan);
 	if (page_isclean(pg)) {
-		clean_add(clean, pg);
+		uvm_pagedequeue(pg);
+		batch_add(clean, pg);
 		return true;
 	}
 	if (uvm_pd_reclaim(pg, sip, false, NULL))
@@ -485,19 +484,20 @@ scan_enough(const struct swapio *si)
 }
 
 /*
- * The lock that the clean pages are under goes when the next page has another
- * owner.
+ * The lock that the pages of a batch are under goes when the next page of the
+ * queue has another owner.
  * => pageqlock held, perhaps dropped meanwhile
  */
 static void
-before_next(struct clean_batch *clean, const struct rwlock *held)
+before_next(
+    struct page_batch *pb, struct pglist *queue, const struct rwlock *held)
 {
-	struct vm_page *pg = TAILQ_FIRST(&uvm.page_inactive);
+	struct vm_page *pg = TAILQ_FIRST(queue);
 
-	if (clean->cb_n == 0 || (pg != NULL && owner_lock(pg) == held))
+	if (pb->pb_n == 0 || (pg != NULL && owner_lock(pg) == held))
 		return;
 	mtx_leave(&uvm.pageqlock);
-	clean_free(clean);
+	batch_treat(pb);
 	mtx_enter(&uvm.pageqlock);
 }
 
@@ -506,14 +506,14 @@ static void
 scan_inactive(void)
 {
 	int left = uvm_pageq_inactive(), turned_away = 0, skipped = 0;
-	struct clean_batch clean = { .cb_n = 0 };
+	struct page_batch clean = { .pb_treat = clean_free };
 	struct swapio *si = NULL;
 	struct rwlock *held = NULL;
 	struct vm_page *pg;
 
 	mtx_enter(&uvm.pageqlock);
 	for (; left-- > 0 && !scan_enough(si);) {
-		before_next(&clean, held);
+		before_next(&clean, &uvm.page_inactive, held);
 		switch (next_page(&uvm.page_inactive, &pg, &held)) {
 		case PD_NONE:
 			left = 0;
@@ -529,7 +529,7 @@ scan_inactive(void)
 			    ++turned_away == TURNED_AWAY)
 				left = 0;
 			if (si != NULL && uvm_swapout_full(si)) {
-				clean_free(&clean);
+				batch_treat(&clean);
 				rw_exit(held);
 				held = NULL;
 				uvm_swapout_start(si);
@@ -537,19 +537,25 @@ scan_inactive(void)
 				mtx_enter(&uvm.pageqlock);
 			} else {
 				if (left % HOLD_PAGES == 0)
-					clean_free(&clean);
+					batch_treat(&clean);
 				page_done(&held, left);
 			}
 			break;
 		}
 	}
 	mtx_leave(&uvm.pageqlock);
-	clean_free(&clean);
+	batch_treat(&clean);
 	if (held != NULL)
 		rw_exit(held);
 	if (si != NULL && !MUTANT(DAEMON_STARTS_NO_REST))
 		uvm_swapout_start(si);
 }
+
+/* What a scan of the active queue is about. */
+struct active_scan {
+	struct page_batch as_aged; /* moved to the inactive queue */
+	int as_shortage; /* pages to be moved yet */
+};
 
 /*
  * Call fn for the active pages that are not busy, at most once round, until it
@@ -557,7 +563,8 @@ scan_inactive(void)
  * => fn: owner locked
  */
 static void
-each_active(bool (*fn)(struct vm_page *pg, int *arg), int *arg)
+each_active(bool (*fn)(struct vm_page *pg, struct active_scan *as),
+    struct active_scan *as)
 {
 	int left = uvm_pageq_active();
 	struct rwlock *held = NULL;
@@ -565,6 +572,7 @@ each_active(bool (*fn)(struct vm_page *pg, int *arg), int *arg)
 
 	mtx_enter(&uvm.pageqlock);
 	for (bool more = true; left > 0 && more; left--) {
+		before_next(&as->as_aged, &uvm.page_active, held);
 		switch (next_page(&uvm.page_active, &pg, &held)) {
 		case PD_NONE:
 			more = false;
@@ -573,16 +581,22 @@ each_active(bool (*fn)(struct vm_page *pg, int *arg), int *arg)
 			break;
 		case PD_LOCKED:
 			if ((pg->pg_flags & PG_BUSY) == 0)
-				more = fn(pg, arg);
+				more = fn(pg, as);
+			if (left % HOLD_PAGES == 0)
+				batch_treat(&as->as_aged);
 			page_done(&held, left);
 			break;
 		}
 	}
-	scan_end(held);
+	mtx_leave(&uvm.pageqlock);
+	if (!MUTANT(DAEMON_AGES_NO_REST))
+		batch_treat(&as->as_aged);
+	if (held != NULL)
+		rw_exit(held);
 }
 
 static bool
-take_slot(struct vm_page *pg, int *unused)
+take_slot(struct vm_page *pg, struct active_scan *unused)
 {
 	if (page_swslot(pg) > 0)
 		page_dropswap(pg);
@@ -590,11 +604,12 @@ take_slot(struct vm_page *pg, int *unused)
 }
 
 static bool
-deactivate(struct vm_page *pg, int *shortage)
+deactivate(struct vm_page *pg, struct active_scan *as)
 {
-	uvm_pagedeactivate(pg);
+	if (uvm_pageq_deactivate(pg))
+		batch_add(&as->as_aged, pg);
 	UVMCNT_INC(pddeact);
-	return --*shortage > 0;
+	return --as->as_shortage > 0;
 }
 
 /*
@@ -604,17 +619,22 @@ deactivate(struct vm_page *pg, int *shortage)
 static void
 scan_dropswap(void)
 {
-	each_active(take_slot, NULL);
+	struct active_scan as = { .as_shortage = 0 };
+
+	each_active(take_slot, &as);
 }
 
 /* Refill the inactive queue from the active one. */
 static void
 scan_active(void)
 {
-	int shortage = uvmexp.inactarg - uvm_pageq_inactive();
+	struct active_scan as = {
+		.as_aged.pb_treat = uvm_pages_age,
+		.as_shortage = uvmexp.inactarg - uvm_pageq_inactive(),
+	};
 
-	if (shortage > 0)
-		each_active(deactivate, &shortage);
+	if (as.as_shortage > 0)
+		each_active(deactivate, &as);
 }
 
 static void

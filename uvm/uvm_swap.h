@@ -172,8 +172,11 @@ bool uvm_swapout_full(const struct swapio *si);
 /* => no lock held; the request is started, or given back if it is empty */
 void uvm_swapout_start(struct swapio *si);
 void uvm_swapout_wait(struct swap_batch *batch);
-/* => first device, last device: memory of requests; may sleep */
-void uvm_swapio_reserve(void);
+/*
+ * First device, last device: memory of requests.
+ * => may sleep; 0, or ENOMEM, nothing reserved: the process is being killed
+ */
+int uvm_swapio_reserve(void);
 void uvm_swapio_unreserve(void);
 /* => no page is between memory and swap, nor chosen to be; a moment's view */
 bool uvm_swapio_idle(void);

@@ -205,8 +205,10 @@ swap_add(struct bdev *bd, int priority)
 		swapdev_destroy(sd);
 		return ENOSPC;
 	}
-	if (swap_ndev == 0)
-		uvm_swapio_reserve();
+	if (swap_ndev == 0 && (error = uvm_swapio_reserve()) != 0) {
+		swapdev_destroy(sd);
+		return error;
+	}
 	uvm_anon_add((int)sd->sd_anons);
 	mtx_enter(&swap_mtx);
 	uvm_swap_insert(sd);

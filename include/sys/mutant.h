@@ -131,6 +131,15 @@
 	X(CLEAR_ATTR_BLIND, "pmap",                                         \
 	    "clearing A or D stores over what changed meanwhile: mprotect " \
 	    "on another hart takes write, which comes back")                \
+	X(AGE_NO_FLUSH, "pmap",                                             \
+	    "no fence after pages were aged together: a hart that uses "    \
+	    "one does not set A again, and it goes to swap")                \
+	X(AGE_FLUSH_FIRST_PAGE, "pmap",                                     \
+	    "of pages that were aged together only the first is fenced: "   \
+	    "the others are used without A being set")                      \
+	X(AGE_FLUSH_FIRST_PMAP, "pmap",                                     \
+	    "of processes that share aged pages only the first is fenced: " \
+	    "what the others do with them does not set A")                  \
 	X(ZERO_PAGE_WRITABLE, "pmap",                                       \
 	    "the page of zeros is mapped writable: a write after a read "   \
 	    "is seen in the untouched memory of everybody")                 \
@@ -474,6 +483,9 @@
 	X(DAEMON_STARTS_NO_REST, "daemon",                                  \
 	    "a request that is not full at the end of a scan is never "     \
 	    "started: its pages stay busy")                                 \
+	X(DAEMON_AGES_NO_REST, "daemon",                                    \
+	    "pages that do not fill a batch become inactive without being " \
+	    "aged: they count as used for what was long before")            \
 	X(DAEMON_TAKES_NO_SLOTS, "daemon",                                  \
 	    "swap is full of copies of what is in memory: none gives "      \
 	    "way to pages that nobody uses")                                \

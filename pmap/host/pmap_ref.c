@@ -774,6 +774,13 @@ pmap_clear_reference(struct vm_page *pg)
 	return test_attribute(pg, REFA_REF, true);
 }
 
+void
+pmap_pages_clear_reference(struct vm_page **pgs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		(void)test_attribute(pgs[i], REFA_REF, true);
+}
+
 boolean_t
 pmap_is_modified(struct vm_page *pg)
 {

@@ -312,7 +312,7 @@ pmap_is_referenced(struct vm_page *pg)
 /*
  * Clear A (or D) of one mapping.  The loop ends when nobody, hardware
  * included, changed the entry in between.
- * => pv locked; TRUE if it was set
+ * => pv locked; TRUE if it was set: to be fenced
  */
 static bool
 pte_clear_attr(struct pv_entry *pv, bool mod)
@@ -330,7 +330,6 @@ pte_clear_attr(struct pv_entry *pv, bool mod)
 			  : pte_clear_ref(old, pmap_soft_ad);
 	} while (MUTANT(CLEAR_ATTR_BLIND) ? (atomic_store(ptep, new), false)
 					  : !atomic_cas(ptep, &old, new));
-	tlb_flush_va(pv->pv_pmap, pv->pv_va);
 	return true;
 }
 
@@ -345,7 +344,12 @@ pmap_clear_attr(struct vm_page *pg, bool mod)
 	pv_lock(pg);
 	was = (atomic_and(&pg->mdpage.md_attr, ~attr) & attr) != 0;
 	PV_FOREACH(pv, pg)
-	was |= pte_clear_attr(pv, mod);
+	{
+		if (pte_clear_attr(pv, mod)) {
+			tlb_flush_va(pv->pv_pmap, pv->pv_va);
+			was = true;
+		}
+	}
 	pv_unlock(pg);
 	intr_restore(s);
 	if (mod)
@@ -363,4 +367,105 @@ boolean_t
 pmap_clear_reference(struct vm_page *pg)
 {
 	return pmap_clear_attr(pg, false);
+}
+
+/* -- Reference of many pages --------------------------------------------------------- */
+
+#define AGE_PMAPS   4 /* that share pages, with one fence for all of these */
+#define AGE_SINGLES 16 /* fences for single mappings before interrupts are on */
+
+/*
+ * Mappings that were cleared and are not fenced yet, by pmap.  Each pmap is
+ * kept from going: the page's pv lock, which did that, is released before the
+ * fence.  The entries themselves need no such care.  None of them goes, so who
+ * removes or reduces one finds it, and fences it himself.
+ */
+struct age_batch {
+	struct tlb_batch ab_tb[AGE_PMAPS];
+	unsigned ab_n; /* of them in use */
+	unsigned ab_singles; /* mappings of further pmaps: fenced at once */
+};
+
+/* => where to note mappings of pm, or NULL: there are too many pmaps */
+static struct tlb_batch *
+age_batch_of(struct age_batch *ab, struct pmap *pm)
+{
+	struct tlb_batch *tb;
+
+	for (tb = ab->ab_tb; tb < ab->ab_tb + ab->ab_n; tb++)
+		if (tb->tb_pm == pm)
+			return tb;
+	if (ab->ab_n == AGE_PMAPS)
+		return NULL;
+	ab->ab_n++;
+	pmap_reference(pm);
+	tlb_batch_init(tb, pm);
+	return tb;
+}
+
+/* => interrupts off */
+static void
+page_age(struct vm_page *pg, struct age_batch *ab)
+{
+	struct tlb_batch *tb;
+	struct pv_entry *pv;
+
+	pv_lock(pg);
+	atomic_and(&pg->mdpage.md_attr, ~(uint32_t)PVA_REF);
+	PV_FOREACH(pv, pg)
+	{
+		if (!pte_clear_attr(pv, false))
+			continue;
+		tb = age_batch_of(ab, pv->pv_pmap);
+		if (tb != NULL)
+			tlb_batch_add(tb, pv->pv_va);
+		else {
+			tlb_flush_va(pv->pv_pmap, pv->pv_va);
+			ab->ab_singles++;
+		}
+	}
+	pv_unlock(pg);
+}
+
+/* => interrupts off */
+static void
+age_batch_flush(struct age_batch *ab)
+{
+	if (MUTANT(AGE_NO_FLUSH))
+		return;
+	for (unsigned i = 0; i < ab->ab_n; i++) {
+		if (MUTANT(AGE_FLUSH_FIRST_PAGE))
+			ab->ab_tb[i].tb_n = 1;
+		tlb_batch_flush(&ab->ab_tb[i]);
+		if (MUTANT(AGE_FLUSH_FIRST_PMAP))
+			break;
+	}
+}
+
+/*
+ * One batch.  Interrupts are off until it is fenced, so it has an end.
+ * => how many of the pages are done
+ */
+static unsigned
+pages_age_batch(struct vm_page **pgs, unsigned n)
+{
+	struct age_batch ab = { .ab_n = 0 };
+	unsigned long s = intr_disable();
+	unsigned done = 0;
+
+	do
+		page_age(pgs[done++], &ab);
+	while (done < n && ab.ab_singles < AGE_SINGLES);
+	age_batch_flush(&ab);
+	intr_restore(s);
+	for (unsigned i = 0; i < ab.ab_n; i++)
+		pmap_destroy(ab.ab_tb[i].tb_pm);
+	return done;
+}
+
+void
+pmap_pages_clear_reference(struct vm_page **pgs, unsigned n)
+{
+	for (unsigned done = 0; done < n;)
+		done += pages_age_batch(pgs + done, n - done);
 }

@@ -201,6 +201,16 @@ op_clear_reference(struct model *m, const struct choice *c)
 	m->ref[c->page] = false;
 }
 
+/* Of all pages from one on. */
+static void
+op_clear_references(struct model *m, const struct choice *c)
+{
+	pmap_pages_clear_reference(
+	    &m->pg[c->page], (unsigned)(CONF_NPG - c->page));
+	for (int i = c->page; i < CONF_NPG; i++)
+		m->ref[i] = false;
+}
+
 static void
 op_load(struct model *m, const struct choice *c)
 {
@@ -291,8 +301,9 @@ op_new_page(struct model *m, const struct choice *c)
 static void (*const ops[])(struct model *, const struct choice *) = { op_enter,
 	op_enter, op_enter, op_enter_neighbours, op_remove, op_remove_much,
 	op_protect, op_raise, op_page_protect, op_unwire, op_clear_modify,
-	op_clear_reference, op_load, op_load, op_store, op_store, op_store,
-	op_collect, op_switch, op_switch, op_new_pmap, op_new_page };
+	op_clear_reference, op_clear_references, op_load, op_load, op_store,
+	op_store, op_store, op_collect, op_switch, op_switch, op_new_pmap,
+	op_new_page };
 
 /* -- Checking -------------------------------------------------------------------------- */
 

@@ -525,6 +525,93 @@ KTEST(conform_cleared_while_active_on_every_hart)
 	conf_teardown(&smp.f);
 }
 
+/*
+ * The same for many pages at once, which several address spaces share: more of
+ * them than a pmap may care to treat together, some on several harts.
+ */
+enum { AGED_PMAPS = 6, AGED_THREADS = 8 };
+
+static struct pmap *aged_pm[AGED_PMAPS];
+
+static void
+touch_all(struct pmap *pm)
+{
+	for (int i = 0; i < CONF_NPG; i++)
+		KT_EQ(conf_peek(pm, AT(i)), i);
+}
+
+static void
+touch_when_told(void *arg)
+{
+	const int me = *(const int *)arg;
+	struct pmap *pm = aged_pm[me % AGED_PMAPS];
+	struct conf_user cu;
+
+	conf_use(&cu, pm);
+	for (int round = 0; round < ROUNDS; round++) {
+		touch_all(pm);
+		kt_barrier_wait(&smp.barrier); /* touched by all */
+		kt_barrier_wait(&smp.barrier); /* cleared */
+		if (round % AGED_THREADS == me)
+			touch_all(pm);
+		kt_barrier_wait(&smp.barrier); /* touched by one */
+		kt_barrier_wait(&smp.barrier); /* looked at */
+	}
+	conf_unuse(&cu);
+}
+
+static void
+aged_setup(void)
+{
+	smp_setup(PROT_READ);
+	kt_barrier_init(&smp.barrier, AGED_THREADS + 1);
+	for (int p = 0; p < AGED_PMAPS; p++) {
+		aged_pm[p] = p == 0 ? smp.f.pm : pmap_create();
+		for (int i = 0; i < CONF_NPG; i++)
+			KT_EQ(pmap_enter(aged_pm[p], AT(i),
+				  VM_PAGE_TO_PHYS(smp.f.pg[i]), RW, 0),
+			    0);
+	}
+	for (int i = 0; i < CONF_NPG; i++)
+		conf_put(smp.f.pg[i], 0, (uint64_t)i);
+}
+
+static void
+aged_round(void)
+{
+	kt_barrier_wait(&smp.barrier);
+	for (int i = 0; i < CONF_NPG; i++)
+		KT_CHECK(pmap_is_referenced(smp.f.pg[i]));
+	pmap_pages_clear_reference(smp.f.pg, CONF_NPG);
+	for (int i = 0; i < CONF_NPG; i++)
+		KT_CHECK(conf_referenced_is(smp.f.pg[i], false));
+	kt_barrier_wait(&smp.barrier);
+	kt_barrier_wait(&smp.barrier);
+	for (int i = 0; i < CONF_NPG; i++)
+		KT_CHECK(pmap_is_referenced(smp.f.pg[i]));
+	kt_barrier_wait(&smp.barrier);
+}
+
+KTEST(conform_pages_aged_on_every_hart)
+{
+	struct kt_thread *t[AGED_THREADS];
+	int me[AGED_THREADS];
+
+	aged_setup();
+	for (int i = 0; i < AGED_THREADS; i++) {
+		me[i] = i;
+		t[i] =
+		    kt_spawn(touch_when_told, &me[i], 1UL << (u_int)i % ncpus);
+	}
+	for (int round = 0; round < ROUNDS; round++)
+		aged_round();
+	for (int i = 0; i < AGED_THREADS; i++)
+		kt_join(t[i]);
+	for (int p = 1; p < AGED_PMAPS; p++)
+		conf_destroy(aged_pm[p]);
+	conf_teardown(&smp.f);
+}
+
 /* -- Moving about ----------------------------------------------------------------------- */
 
 /* One thread goes from hart to hart; its mappings change on the way. */

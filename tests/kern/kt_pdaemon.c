@@ -126,6 +126,44 @@ KTEST(pd_scan)
 	uvmexp.anonmin = anonmin;
 }
 
+/*
+ * A page that becomes inactive is not referenced until somebody does again:
+ * none comes back for what was before.
+ */
+KTEST(pd_ages)
+{
+	struct pmap *pm = pmap_create();
+	struct vm_page *pgs[SCAN_PAGES];
+	struct uvm_object *obj;
+	struct uvmexp s;
+
+	obj = inactive_pages(pgs);
+	rw_enter_write(&obj->uo_lock);
+	for (int i = 0; i < SCAN_PAGES; i++) {
+		KT_EQ(pmap_enter(pm, VM_MIN_ADDRESS + ptoa(i),
+			  VM_PAGE_TO_PHYS(pgs[i]), PROT_READ,
+			  PROT_READ | PMAP_CANFAIL),
+		    0);
+		uvm_pageactivate(pgs[i]);
+	}
+	rw_exit(&obj->uo_lock);
+	KT_SNAP(&s);
+	KT_CHECK(kt_balloon(uvmexp.freemin - 1));
+	KT_CHECK(daemon_ran(&s, 1));
+	kt_sleep_ms(50);
+	KT_CHECK(KT_DELTA(&s, pddeact) > 0);
+	wakeup(&uvm.pagedaemon); /* looks at what it made inactive */
+	KT_CHECK(daemon_ran(&s, 2));
+	kt_sleep_ms(50);
+	KT_CHECK(KT_DELTA(&s, pdrevs) >= 2);
+	KT_EQ(KT_DELTA(&s, pdreact), 0);
+	kt_balloon_release();
+	pmap_remove(pm, VM_MIN_ADDRESS, VM_MIN_ADDRESS + ptoa(SCAN_PAGES));
+	pmap_update(pm);
+	pmap_destroy(pm);
+	uao_detach(obj);
+}
+
 /* pdreanon: a share under its minimum is left alone */
 KTEST(pd_minimum)
 {
