@@ -217,9 +217,11 @@ map_may_fail(struct prog_thread *t, const struct request *q, int error)
 		return true;
 	if (error == ENOMEM && prog_tight())
 		return true;
-	/* the range should have been wired */
-	return t->op->wirefuture && q->prot != PROT_NONE &&
-	    (q->backing == B_OBJ || q->backing == B_OBJCOW) && error == EIO;
+	/* The range should have been wired.  What others stored there meanwhile
+	   may be in swap already, and lost. */
+	return t->op->wirefuture && q->prot != PROT_NONE && error == EIO &&
+	    (q->backing == B_OBJ || q->backing == B_OBJCOW ||
+		(prog_cfg->diskerr & PROG_ERR_LOSES) != 0);
 }
 
 /* Stores go to the object as soon as it is mapped. */
