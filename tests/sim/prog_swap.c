@@ -339,11 +339,11 @@ swap_on(struct prog_disk *d, const struct prog_op *o)
  * is said once.
  */
 static bool
-off_may_fail(const struct prog_disk *d, int error)
+off_may_fail(const struct prog_disk *d, int error, bool tight)
 {
 	switch (error) {
 	case ENOMEM:
-		return prog_tight();
+		return tight || prog_tight();
 	case EIO:
 		return d->failed != 0 || d->gone;
 	case EINTR:
@@ -357,6 +357,7 @@ off_may_fail(const struct prog_disk *d, int error)
 static void
 swap_off(struct prog_disk *d)
 {
+	bool tight = prog_tight();
 	int error;
 
 	if (d->busy)
@@ -366,7 +367,8 @@ swap_off(struct prog_disk *d)
 	error = uvm_swap_off(d->bd);
 	sim_trace_mix((uint64_t)error);
 	d->busy = false;
-	if (error != (d->on ? 0 : ENXIO) && !(d->on && off_may_fail(d, error)))
+	if (error != (d->on ? 0 : ENXIO) &&
+	    !(d->on && off_may_fail(d, error, tight)))
 		sim_fail("uvm_swap_off: %d, the disk is %s", error,
 		    d->on ? "on" : "off");
 	if (error == 0)
