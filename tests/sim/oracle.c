@@ -407,16 +407,9 @@ orc_zero(struct orc_page *pg, uint64_t since, bool maybe)
 
 static struct orc_io *ios;
 
-/* What the page shows may be what is transferred. */
 static void
-io_note(struct orc_io *io)
+io_note_slot(struct orc_io *io, struct orc_slot *s)
 {
-	struct orc_page *pg = &io->sl->page[io->page];
-	struct orc_slot *s;
-
-	if (!pg->mapped || pg->past)
-		return;
-	s = orc_page_slot(pg);
 	for (u_int i = 0; i < io->nslots; i++)
 		if (io->slot[i] == s)
 			return;
@@ -425,6 +418,21 @@ io_note(struct orc_io *io)
 	s->flux += io->write;
 	if (io->nslots < ORC_IOSLOTS) /* else it stays so for ever */
 		io->slot[io->nslots++] = s;
+}
+
+/*
+ * What the page shows may be what is transferred, and what it was about to
+ * show: it may have for a moment, even if that came to nothing.
+ */
+static void
+io_note(struct orc_io *io)
+{
+	struct orc_page *pg = &io->sl->page[io->page];
+
+	if (pg->mapped && !pg->past)
+		io_note_slot(io, orc_page_slot(pg));
+	if (orc_busy(io->sl, io->page) && io->sl->next[io->page] != NULL)
+		io_note_slot(io, io->sl->next[io->page]);
 }
 
 void
