@@ -123,8 +123,7 @@ uvm_fault_enter_wired(
 	if (pmap_enter(pmap, va, VM_PAGE_TO_PHYS(pg), prot,
 		ctx->access | PMAP_CANFAIL | PMAP_WIRED) != 0) {
 		/* the old mapping may be gone already, its wiring with it */
-		if (old != NULL && !ctx->wire && !pmap_extract(pmap, va, &pa) &&
-		    !MUTANT(ENTER_FAILS_WIRED))
+		if (old != NULL && !ctx->wire && !pmap_extract(pmap, va, &pa))
 			uvm_pageunwire(old);
 		if (uvm_fault_activates(pg))
 			uvm_pageactivate(pg);

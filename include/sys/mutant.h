@@ -192,9 +192,6 @@
 	X(WIRED_COW_KEEPS_OLD, "fault",                                     \
 	    "the page a wired mapping left stays wired: read-only memory "  \
 	    "shared by fork is locked, made writable and written")          \
-	X(ENTER_FAILS_WIRED, "fault",                                       \
-	    "a wired page is replaced, there is no memory for the new "     \
-	    "mapping, and the old page stays wired for ever")               \
 	X(NEEDSCOPY_WRITABLE, "fault",                                      \
 	    "a read of an entry that needs a copy maps writable: a "        \
 	    "private file mapping is written, forked, read, then written")  \
