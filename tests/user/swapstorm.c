@@ -36,13 +36,26 @@ child(uint64_t *p, uint64_t salt, uint64_t seed)
 	_exit(0);
 }
 
+/* fork may fail for want of memory, before anybody is killed; not for long. */
+static pid_t
+fork_again(void)
+{
+	pid_t pid = fork();
+
+	for (int i = 0; pid < 0 && errno == ENOMEM && i < 500; i++) {
+		usleep(20000);
+		pid = fork();
+	}
+	return pid;
+}
+
 static void
 family(uint64_t *p, uint64_t salt, uint64_t *seed)
 {
 	int status, n = 1 + (int)(random_next(seed) % 3);
 
 	for (int i = 0; i < n; i++) {
-		pid_t pid = fork();
+		pid_t pid = fork_again();
 
 		if (pid == 0)
 			child(p, salt, *seed + (uint64_t)i);
