@@ -273,13 +273,9 @@ fault_pass(struct uvm_faultctx *ctx)
 static bool
 fault_is_dying(struct uvm_faultctx *ctx)
 {
-	struct proc *p = curproc;
-
 	if (ctx->ufi.orig_map->pmap == pmap_kernel() && !ctx->wire)
 		return false;
-	return (p->p_flag & P_OOMKILL) != 0 ||
-	    ((p->p_sigpend.sp_set | p->p_p->ps_sigpend.sp_set) &
-		sigmask(SIGKILL)) != 0;
+	return uvm_being_killed(curproc);
 }
 
 /* With every slot the only place of a page, nothing can be paged out for us. */

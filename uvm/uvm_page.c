@@ -375,7 +375,8 @@ uvm_pagereplace(struct vm_page *pg, struct vm_page *new)
 	struct uvm_object *obj = pg->uobject;
 	void *item __unused;
 
-	KASSERT(new->uobject == NULL &&new->uanon == NULL);
+	KASSERT(new->uobject == NULL);
+	KASSERT(new->uanon == NULL);
 	mtx_enter(&uvm.pageqlock);
 	item = uvm_pagetree_replace(
 	    &obj->uo_tree, (uint64_t)pg->offset >> PAGE_SHIFT, new);

@@ -14,6 +14,7 @@
 #include <uvm/uvm_aobj.h>
 #include <uvm/uvm_swap.h>
 #include <sys/pool.h>
+#include <sys/signalvar.h>
 
 #define WAIT_NS       500000000UL /* a waiter looks up: is it being killed? */
 #define WAIT_TRY_NS   20000000UL /* between tries of an unusual request */
@@ -75,13 +76,10 @@ uvm_pd_freed(long free)
 		pd_quiet_above = __LONG_MAX__;
 }
 
-/* Will this thread's process be gone soon, giving memory instead of taking? */
-static bool
-being_killed(struct proc *p)
+bool
+uvm_being_killed(struct proc *p)
 {
-	return (p->p_flag & P_OOMKILL) != 0 ||
-	    ((p->p_sigpend.sp_set | p->p_p->ps_sigpend.sp_set) &
-		sigmask(SIGKILL)) != 0;
+	return (p->p_flag & P_OOMKILL) != 0 || sig_killed(p);
 }
 
 /* What every wait checks first. */
@@ -112,22 +110,23 @@ uvm_wait_killed(const char *wmesg)
 	wait_check(wmesg);
 	mtx_enter(&uvm.fpageqlock);
 	if (uvm_free_count() > uvmexp.freemin ||
-	    (being_killed(p) && MUTANT(KILLED_ASKS_NOT))) {
+	    (uvm_being_killed(p) && MUTANT(KILLED_ASKS_NOT))) {
 		(void)msleep(&wait_nothing, &uvm.fpageqlock, PVM | PNORELOCK,
 		    wmesg, WAIT_MIN_NS);
-		return being_killed(p);
+		return uvm_being_killed(p);
 	}
 	do {
 		pd_waiters++;
 		pd_wake();
 		(void)msleep(&pd_waiters, &uvm.fpageqlock, PVM, wmesg,
 		    uvm_free_count() > uvmexp.reserve_kernel ? WAIT_MIN_NS
-			: being_killed(p)                    ? WAIT_TRY_NS
+			: uvm_being_killed(p)                ? WAIT_TRY_NS
 							     : WAIT_NS);
 		pd_waiters--;
-	} while (uvm_free_count() <= uvmexp.reserve_kernel && !being_killed(p));
+	} while (
+	    uvm_free_count() <= uvmexp.reserve_kernel && !uvm_being_killed(p));
 	mtx_leave(&uvm.fpageqlock);
-	return being_killed(p);
+	return uvm_being_killed(p);
 }
 
 void
@@ -140,7 +139,7 @@ bool
 uvm_wait_pages(const char *wmesg)
 {
 	wait_check(wmesg);
-	if (being_killed(curproc))
+	if (uvm_being_killed(curproc))
 		return false;
 	mtx_enter(&uvm.fpageqlock);
 	pd_wake();

@@ -8,6 +8,11 @@ struct proc;
 struct vm_page;
 
 /*
+ * Will the thread's process be gone soon, giving memory instead of taking?
+ * => any context; a moment's view
+ */
+bool uvm_being_killed(struct proc *p);
+/*
  * As uvm_wait(), for a request that free memory alone may not satisfy: sleeps
  * a little while even if some is free.
  * => FALSE: the process is being killed, asking again is no use

@@ -9,7 +9,6 @@
 #include <uvm/uvm_swap.h>
 #include <sys/disk.h>
 #include <sys/pool.h>
-#include <sys/signalvar.h>
 #include <sys/syscall.h>
 #include <sys/vnode.h>
 
@@ -244,21 +243,11 @@ uvm_swap_on(struct bdev *bd, int priority)
 
 /* -- Emptying ------------------------------------------------------------------- */
 
-static bool
-being_killed(void)
-{
-	struct proc *p = curproc;
-
-	return (p->p_flag & P_OOMKILL) != 0 ||
-	    ((p->p_sigpend.sp_set | p->p_p->ps_sigpend.sp_set) &
-		sigmask(SIGKILL)) != 0;
-}
-
 /* May a page be brought in, or is memory too short for it? => 0 or errno */
 static int
 wait_for_room(void)
 {
-	if (being_killed())
+	if (uvm_being_killed(curproc))
 		return EINTR;
 	if (uvm_free_count() > uvmexp.freemin ||
 	    atomic_load(&uvmexp.swpgonly) == 0)

@@ -33,6 +33,7 @@
 #define LSR_TXEMPTY 0x20 /* FIFO or holding register empty */
 
 #define TX_FIFO     16
+
 /* Set once by ns16550_init(). */
 static volatile void *ns_reg;
 static uint32_t ns_shift, ns_width;

@@ -540,6 +540,7 @@ finish(size_t st_size)
 
 #define REFUSED(what) CHECK(strstr(finish(made_len), what) != NULL)
 
+/* Long: one tree after another is made and refused; they share nothing. */
 TEST(fdt_broken_structure)
 {
 	int i;

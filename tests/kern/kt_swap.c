@@ -884,12 +884,8 @@ KTEST(swap_bad_spots)
 KTEST(swap_lost_neighbour)
 {
 	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
-	struct uvm_object *obj = uao_create(ptoa(4), 0);
-	struct vmspace *vm = ktf_space();
+	struct vmspace *vm = written_object(4);
 
-	ktf_map_obj(vm, KTF_VA(0), obj, 4, false, MADV_NORMAL);
-	for (int i = 0; i < 4; i++)
-		ktf_write(vm, i, word_of(i));
 	KT_EQ(page_out(vm, 0, 4), 0);
 	tdisk_bad(0, 2, 3);
 	KT_EQ(ktf_fault(vm, 1, PROT_READ), EIO);

@@ -95,17 +95,17 @@ place(struct tdisk *td, uint64_t off, size_t *n)
 	    (off & PAGE_MASK);
 }
 
-/* The first `todo' bytes of a request. */
+/* The first count bytes of a request. */
 static void
-transfer(struct tdisk *td, struct buf *bp, uint64_t todo)
+transfer(struct tdisk *td, struct buf *bp, uint64_t count)
 {
 	uint64_t off = bp->b_rawblkno << DEV_BSHIFT;
 
-	for (u_int i = 0; i < bp->b_nsegs && todo > 0; i++) {
+	for (u_int i = 0; i < bp->b_nsegs && count > 0; i++) {
 		char *mem = (char *)PHYS_TO_DMAP(bp->b_seg[i].bs_addr), *at;
-		size_t left = MIN(bp->b_seg[i].bs_len, todo), n;
+		size_t left = MIN(bp->b_seg[i].bs_len, count), n;
 
-		todo -= left;
+		count -= left;
 		for (; left > 0; left -= n, off += n, mem += n) {
 			n = left;
 			at = place(td, off, &n);
