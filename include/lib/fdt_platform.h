@@ -58,6 +58,7 @@ struct fdt_range {
 #define FDT_ISA_SVVPTC  ((uint64_t)1 << 38)
 #define FDT_ISA_ZICBOZ  ((uint64_t)1 << 39)
 #define FDT_ISA_ZICBOM  ((uint64_t)1 << 40)
+#define FDT_ISA_ZBB     ((uint64_t)1 << 41)
 
 /*
  * Why a hart cannot run the kernel.

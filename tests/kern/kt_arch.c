@@ -9,6 +9,7 @@
 #include <machine/cpu.h>
 #include <machine/intr.h>
 #include <arch/riscv/riscv.h>
+#include <lib/chacha20.h>
 
 /* Every pair of alignments, lengths around the steps of the copy loops. */
 KTEST(arch_copy_alignments)
@@ -239,3 +240,20 @@ KTEST(uvm_chgkprot_text)
 	KT_EQ(fn(1), 2);
 }
 #endif
+
+/* Whatever way was chosen at boot gives what the plain one does. */
+KTEST(arch_chacha20_rounds)
+{
+	struct chacha20 c;
+	uint32_t out[16], x[16];
+	int bad = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		for (int j = 0; j < 16; j++)
+			c.state[j] = (uint32_t)kt_random();
+		chacha20_rounds_generic(c.state, x);
+		chacha20_block(&c, (uint8_t *)out);
+		bad += memcmp(out, x, sizeof(x)) != 0;
+	}
+	KT_EQ(bad, 0);
+}
