@@ -273,8 +273,7 @@ TEST(platform_visionfive2)
 		CHECK_EQ(p.hart[i].why, FDT_HART_USABLE);
 	CHECK_EQ(p.isa_all,
 	    FDT_ISA('i') | FDT_ISA('m') | FDT_ISA('a') | FDT_ISA('f') |
-		FDT_ISA('d') | FDT_ISA('c') |
-		FDT_ISA_ZBB);
+		FDT_ISA('d') | FDT_ISA('c') | FDT_ISA_ZBB);
 	CHECK_EQ(p.plic[0].nctx, 9);
 	CHECK_EQ(p.plic[0].ndev, 136);
 	CHECK_EQ(fdt_plic_context(&p.plic[0], 0), -1);
