@@ -7,6 +7,7 @@
 #include <sys/timeout.h>
 #include <machine/boot.h>
 #include <machine/cpu.h>
+#include <machine/csr.h>
 #include <machine/intr.h>
 #include <arch/riscv/riscv.h>
 
@@ -157,6 +158,40 @@ KTEST(arch_trap_counted)
 	after = curcpu()->ci_uvmexp.traps;
 	kt_unpin();
 	KT_EQ(after - before, 5);
+}
+
+/*
+ * Each interrupt counts once.  They wait while they are off, at least the tick
+ * of the clock; how many there are the hart tells.  One more may come while
+ * they are on, hardly in every round.
+ */
+KTEST(arch_interrupt_counted)
+{
+	int before, exact = 0, n = 0;
+	u_long s, pending;
+
+	kt_pin(curcpu()->ci_index);
+	for (int i = 0; i < 20; i++) {
+		uint64_t end = nsecuptime() + 5000000000UL;
+
+		s = intr_disable();
+		before = curcpu()->ci_uvmexp.intrs;
+		do
+			pending = csr_read(sip) & csr_read(sie);
+		while ((pending & SIE_STIE) == 0 && nsecuptime() < end);
+		KT_EQ(curcpu()->ci_uvmexp.intrs, before);
+		intr_restore(s);
+		for (volatile int spin = 0; spin < 100; spin++)
+			;
+		s = intr_disable();
+		n = curcpu()->ci_uvmexp.intrs - before;
+		intr_restore(s);
+		KT_CHECK((pending & SIE_STIE) != 0);
+		KT_CHECK(n >= __builtin_popcountl(pending));
+		exact += n == __builtin_popcountl(pending);
+	}
+	kt_unpin();
+	KT_CHECK(exact > 0);
 }
 
 static void
