@@ -9,6 +9,7 @@
 #include <machine/cpu.h>
 #include <machine/csr.h>
 #include <machine/intr.h>
+#include <uvm/uvm_page.h>
 #include <arch/riscv/riscv.h>
 
 /* Every pair of alignments, lengths around the steps of the copy loops. */
@@ -192,6 +193,34 @@ KTEST(arch_interrupt_counted)
 	}
 	kt_unpin();
 	KT_CHECK(exact > 0);
+}
+
+/*
+ * zeroaborts: who becomes runnable while the idle loop zeroes a page does not
+ * wait for the rest of it.  (What was left undone is not taken for zeroed:
+ * page_alloc_zero and the auditor look.)
+ */
+KTEST(arch_idle_zero_given_up)
+{
+	struct pglist dirty;
+	struct vm_page *pg;
+	struct uvmexp s;
+	int moved = 0;
+
+	KT_SNAP(&s);
+	for (int i = 0; i < 400 && moved == 0; i++) {
+		/* work for the idle loop, for about as many microseconds */
+		TAILQ_INIT(&dirty);
+		for (int k = 0; k < 200; k++) {
+			pg = uvm_pagealloc(NULL, 0, NULL, UVM_PGA_ZERO);
+			if (pg != NULL)
+				TAILQ_INSERT_TAIL(&dirty, pg, pageq);
+		}
+		uvm_pglistfree(&dirty);
+		(void)tsleep(&dirty, PWAIT, "zeroing", 20000 + 1001 * i);
+		moved = KT_DELTA(&s, zeroaborts);
+	}
+	KT_RANGE(moved, 1, ncpus);
 }
 
 static void

@@ -213,30 +213,6 @@ KTEST(page_idle_zero)
 	uvm_pagefree(pg);
 }
 
-/*
- * zeroaborts: who becomes runnable while the idle loop zeroes a page does not
- * wait for the rest of it.  What was left undone is not taken for zeroed:
- * page_alloc_zero and the auditor look.
- */
-KTEST(page_idle_zero_aborted)
-{
-	struct stack st;
-	struct uvmexp s;
-	int moved = 0;
-
-	stack_init(&st);
-	KT_SNAP(&s);
-	for (int i = 0; i < 400 && moved == 0; i++) {
-		/* work for the idle loop, of about as many microseconds */
-		for (int k = 0; k < 200 && stack_push(&st, UVM_PGA_ZERO); k++)
-			;
-		stack_free(&st);
-		(void)tsleep(&st, PWAIT, "zeroing", 20000 + 1001 * i);
-		moved = KT_DELTA(&s, zeroaborts);
-	}
-	KT_RANGE(moved, 1, ncpus);
-}
-
 /* T-uvm_pagealloc-3 */
 KTEST(page_reserves)
 {
