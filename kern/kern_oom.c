@@ -12,6 +12,7 @@
 #define PATIENCE 2000000000UL /* ns for a victim to end */
 
 static uint64_t last_kill; /* uptime; atomic */
+static uint32_t choosing; /* atomic; not 0: somebody looks for a victim */
 
 /* What a process holds, in pages; belongs to the caller. */
 struct oom_size {
@@ -65,17 +66,20 @@ vmspace_swapped(struct vmspace *vm)
 
 /*
  * => proctree lock held; TRUE: pr may be chosen, its size is in *os
+ * => *again set: it cannot be looked at now
  */
 static bool
-oom_measure(struct process *pr, struct oom_size *os)
+oom_measure(struct process *pr, struct oom_size *os, bool *again)
 {
 	struct vmspace *vm;
 
 	if (((pr->ps_flags & PS_SYSTEM) || pr == initprocess) &&
 	    !MUTANT(OOM_SPARES_NOBODY))
 		return false;
-	if (rw_enter(&pr->ps_lock, RW_READ | RW_NOSLEEP) != 0)
+	if (rw_enter(&pr->ps_lock, RW_READ | RW_NOSLEEP) != 0) {
+		*again = true;
 		return false;
+	}
 	vm = pr->ps_vmspace;
 	if (vm != NULL) {
 		os->os_resident =
@@ -105,26 +109,25 @@ oom_dying(struct process *pr)
 /*
  * A victim may be held up: by a thread of another process, which does I/O to
  * its memory and itself waits for some.  Then that one has to go, too.
- * => proctree lock held; the largest process, or NULL; *dying: there is a
- *    victim already, wait for it to end
+ * => proctree lock held; the largest process, or NULL; *again set: there is a
+ *    victim already, or could be when asked again
  */
 static struct process *
-oom_choose(struct oom_size *best, bool *dying)
+oom_choose(struct oom_size *best, bool *again)
 {
 	struct process *pr, *victim = NULL;
 	struct oom_size os = { 0 };
 
-	*dying = false;
 	best->os_resident = best->os_swapped = 0;
 	LIST_FOREACH (pr, &allprocess, ps_list) {
 		if ((pr->ps_flags & PS_SYSTEM) == 0 && oom_dying(pr)) {
-			*dying = true;
+			*again = true;
 			if (nsecuptime() - atomic_load(&last_kill) < PATIENCE &&
 			    !MUTANT(OOM_NO_PATIENCE))
 				return NULL;
 			continue;
 		}
-		if (!oom_measure(pr, &os))
+		if (!oom_measure(pr, &os, again))
 			continue;
 		if (os.os_resident + os.os_swapped >
 			best->os_resident + best->os_swapped ||
@@ -154,18 +157,27 @@ oom_sacrifice(struct process *pr, const struct oom_size *os)
 	mtx_leave(&pr->ps_sigmtx);
 }
 
+/*
+ * One at a time: two would not see each other's victim, and measure less while
+ * the other holds the locks.  Locks that are busy say nothing about whether
+ * there is a victim: whoever asked would otherwise die in its place.
+ */
 bool
 oom_kill(void)
 {
-	struct process *victim;
+	struct process *victim = NULL;
 	struct oom_size os;
-	bool dying;
+	bool again = false;
 
-	if (rw_enter(&proctree_lock, RW_READ | RW_NOSLEEP) != 0)
-		return false;
-	victim = oom_choose(&os, &dying);
-	if (victim != NULL)
-		oom_sacrifice(victim, &os);
-	rw_exit(&proctree_lock);
-	return dying || victim != NULL;
+	if (atomic_swap_acq(&choosing, 1) != 0)
+		return true;
+	if (rw_enter(&proctree_lock, RW_READ | RW_NOSLEEP) == 0) {
+		victim = oom_choose(&os, &again);
+		if (victim != NULL)
+			oom_sacrifice(victim, &os);
+		rw_exit(&proctree_lock);
+	} else
+		again = !MUTANT(OOM_BUSY_IS_NOBODY);
+	atomic_store_rel(&choosing, 0);
+	return again || victim != NULL;
 }

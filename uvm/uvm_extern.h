@@ -303,7 +303,8 @@ void uvm_start_daemons(void);
 void uvm_cpu_prepare(struct cpu_info *ci);
 /*
  * Memory and swap are gone: choose and kill the largest process, log why.
- * => thread context, no locks (kern/kern_oom.c); TRUE: a victim is dying
+ * => thread context, no locks (kern/kern_oom.c); FALSE: nobody may be killed;
+ *    TRUE: a victim is dying, or there may be one when asked again
  */
 bool oom_kill(void);
 

@@ -311,7 +311,7 @@ fault_wait(struct uvm_faultctx *ctx)
 	if (fault_is_dying(ctx))
 		return false;
 	if (ctx->wait == FAULT_WAIT_MEM) {
-		if (!swap_is_full()) {
+		if (!swap_is_full() || uvm_free_count() > uvmexp.freemin) {
 			uvm_wait("fltnoram");
 			return true;
 		}

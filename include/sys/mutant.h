@@ -691,6 +691,9 @@
 	    "the next victim is chosen before the first had time to end")   \
 	X(OOM_TAKES_LAST, "oom",                                            \
 	    "the victim is the last one looked at, not the largest")        \
+	X(OOM_BUSY_IS_NOBODY, "oom",                                        \
+	    "a lock that is busy means nobody can be killed: who asked "    \
+	    "dies instead")                                                 \
 	/* Pools */                                                         \
 	X(POOL_ITEM_TWICE, "pool",                                          \
 	    "items taken off a slab's free list stay on it: two owners "    \

@@ -100,3 +100,25 @@ KTEST(oom_choice)
 	KT_EQ(uvm_swap_off(bd), 0);
 	tdisk_close(0);
 }
+
+/*
+ * What is locked may be a victim a moment later: then nobody else goes, and
+ * whoever needs memory asks again.
+ */
+KTEST(oom_busy)
+{
+	struct candidate c = candidate(100);
+
+	rw_enter_write(&proctree_lock);
+	KT_CHECK(oom_kill());
+	KT_CHECK(!killed(&c));
+	rw_exit(&proctree_lock);
+	rw_enter_write(&c.pr->ps_lock);
+	KT_CHECK(oom_kill());
+	KT_CHECK(!killed(&c));
+	rw_exit(&c.pr->ps_lock);
+	KT_CHECK(oom_kill());
+	KT_CHECK(killed(&c));
+	candidate_free(&c);
+	KT_CHECK(!oom_kill());
+}

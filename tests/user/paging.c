@@ -21,12 +21,29 @@
 
 /* -- Loads ----------------------------------------------------------------------- */
 
+/*
+ * Wait until all who hold the pipe's writing end have come here or died: else
+ * a quick one would be done before the next begins, and memory would do.
+ */
 static void
-work(size_t pages, uint64_t salt)
+meet(const int *all)
+{
+	char c;
+
+	CHECK(close(all[1]) == 0);
+	CHECK_EQ(read(all[0], &c, 1), 0);
+	CHECK(close(all[0]) == 0);
+}
+
+/* => all: a pipe to meet the others at, or NULL */
+static void
+work(size_t pages, uint64_t salt, const int *all)
 {
 	uint64_t *p = map_anon(pages * PAGE);
 
 	fill(p, pages, salt);
+	if (all != NULL)
+		meet(all);
 	verify(p, pages, salt);
 	verify_random(p, pages, salt, pages / 8, salt);
 	fill(p, pages / 2, salt + 100);
@@ -93,19 +110,23 @@ static struct ends
 run_work(size_t pages, int procs, int one_by_one)
 {
 	struct ends e = { 0 };
+	int all[2];
 
 	fflush(NULL);
+	CHECK(pipe(all) == 0);
 	for (int i = 0; i < procs; i++) {
 		pid_t pid = fork();
 
 		CHECK(pid >= 0);
 		if (pid == 0) {
-			work(pages, (uint64_t)i + 1);
+			work(pages, (uint64_t)i + 1, one_by_one ? NULL : all);
 			_exit(0);
 		}
 		if (one_by_one)
 			count_end(&e);
 	}
+	CHECK(close(all[1]) == 0);
+	CHECK(close(all[0]) == 0);
 	while (!one_by_one && procs-- > 0)
 		count_end(&e);
 	return e;

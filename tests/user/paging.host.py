@@ -177,8 +177,10 @@ def case_gone(tmp):
     rules = gone_after("write_aio", 400)
     out, err = run(bad_disk(tmp, 128 * MIB, rules), ["lossy", 16, 4], 2)
     n = numbers(out)
-    check("ended by SIGBUS, or memory was short", n["bus"] >= 1 and
-          n["ok"] + n["bus"] + n["killed"] == 4, out + err)
+    # whether somebody asks for a lost page before memory is short is chance
+    check("some ended by SIGBUS or because memory was short, not all",
+          1 <= n["bus"] + n["killed"] == 4 - n["ok"] and n["killed"] < 4,
+          out + err)
 
 
 def case_hogs(tmp):
