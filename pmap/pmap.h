@@ -36,6 +36,7 @@ struct vmspace;
 #define PMAP_WC      0x2UL
 #define PMAP_DEVICE  0x4UL
 
+/* => the kernel's; the caller needs no reference */
 struct pmap *pmap_kernel(void);
 
 /* -- Start-up ---------------------------------------------------------------- */
@@ -69,8 +70,8 @@ void pmap_remove_holes(struct vmspace *vm);
 int
 pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, int flags);
 /*
- * As pmap_enter() of a page that only the caller knows: just allocated, not
- * mapped, in no queue.
+ * As pmap_enter() of a page that only the caller knows.
+ * => just allocated, not mapped, in no queue
  */
 int pmap_enter_new(
     struct pmap *pm, vaddr_t va, struct vm_page *pg, vm_prot_t prot, int flags);
@@ -137,6 +138,7 @@ long pmap_wired_count(struct pmap *pm);
 long pmap_pv_count(void);
 
 /* -- Pages ----------------------------------------------------------------------- */
+/* => pages are the caller's alone, or their owners' locks are held; any context */
 void pmap_zero_page(struct vm_page *pg);
 void pmap_copy_page(struct vm_page *src, struct vm_page *dst);
 /* => FALSE: work became runnable and the page is not zero */

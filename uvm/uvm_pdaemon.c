@@ -368,7 +368,7 @@ uvm_pd_freeclean(struct vm_page *pg)
 
 /*
  * Pages of one owner that the pmap treats together: fences are dear.
- * => owner locked throughout; only the daemon
+ * All members: [thread], the daemon; the owner is locked throughout.
  */
 struct page_batch {
 	void (*pb_treat)(struct vm_page **pgs, u_int n);
@@ -550,7 +550,7 @@ scan_inactive(void)
 		uvm_swapout_start(si);
 }
 
-/* What a scan of the active queue is about. */
+/* What a scan of the active queue is about.  All members: [thread]. */
 struct active_scan {
 	struct page_batch as_aged; /* moved to the inactive queue */
 	int as_shortage; /* pages to be moved yet */

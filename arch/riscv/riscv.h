@@ -80,6 +80,7 @@ extern char copy_begin[], copy_end[], copy_fault[];
 extern char nofault_begin[], nofault_end[], nofault_fault[];
 
 /* -- plic.c --------------------------------------------------------------------------- */
+/* => boot hart, before plic_cpu_init() of any: every source masked, handlers none */
 void plic_init(void);
 /* => a hart that is about to take interrupts, interrupts off */
 void plic_cpu_init(struct cpu_info *ci);

@@ -108,8 +108,10 @@ struct vnode {
 
 extern struct vnode *rootvnode; /* [I] set at boot */
 
+/* => one reference more, of somebody who has one; one less, may free: may sleep */
 void vref(struct vnode *vp);
 void vrele(struct vnode *vp);
+/* => type of S_IFMT's bits; VREG for none */
 enum vtype mode_to_vtype(mode_t mode);
 
 /* -- Names (kern/vfs_lookup.c) -------------------------------------------------- */
@@ -200,6 +202,7 @@ blkdev_open(dev_t rdev, int flags, const struct fileops **opsp, void **datap);
 bool dev_is_zero(dev_t rdev);
 
 /* -- Boot (kern/vfs_init.c, fs/) --------------------------------------------------------- */
+/* => boot, once, before any vnode: pools, the root */
 void vfs_init(void);
 /* => unpacks a cpio archive into the root; panics if there is none or broken;
  *    the archive's memory is the caller's to free */
