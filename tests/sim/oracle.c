@@ -258,7 +258,7 @@ shown(const struct orc_page *pg, bool *known)
 }
 
 void
-orc_lose(struct orc_page *pg)
+orc_lose(struct orc_page *pg, bool own, uint64_t since)
 {
 	struct orc_slot *s;
 	bool known;
@@ -268,6 +268,10 @@ orc_lose(struct orc_page *pg)
 		return;
 	if (s == NULL)
 		s = orc_page_slot(pg);
+	if (own && s != pg->slot) {
+		s = pg->slot;
+		orc_promote(s, since);
+	}
 	if (!s->present) /* zeros that were never read */
 		memset(s->w, 0, sizeof(s->w));
 	s->present = true;

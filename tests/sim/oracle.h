@@ -148,8 +148,10 @@ void orc_discard(struct orc_page *pg, bool maybe);
  * What swap could not give back: an access has said so, with reason
  * (prog_lost).  From then on every access has to, until the contents are
  * discarded.
+ * => own: it was a copy of the object's page; a store that began at `since' got
+ *    that, and failed
  */
-void orc_lose(struct orc_page *pg);
+void orc_lose(struct orc_page *pg, bool own, uint64_t since);
 /* => must an access fail for that? */
 enum orc_tri orc_lost(const struct orc_page *pg);
 /* => contents, private or shared, are zero; maybe: or not */
