@@ -275,6 +275,8 @@ orc_lose(struct orc_page *pg, bool own, uint64_t since)
 	if (!s->present) /* zeros that were never read */
 		memset(s->w, 0, sizeof(s->w));
 	s->present = true;
+	if (s->lost != ORC_YES)
+		s->ltime = ++orc_now;
 	s->lost = ORC_YES;
 }
 
@@ -288,6 +290,18 @@ orc_lost(const struct orc_page *pg)
 	if (!known)
 		return ORC_MAYBE;
 	return s != NULL && s->present ? (enum orc_tri)s->lost : ORC_NO;
+}
+
+/* It may have been in memory when its turn came, and lost only then. */
+bool
+orc_was_lost(const struct orc_page *pg, uint64_t since)
+{
+	const struct orc_slot *s;
+	bool known;
+
+	s = shown(pg, &known);
+	return known && s != NULL && s->present && s->lost == ORC_YES &&
+	    s->ltime <= since;
 }
 
 /* -- Pages --------------------------------------------------------------------- */
@@ -326,6 +340,7 @@ slot_copy(const struct orc_slot *from, uint64_t since)
 
 	s->present = from->present;
 	s->lost = from->lost;
+	s->ltime = from->ltime;
 	s->lower = from->lower;
 	if (s->lower != NULL)
 		orc_slot_ref(s->lower);
