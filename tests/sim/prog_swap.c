@@ -478,7 +478,9 @@ prog_swap_op(struct prog_thread *t, const struct prog_op *o)
 	d = &disks[o->arg[0] % prog_cfg->swap];
 	switch (o->kind) {
 	case OP_swapon:
-		swap_on(d, o);
+		/* waits for memory, and no kernel thread is killed for that */
+		if (!t->kernel)
+			swap_on(d, o);
 		break;
 	case OP_swapoff:
 		swap_off(d);
