@@ -83,9 +83,11 @@ int pmap_enter_new(
  */
 int pmap_enter_zero(struct pmap *pm, vaddr_t va);
 /*
- * Enter pgs[i], where it is not NULL, at sva + i pages, for n <= 32 pages at
- * which nothing is mapped, as by pmap_enter() for no access.
- * => how many were entered; a shortage leaves some out
+ * Enter pgs[i], where it is not NULL and nothing is mapped at sva + i pages,
+ * for n <= 32 pages, as by pmap_enter() for no access.
+ * => owners' locks held, so that nobody else maps something there
+ * => how many were entered; a shortage leaves some out; what is mapped stays as
+ *    it is, wired or not
  */
 unsigned pmap_enter_neighbours(struct pmap *pm, vaddr_t sva,
     struct vm_page *const *pgs, unsigned n, vm_prot_t prot);
