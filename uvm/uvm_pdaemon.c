@@ -61,8 +61,10 @@ pd_wake(void)
 void
 uvm_pd_check(long free)
 {
-	if (uvm_pdpolicy_wake(free, uvmexp.freemin, uvmexp.freetarg,
-		uvm_pageq_inactive(), uvmexp.inactarg) &&
+	int inactive = uvm_pageq_inactive();
+
+	if (uvm_pdpolicy_wake(free, uvmexp.freemin, uvmexp.freetarg, inactive,
+		uvmexp.inactarg) &&
 	    free < pd_quiet_above)
 		pd_wake();
 }
@@ -285,8 +287,9 @@ skip_pause(int n)
 static bool
 spare_page(struct vm_page *pg)
 {
-	long total = uvmexp.active + uvmexp.inactive + uvm_free_count();
+	long total = uvm_free_count();
 
+	total += uvmexp.active + uvmexp.inactive;
 	if (pg->pg_flags & (PQ_ANON | PQ_AOBJ)) {
 		if (!uvm_pdpolicy_spared(
 			uvmexp.anonpages, uvmexp.anonmin, total))
@@ -473,13 +476,21 @@ treat_inactive(
 }
 
 /*
- * Is enough free, or about to be?  A pageout that was begun is filled up.
+ * Is enough free, or about to be?
  */
+static bool
+pd_enough(void)
+{
+	long free = uvm_free_count();
+
+	return free + atomic_load(&uvmexp.paging) >= uvmexp.freetarg;
+}
+
+/* A pageout that was begun is filled up. */
 static bool
 scan_enough(const struct swapio *si)
 {
-	return si == NULL &&
-	    uvm_free_count() + atomic_load(&uvmexp.paging) >= uvmexp.freetarg;
+	return si == NULL && pd_enough();
 }
 
 /*
@@ -787,10 +798,11 @@ pd_pass(void)
 {
 	long before = uvm_free_count();
 	bool freed, drained = false, waited = atomic_load(&pd_waiters) != 0;
+	int active = uvm_pageq_active();
 	u_int gave;
 
 	uvmexp.inactarg = uvm_pdpolicy_inactarg(
-	    uvm_pageq_active(), uvm_pageq_inactive(), uvmexp.freetarg);
+	    active, uvm_pageq_inactive(), uvmexp.freetarg);
 	if (uvm_pdpolicy_scan(
 		before, uvmexp.freetarg, uvm_pageq_inactive(), uvmexp.inactarg))
 		pd_scan();
@@ -799,7 +811,7 @@ pd_pass(void)
 	pd_gave_seen = gave;
 	if (freed)
 		pd_fruitless_passes = 0;
-	if (uvm_free_count() + atomic_load(&uvmexp.paging) < uvmexp.freetarg)
+	if (!pd_enough())
 		drained = pool_drain_wait() > 0;
 	if (pd_report(waited, freed))
 		pd_fruitless(drained);

@@ -135,6 +135,12 @@ void kt_barrier_wait(struct kt_barrier *kb);
 #define KT_SNAP(s) kt_snap(s)
 #define KT_DELTA(s, member) \
 	((int)(kt_count(offsetof(struct uvmexp, member)) - (s)->member))
+/* Of two counters together. */
+#define KT_DELTA2(s, a, b)                   \
+	({                                   \
+		int kt_d = KT_DELTA((s), a); \
+		kt_d + KT_DELTA((s), b);     \
+	})
 /* => thread context: every counter as it is now, into s */
 void kt_snap(struct uvmexp *s);
 /* => the counter at that offset of struct uvmexp, now */

@@ -257,7 +257,8 @@ thread_left(struct prog_thread *t)
 		if (procs[i] == op)
 			procs[i] = NULL;
 	zombie_process[nzombies++] = op->pr;
-	orc_stats.killed += sim_killed(op->pr);
+	if (sim_killed(op->pr))
+		orc_stats.killed++;
 	op->pr = NULL;
 	op->next = zombies;
 	zombies = op;
