@@ -233,8 +233,8 @@ lower_io(struct uvm_faultctx *ctx, struct vm_page **pgp)
 	*pgp = NULL;
 	rw_enter_write(&uobj->uo_lock);
 	UVMCNT_INC(fltget);
-	rv = uobj->pgops->pgo_get(uobj, off, pgp, &npages, 0, lower_access(ctx),
-	    advice, PGO_SYNCIO);
+	rv = uobj->pgops->pgo_get(
+	    uobj, off, pgp, &npages, 0, lower_access(ctx), advice, PGO_SYNCIO);
 	if (rv != VM_PAGER_OK) {
 		if (!MUTANT(IO_ERROR_KEEPS_REF))
 			uobj->pgops->pgo_detach(uobj);

@@ -136,8 +136,8 @@ uvm_map_flush(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
 	vm_map_unlock(map);
 	for (e = uvm_map_first(map, start);
 	     e != &map->vm_head && e->start < end; e = e->me_next)
-		if (flush_entry(e, MAX(start, e->start), MIN(end, e->end),
-			flags) != 0)
+		if (flush_entry(
+			e, MAX(start, e->start), MIN(end, e->end), flags) != 0)
 			error = EIO;
 	vm_map_lock(map);
 	vm_map_unbusy(map);

@@ -208,8 +208,7 @@ reserve_for(const struct uvm_object *obj, int flags)
 	if (__predict_false(p == uvm.pagedaemon && p != NULL))
 		return 0;
 	if ((flags & UVM_PGA_USERESERVE) || (p->p_flag & P_OOMKILL) ||
-	    uvn_is_writer(p) ||
-	    (obj != NULL && UVM_OBJ_IS_KERN(obj)))
+	    uvn_is_writer(p) || (obj != NULL && UVM_OBJ_IS_KERN(obj)))
 		return uvmexp.reserve_pagedaemon;
 	return uvmexp.reserve_kernel;
 }

@@ -259,8 +259,8 @@ uvm_vnp_terminate(struct vnode *vp)
 		vp->v_uvm = NULL;
 	rw_exit(&uobj->uo_lock);
 	if (lost != 0)
-		printf("uvm_vnp_terminate: %u pages could not be written\n",
-		    lost);
+		printf(
+		    "uvm_vnp_terminate: %u pages could not be written\n", lost);
 	if (refs == 0) {
 		uvm_obj_destroy(uobj);
 		pool_put(&uvn_pool, un);
@@ -391,8 +391,8 @@ uvm_vnp_text(struct vnode *vp, bool text)
 	rw_enter_write(&un->u_obj.uo_lock);
 	if (((un->u_flags & UVN_TEXT) != 0) != text) {
 		un->u_flags ^= UVN_TEXT;
-		for (uint64_t i = 0; (pg = uvm_pagetree_next(
-					  &un->u_obj.uo_tree, &i)) != NULL;
+		for (uint64_t i = 0;
+		     (pg = uvm_pagetree_next(&un->u_obj.uo_tree, &i)) != NULL;
 		     i++, n++) {
 			if (text)
 				atomic_or(&pg->pg_flags, PG_TEXT);

@@ -8,6 +8,7 @@
 #ifndef _UVM_UVM_VNODE_H_
 #define _UVM_UVM_VNODE_H_
 
+#include <sys/systm.h>
 #include <uvm/uvm_object.h>
 #include <uvm/uvm_pager.h>
 
@@ -37,10 +38,10 @@ struct uvm_vnode {
 };
 
 /* u_flags */
-#define UVN_SIZED     0x1 /* u_size is known */
-#define UVN_DEAD      0x2 /* terminated: every operation fails */
-#define UVN_UNCACHE   0x4 /* pages go with the last reference */
-#define UVN_TEXT      0x8 /* pages count in vtextpages */
+#define UVN_SIZED   0x1 /* u_size is known */
+#define UVN_DEAD    0x2 /* terminated: every operation fails */
+#define UVN_UNCACHE 0x4 /* pages go with the last reference */
+#define UVN_TEXT    0x8 /* pages count in vtextpages */
 /* u_lists */
 #define UVN_ON_WRITERS 0x1 /* u_writers */
 #define UVN_ON_WANTED  0x2 /* u_wanted */
@@ -101,8 +102,8 @@ bool uvn_page_dirty(struct vm_page *pg);
  * => sync: wait for busy pages; pageout: on the daemon's behalf; errors are
  *    noted in u_error; pages written
  */
-u_int uvn_clean(struct uvm_vnode *un, voff_t start, voff_t stop, bool sync,
-    bool pageout);
+u_int uvn_clean(
+    struct uvm_vnode *un, voff_t start, voff_t stop, bool sync, bool pageout);
 /*
  * => object write-locked on entry and exit, dropped to wait; the page at index
  *    i or behind, not busy; NULL: none

@@ -166,8 +166,7 @@ fill_hole(struct uvm_vnode *un, struct vm_page *pg)
 	rw_enter_write(&un->u_obj.uo_lock);
 	if (error == 0) {
 		/* what is in the new blocks is not zero before it is written */
-		atomic_and(
-		    &pg->pg_flags, ~(uint32_t)(PG_HOLE | PG_CLEAN));
+		atomic_and(&pg->pg_flags, ~(uint32_t)(PG_HOLE | PG_CLEAN));
 		return VM_PAGER_OK;
 	}
 	(void)uvm_page_unbusy(pg);
@@ -182,8 +181,8 @@ needs_blocks(const struct vm_page *pg, vm_prot_t access)
 
 /* => object write-locked on entry and exit; never sleeps */
 static int
-get_locked(struct uvm_vnode *un, voff_t off, struct vm_page **pps,
-    int *npagesp, int centre, vm_prot_t access)
+get_locked(struct uvm_vnode *un, voff_t off, struct vm_page **pps, int *npagesp,
+    int centre, vm_prot_t access)
 {
 	uint64_t first = (uint64_t)off >> PAGE_SHIFT;
 	struct vm_page *pg;
@@ -237,15 +236,15 @@ get_unlocked(struct uvm_vnode *un, voff_t off, struct vm_page **pgp,
 }
 
 int
-uvn_get(struct uvm_object *uobj, voff_t off, struct vm_page **pps,
-    int *npagesp, int centreidx, vm_prot_t access, int advice, int flags)
+uvn_get(struct uvm_object *uobj, voff_t off, struct vm_page **pps, int *npagesp,
+    int centreidx, vm_prot_t access, int advice, int flags)
 {
 	struct uvm_vnode *un = to_uvn(uobj);
 
 	if (flags & PGO_LOCKED)
 		return get_locked(un, off, pps, npagesp, centreidx, access);
-	return get_unlocked(un, off + (voff_t)ptoa(centreidx), &pps[centreidx],
-	    access, advice);
+	return get_unlocked(
+	    un, off + (voff_t)ptoa(centreidx), &pps[centreidx], access, advice);
 }
 
 int
@@ -384,8 +383,8 @@ write_cluster(struct uvm_vnode *un, struct vm_page **pgs, int n, bool pageout)
 }
 
 u_int
-uvn_clean(struct uvm_vnode *un, voff_t start, voff_t stop, bool sync,
-    bool pageout)
+uvn_clean(
+    struct uvm_vnode *un, voff_t start, voff_t stop, bool sync, bool pageout)
 {
 	uint64_t i = (uint64_t)start >> PAGE_SHIFT;
 	uint64_t end = ((uint64_t)stop + PAGE_MASK) >> PAGE_SHIFT;
@@ -396,8 +395,8 @@ uvn_clean(struct uvm_vnode *un, voff_t start, voff_t stop, bool sync,
 
 	if (un->u_vnode->v_op->vop_writepages == NULL)
 		return 0;
-	while ((pg = uvm_pagetree_next(&uobj->uo_tree, &i)) != NULL &&
-	    i < end) {
+	while (
+	    (pg = uvm_pagetree_next(&uobj->uo_tree, &i)) != NULL && i < end) {
 		if (pg->pg_flags & PG_BUSY) {
 			if (!sync || MUTANT(UVN_SYNC_SKIPS_BUSY)) {
 				i++;

@@ -52,7 +52,7 @@ struct vattr {
 #define VA_KILLSUID 0x40 /* not a member: set-id bits go (chown) */
 
 /* vop_fsync */
-#define FSYNC_DATA  0x1 /* fdatasync: what is needed to read the data again */
+#define FSYNC_DATA 0x1 /* fdatasync: what is needed to read the data again */
 
 /* One directory entry; returns false to stop. */
 typedef bool vn_emit_t(void *arg, const char *name, size_t len, ino_t ino,

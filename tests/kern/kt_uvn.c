@@ -423,8 +423,7 @@ age(struct tvnode *tv)
 	struct uvm_object *uobj = &tv->tv_vnode.v_uvm->u_obj;
 
 	rw_enter_write(&uobj->uo_lock);
-	(void)uobj->pgops->pgo_flush(
-	    uobj, 0, 0, PGO_ALLPAGES | PGO_DEACTIVATE);
+	(void)uobj->pgops->pgo_flush(uobj, 0, 0, PGO_ALLPAGES | PGO_DEACTIVATE);
 	rw_exit(&uobj->uo_lock);
 }
 

@@ -42,8 +42,8 @@ read_word(struct tvnode *tv, int i)
 static int
 write_word(struct tvnode *tv, int i, uint64_t value)
 {
-	return tvfs_io(tv, &value, sizeof(value), (off_t)ptoa(i), UIO_WRITE,
-	    UIO_SYSSPACE);
+	return tvfs_io(
+	    tv, &value, sizeof(value), (off_t)ptoa(i), UIO_WRITE, UIO_SYSSPACE);
 }
 
 static int
@@ -99,8 +99,8 @@ KTEST(uvn_fault_counters)
 	struct vmspace *vm = ktf_space();
 	struct uvmexp s;
 
-	ktf_map_obj(vm, KTF_BASE, uvn_attach(&tv->tv_vnode, RW), 4, true,
-	    MADV_RANDOM);
+	ktf_map_obj(
+	    vm, KTF_BASE, uvn_attach(&tv->tv_vnode, RW), 4, true, MADV_RANDOM);
 	KT_SNAP(&s);
 	KT_EQ(ktf_fault(vm, 2, PROT_READ), 0);
 	KTF_EXPECT(&s, .faults = 1, .fltlget = 1, .fltget = 1, .fltrelck = 1,
@@ -123,8 +123,8 @@ KTEST(uvn_read_error)
 	struct tvnode *tv = tvfs_make(ptoa(8));
 	struct vmspace *vm = ktf_space();
 
-	ktf_map_obj(vm, KTF_BASE, uvn_attach(&tv->tv_vnode, RW), 8, false,
-	    MADV_NORMAL);
+	ktf_map_obj(
+	    vm, KTF_BASE, uvn_attach(&tv->tv_vnode, RW), 8, false, MADV_NORMAL);
 	tv->tv_badr = 1UL << 2;
 	/* read along with its neighbour, which is not harmed */
 	KT_EQ(ktf_fault(vm, 0, PROT_READ), 0);
@@ -186,8 +186,8 @@ KTEST(uvn_hole_full)
 	KT_EQ(ktf_fault(ku.ku_vm, 1, PROT_WRITE), EIO);
 	KT_EQ(copyout(&value, (void *)KTF_VA(2), sizeof(value)), EFAULT);
 	KT_EQ(write_word(tv, 4, 5), ENOSPC);
-	KT_EQ(tvfs_io(tv, buf, PAGE_SIZE, (off_t)ptoa(6), UIO_WRITE,
-		  UIO_SYSSPACE),
+	KT_EQ(tvfs_io(
+		  tv, buf, PAGE_SIZE, (off_t)ptoa(6), UIO_WRITE, UIO_SYSSPACE),
 	    ENOSPC);
 	KT_EQ(read_word(tv, 4), 0);
 	KT_EQ(read_word(tv, 6), 0);
@@ -196,8 +196,8 @@ KTEST(uvn_hole_full)
 	tv->tv_full = false;
 	kt_user_store(KTF_VA(1), 11);
 	KT_EQ(write_word(tv, 4, 5), 0);
-	KT_EQ(tvfs_io(tv, buf, PAGE_SIZE, (off_t)ptoa(6), UIO_WRITE,
-		  UIO_SYSSPACE),
+	KT_EQ(tvfs_io(
+		  tv, buf, PAGE_SIZE, (off_t)ptoa(6), UIO_WRITE, UIO_SYSSPACE),
 	    0);
 	KT_EQ(kt_user_load(KTF_VA(6)), 0x0101010101010101);
 	KT_EQ(tv->tv_allocs, 3);
@@ -509,7 +509,8 @@ static void
 race_step(struct racer *r, struct vmspace *vm)
 {
 	uint64_t draw = kt_random_r(&r->seed);
-	int page = (int)(draw / 16 % (RACE_PAGES / RACE_THREADS)) * RACE_THREADS +
+	int page =
+	    (int)(draw / 16 % (RACE_PAGES / RACE_THREADS)) * RACE_THREADS +
 	    r->index;
 
 	switch (draw % 8) {
