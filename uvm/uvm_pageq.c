@@ -231,7 +231,8 @@ uvm_pagewire(struct vm_page *pg)
 		if (!MUTANT(WIRE_STAYS_QUEUED))
 			uvm_pageq_remove(pg);
 		nwired++;
-		if (pg->uobject == NULL || !UVM_OBJ_IS_VNODE(pg->uobject))
+		if (pg->uobject == NULL || !UVM_OBJ_IS_VNODE(pg->uobject) ||
+		    MUTANT(UVN_PIN_DIRTIES))
 			atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 	}
 	KASSERT(pg->wire_count != 0);

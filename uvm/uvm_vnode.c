@@ -461,16 +461,17 @@ forget_clean(struct uvm_vnode *un)
 static void
 sync_one(struct uvm_vnode *un)
 {
-	int error;
+	u_int failed;
 
 	rw_enter_write(&un->u_obj.uo_lock);
+	failed = un->u_failed;
 	(void)uvn_clean(un, 0, UVN_MAXOFF, true, false);
-	error = un->u_error; /* stays for who asks by fsync */
+	failed = un->u_failed - failed;
 	forget_clean(un);
 	rw_exit(&un->u_obj.uo_lock);
-	if (error != 0)
-		printf("uvm_vnp_sync: a file could not be written: error %d\n",
-		    error);
+	/* u_error stays for who asks by fsync */
+	if (failed != 0)
+		printf("uvm_vnp_sync: %u writes to a file failed\n", failed);
 }
 
 /*

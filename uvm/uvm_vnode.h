@@ -28,6 +28,7 @@ struct uvm_vnode {
 	voff_t u_size; /* [o] bytes */
 	u_int u_flags; /* [o] UVN_* */
 	int u_error; /* [o] of a write, not yet reported; 0: none */
+	u_int u_failed; /* [o] writes that failed so far */
 	voff_t u_next; /* [o] where a sequential reader will go on */
 	int u_ahead; /* [o] pages of the last read of such a reader */
 	u_int u_lists; /* [u] UVN_ON_* */

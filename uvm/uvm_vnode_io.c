@@ -318,8 +318,10 @@ write_pages(struct uvm_vnode *un, struct vm_page **pgs, int n)
 		if (!MUTANT(UVN_WRITE_ERROR_DROPS))
 			atomic_and(&pgs[i]->pg_flags, ~(uint32_t)PG_CLEAN);
 	}
-	if (failed != 0)
+	if (failed != 0) {
 		un->u_error = failed;
+		un->u_failed++;
+	}
 	return failed;
 }
 

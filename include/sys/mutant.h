@@ -717,6 +717,9 @@
 	    "to it counts as clean")                                        \
 	X(UVN_WHOLE_PAGE_READ, "uvn",                                       \
 	    "a page that is overwritten as a whole is read first")          \
+	X(UVN_PIN_DIRTIES, "uvn",                                           \
+	    "a page of a file that is read by read(2) is written to it "    \
+	    "afterwards")                                                   \
 	X(UVN_DAEMON_WRITES_NOT, "uvn",                                     \
 	    "the page daemon does not have dirty pages of files written")   \
 	/* Requests to disks */                                             \

@@ -239,6 +239,16 @@ KTEST(uvn_setsize_tail)
 	    0);
 	uvmspace_free(vm);
 	tvfs_end(tv);
+
+	/* in a hole there is nothing, and that is where it stays */
+	tv = tvfs_make_hole(100);
+	vm = map_file(tv, 3, false, MADV_NORMAL);
+	tvfs_setsize(tv, (off_t)ptoa(3));
+	KT_EQ(ktf_read(vm, 0), 0);
+	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), 0);
+	KT_EQ(tv->tv_allocs, 0);
+	uvmspace_free(vm);
+	tvfs_end(tv);
 }
 
 static void
@@ -276,6 +286,45 @@ KTEST(uvn_setsize_busy)
 }
 
 /* -- Sync -------------------------------------------------------------------- */
+
+/* What was only read is not written, by whatever means it was read. */
+KTEST(uvn_read_clean)
+{
+	struct tvnode *tv = tvfs_make(ptoa(8));
+	struct vmspace *vm = map_file(tv, 8, false, MADV_NORMAL);
+
+	make_resident(tv, 6);
+	for (int i = 0; i < 8; i++)
+		KT_EQ(ktf_read(vm, i), 1000 + i);
+	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), 0);
+	uvmspace_free(vm);
+	uvm_vnp_sync(NULL);
+	tvfs_setsize(tv, (off_t)ptoa(7));
+	KT_EQ(tv->tv_writes, 0);
+	tvfs_end(tv);
+}
+
+/* What is wired is written too, and a hole that is wired gets its blocks. */
+KTEST(uvn_wired)
+{
+	struct tvnode *tv = tvfs_make(ptoa(4));
+	struct vmspace *vm;
+
+	tv->tv_blocks &= ~(1UL << 2);
+	vm = map_file(tv, 4, false, MADV_NORMAL);
+	KT_EQ(uvm_map_pageable(&vm->vm_map, KTF_VA(0), KTF_VA(4), FALSE, 0), 0);
+	KT_EQ(tv->tv_allocs, 1);
+	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), 0);
+	KT_EQ(*tvfs_word(tv, 2, 0), 0);
+	store(vm, 1, 31);
+	store(vm, 2, 32);
+	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), 0);
+	KT_EQ(*tvfs_word(tv, 1, 0), 31);
+	KT_EQ(*tvfs_word(tv, 2, 0), 32);
+	KT_EQ(uvm_map_pageable(&vm->vm_map, KTF_VA(0), KTF_VA(4), TRUE, 0), 0);
+	uvmspace_free(vm);
+	tvfs_end(tv);
+}
 
 /* T-uvm_vnp_sync-1 and -2 */
 KTEST(uvn_sync)

@@ -348,6 +348,38 @@ KTEST(uvn_copy_during_write)
 	tvfs_end(buf);
 }
 
+/* Busy pages, got and put by whoever keeps them so. */
+KTEST(uvn_put)
+{
+	struct tvnode *tv = tvfs_make(ptoa(4));
+	struct uvm_object *uobj = uvn_attach(&tv->tv_vnode, RW);
+	struct vm_page *pgs[2];
+	int n = 1;
+
+	for (int i = 0; i < 2; i++) {
+		pgs[i] = NULL;
+		rw_enter_write(&uobj->uo_lock);
+		KT_EQ(uobj->pgops->pgo_get(uobj, (voff_t)ptoa(1 + i), &pgs[i],
+			  &n, 0, RW, MADV_RANDOM, PGO_SYNCIO),
+		    VM_PAGER_OK);
+		KT_REQUIRE(pgs[i] != NULL);
+		*(uint64_t *)VM_PAGE_TO_DMAP(pgs[i]) = 40 + (uint64_t)i;
+	}
+	rw_enter_write(&uobj->uo_lock);
+	tv->tv_failw = 3; /* together, then each alone */
+	KT_EQ(uobj->pgops->pgo_put(uobj, pgs, 2, PGO_SYNCIO), VM_PAGER_ERROR);
+	KT_EQ(pgs[1]->pg_flags & PG_CLEAN, 0);
+	KT_EQ(uobj->pgops->pgo_put(uobj, pgs, 2, PGO_SYNCIO), VM_PAGER_OK);
+	KT_EQ(pgs[1]->pg_flags & PG_CLEAN, PG_CLEAN);
+	for (int i = 0; i < 2; i++) {
+		(void)uvm_page_unbusy(pgs[i]);
+		KT_EQ(*tvfs_word(tv, 1 + i, 0), 40 + i);
+	}
+	rw_exit(&uobj->uo_lock);
+	uobj->pgops->pgo_detach(uobj);
+	tvfs_end(tv);
+}
+
 static volatile bool store_over; /* [a] */
 
 static void
