@@ -13,6 +13,7 @@
 #include <uvm/uvm_pdpolicy.h>
 #include <uvm/uvm_aobj.h>
 #include <uvm/uvm_swap.h>
+#include <uvm/uvm_vnode.h>
 #include <sys/pool.h>
 #include <sys/signalvar.h>
 
@@ -343,6 +344,12 @@ page_isclean(struct vm_page *pg)
 	    (!swapped || page_swslot(pg) != 0 || MUTANT(CLEAN_WITHOUT_SLOT));
 }
 
+static inline bool
+page_isfile(const struct vm_page *pg)
+{
+	return pg->uobject != NULL && UVM_OBJ_IS_VNODE(pg->uobject);
+}
+
 /* => owner locked, page clean and unmapped; FALSE: written to after all */
 static bool
 free_unmapped(struct vm_page *pg)
@@ -458,6 +465,13 @@ treat_inactive(
 		UVMCNT_INC(pdobscan);
 	else
 		UVMCNT_INC(pdanscan);
+	if (page_isfile(pg) && uvn_page_dirty(pg) &&
+	    !MUTANT(UVN_DAEMON_WRITES_NOT)) {
+		/* it stays where it is, and goes when it is found clean */
+		if (!uvn_pageout(pg))
+			uvm_pageactivate(pg);
+		return true;
+	}
 	if (page_isclean(pg)) {
 		uvm_pagedequeue(pg);
 		batch_add(clean, pg);
