@@ -122,7 +122,7 @@ void uvn_start_writer(void);
 /* => is curproc the writer thread, on which freeing memory depends? */
 bool uvn_is_writer(const struct proc *p);
 
-/* pgo_get, pgo_put, pgo_flush of uvm_vnodeops: see uvm_pager.h */
+/* => as pgo_get, pgo_put and pgo_flush say in uvm_pager.h, for uvm_vnodeops */
 int uvn_get(struct uvm_object *uobj, voff_t off, struct vm_page **pps,
     int *npagesp, int centreidx, vm_prot_t access, int advice, int flags);
 int
