@@ -27,6 +27,9 @@ enum lock_rank {
 	LR_MOUNT, /* rw: mount table, directory rename */
 	LR_SWAPCTL, /* rw: configuring swap devices */
 	LR_VNODE, /* rw: a vnode */
+	LR_FSSYNC, /* rw: writing a file system's metadata in order */
+	LR_FSMAP, /* rw: what of an inode goes to disk, its blocks */
+	LR_FSALLOC, /* rw: free blocks and inodes of a file system */
 	LR_PIPE, /* rw: a pipe */
 	LR_TTY, /* rw: a terminal */
 	LR_FUTEX, /* rw: a futex bucket */
