@@ -9,6 +9,7 @@
 #include <uvm/uvm_extern.h>
 #include <uvm/uvm_object.h>
 #include <uvm/uvm_pager.h>
+#include <uvm/uvm_vnode.h>
 
 /* -- Open files -------------------------------------------------------------------- */
 
@@ -228,6 +229,8 @@ vn_write_get(struct vnode *vp)
 		if (n < 0)
 			return false;
 	while (!atomic_cas(&vp->v_writers, &n, n + 1));
+	if (n == 0)
+		uvm_vnp_text(vp, false);
 	return true;
 }
 
@@ -253,8 +256,8 @@ vn_mapped_writable(struct vnode *vp)
 
 	if (!atomic_load_acq(&vp->v_mapped) || vn_uobj(vp, &uobj) != 0)
 		return false;
-	/* the file's own reference, and the one we have just got */
-	mapped = atomic_load(&uobj->uo_refs) > 2;
+	/* the one we have just got, and that of a file kept in an object */
+	mapped = atomic_load(&uobj->uo_refs) > (UVM_OBJ_IS_VNODE(uobj) ? 1 : 2);
 	uobj->pgops->pgo_detach(uobj);
 	if (!mapped)
 		atomic_store(&vp->v_mapped, false);
@@ -276,6 +279,7 @@ vn_text_get(struct vnode *vp)
 		(void)atomic_add_acq_rel(&vp->v_writers, 1);
 		return ETXTBSY;
 	}
+	uvm_vnp_text(vp, true);
 	return 0;
 }
 

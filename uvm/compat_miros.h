@@ -112,6 +112,12 @@ uvm_miros_uvm_fault(vm_map_t map, vaddr_t va, vm_fault_t type, vm_prot_t access)
 	    pageable ? KERN_INVALID_ADDRESS : KERN_FAILURE);
 }
 
+static inline struct uvm_object *
+uvm_miros_uvn_attach(void *arg, vm_prot_t accessprot)
+{
+	return uvn_attach((struct vnode *)arg, accessprot);
+}
+
 static inline struct vmspace *
 uvm_miros_uvmspace_alloc(vaddr_t min, vaddr_t max, int pageable)
 {
@@ -269,6 +275,7 @@ uvmexp_to_miros(struct uvmexp_miros *dst, const struct uvmexp *src)
 #define uvm_map_protect      uvm_miros_uvm_map_protect
 #define uvm_deallocate       uvm_miros_uvm_deallocate
 #define uvm_fault            uvm_miros_uvm_fault
+#define uvn_attach           uvm_miros_uvn_attach
 #define uvmspace_alloc       uvm_miros_uvmspace_alloc
 #define uvmspace_fork        uvm_miros_uvmspace_fork
 #define uvmspace_share       uvm_miros_uvmspace_share

@@ -194,6 +194,13 @@ void uvm_uarea_free(struct proc *p);
 int uvm_fault(vm_map_t orig_map, vaddr_t vaddr, vm_fault_t fault_type,
     vm_prot_t access_type);
 
+/* -- Files (1.5); more for file systems in uvm_vnode.h ----------------------- */
+struct uvm_object *uvn_attach(struct vnode *vp, vm_prot_t accessprot);
+void uvm_vnp_setsize(struct vnode *vp, voff_t newsize);
+void uvm_vnp_sync(struct mount *mp);
+void uvm_vnp_terminate(struct vnode *vp);
+boolean_t uvm_vnp_uncache(struct vnode *vp);
+
 /* -- Virtual memory I/O (1.6) ------------------------------------------------ */
 int uvm_io(vm_map_t map, struct uio *uio);
 

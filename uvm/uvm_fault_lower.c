@@ -5,12 +5,23 @@
 #include <uvm/uvm_fault_i.h>
 #include <uvm/uvm_loan.h>
 
+/* A write to such a page is a fault of its own. */
+#define LOWER_RDONLY \
+	(PG_RDONLY | (MUTANT(UVN_HOLE_WRITABLE) ? 0 : (uint32_t)PG_HOLE))
+
 static inline voff_t
 lower_offset(const struct uvm_faultctx *ctx)
 {
 	const struct vm_map_entry *entry = ctx->ufi.entry;
 
 	return entry->offset + (voff_t)(ctx->ufi.orig_rvaddr - entry->start);
+}
+
+/* What is going to be done to the object's own page. */
+static inline vm_prot_t
+lower_access(const struct uvm_faultctx *ctx)
+{
+	return ctx->cow ? ctx->access & ~PROT_WRITE : ctx->access;
 }
 
 /* => page busy, object locked on entry; both not on exit */
@@ -88,7 +99,8 @@ lower_neighbours(
 		if (i == back || pg == PGO_DONTCARE) {
 			pps[i] = NULL;
 		} else if ((prot & PROT_WRITE) != 0 &&
-		    (pg->loan_count != 0 || (pg->pg_flags & PG_RDONLY) != 0)) {
+		    (pg->loan_count != 0 ||
+			(pg->pg_flags & LOWER_RDONLY) != 0)) {
 			neighbour_rdonly(ctx, pg, va + ptoa(i));
 			neighbour_done(pg, seq && i < back);
 			pps[i] = NULL;
@@ -156,7 +168,7 @@ lower_resident(struct uvm_faultctx *ctx)
 	UVMCNT_INC(fltlget);
 	rv = ctx->uobj->pgops->pgo_get(ctx->uobj,
 	    lower_offset(ctx) - (voff_t)ptoa(back), pps, &found, (int)back,
-	    ctx->access, ctx->ufi.entry->advice, PGO_LOCKED);
+	    lower_access(ctx), ctx->ufi.entry->advice, PGO_LOCKED);
 	pg = rv == VM_PAGER_OK ? pps[back] : NULL;
 	if (n > 1)
 		lower_neighbours(ctx, pps, back, n);
@@ -222,7 +234,7 @@ lower_io(struct uvm_faultctx *ctx, struct vm_page **pgp)
 	rw_enter_write(&uobj->uo_lock);
 	UVMCNT_INC(fltget);
 	rv = uobj->pgops->pgo_get(
-	    uobj, off, pgp, &npages, 0, ctx->access, advice, PGO_SYNCIO);
+	    uobj, off, pgp, &npages, 0, lower_access(ctx), advice, PGO_SYNCIO);
 	if (rv != VM_PAGER_OK) {
 		if (!MUTANT(IO_ERROR_KEEPS_REF))
 			uobj->pgops->pgo_detach(uobj);
@@ -261,7 +273,7 @@ lower_map(struct uvm_faultctx *ctx, struct vm_page *pg)
 	}
 	if (fault_is_write(ctx))
 		atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
-	else if (pg->loan_count != 0 || (pg->pg_flags & PG_RDONLY) != 0)
+	else if (pg->loan_count != 0 || (pg->pg_flags & LOWER_RDONLY) != 0)
 		prot &= ~PROT_WRITE;
 	if (ctx->cow)
 		prot &= ~PROT_WRITE;

@@ -25,7 +25,8 @@ minimums_init(void)
 static void
 pager_init(void)
 {
-	static const struct uvm_pagerops *const pagers[] = { &aobj_pager };
+	static const struct uvm_pagerops *const pagers[] = { &aobj_pager,
+		&uvm_vnodeops };
 
 	for (size_t i = 0; i < nitems(pagers); i++)
 		if (pagers[i]->pgo_init != NULL)

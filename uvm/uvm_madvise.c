@@ -104,7 +104,7 @@ advise_remove(
 		/* of what others use, too, PGO_FREE frees nothing */
 		if (atomic_load(&e->object.uvm_obj->uo_refs) > 1)
 			return EOPNOTSUPP;
-		uvm_map_flush(map, start, end, PGO_FREE);
+		(void)uvm_map_flush(map, start, end, PGO_FREE);
 	}
 	return 0;
 }

@@ -284,8 +284,9 @@ void uvm_map_discard(
 /*
  * Let the pagers flush the objects' pages in a range.
  * => write-locked on entry and exit, not between; entries stay as they are
+ * => 0; EIO: something could not be written
  */
-void uvm_map_flush(vm_map_t map, vaddr_t start, vaddr_t end, int flags);
+int uvm_map_flush(vm_map_t map, vaddr_t start, vaddr_t end, int flags);
 /* => map locked, the entry has an amap, locked either way: has another map a
  *    part of this memory, [start, end) of the entry? */
 bool

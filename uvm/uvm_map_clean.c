@@ -98,41 +98,50 @@ deactivate_anons(struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 	amap_unlock(amap);
 }
 
-static void
+/* => 0; EIO: what was to be written could not be */
+static int
 flush_entry(struct vm_map_entry *e, vaddr_t start, vaddr_t end, int flags)
 {
 	struct uvm_object *uobj = e->object.uvm_obj;
 	voff_t from = e->offset + (voff_t)(start - e->start);
+	boolean_t ok;
 
 	if (!UVM_ET_ISOBJ(e) || uobj->pgops->pgo_flush == NULL)
-		return;
+		return 0;
 	/* Private memory: the object's pages are others' too. */
 	if (UVM_ET_ISCOPYONWRITE(e))
-		flags &= ~PGO_FREE;
-	if ((flags & (PGO_CLEANIT | PGO_FREE | PGO_DEACTIVATE)) == 0)
-		return;
+		flags &= ~(PGO_FREE | PGO_INVALIDATE);
+	if ((flags &
+		(PGO_CLEANIT | PGO_FREE | PGO_DEACTIVATE | PGO_INVALIDATE)) ==
+	    0)
+		return 0;
 	rw_enter_write(&uobj->uo_lock);
-	(void)uobj->pgops->pgo_flush(
+	ok = uobj->pgops->pgo_flush(
 	    uobj, from, from + (voff_t)(end - start), flags);
 	rw_exit(&uobj->uo_lock);
+	return ok ? 0 : EIO;
 }
 
 /*
  * The pager waits for busy pages, and a fault that keeps one busy waits for
  * the map's lock: so without it.  The map is busy instead, its entries stay.
  */
-void
+int
 uvm_map_flush(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
 {
 	struct vm_map_entry *e;
+	int error = 0;
 
 	vm_map_busy(map);
 	vm_map_unlock(map);
 	for (e = uvm_map_first(map, start);
 	     e != &map->vm_head && e->start < end; e = e->me_next)
-		flush_entry(e, MAX(start, e->start), MIN(end, e->end), flags);
+		if (flush_entry(
+			e, MAX(start, e->start), MIN(end, e->end), flags) != 0)
+			error = EIO;
 	vm_map_lock(map);
 	vm_map_unbusy(map);
+	return error;
 }
 
 static int
@@ -157,9 +166,10 @@ clean_check(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
 
 /*
  * Flush (PGO_CLEANIT, PGO_SYNCIO), deactivate (PGO_DEACTIVATE) or free
- * (PGO_FREE) the pages of a range.
+ * (PGO_FREE; PGO_INVALIDATE: only clean pages of files) the pages of a range.
  * => map unlocked; 0; EFAULT: a hole; EINVAL: a submap, or FREE of wired
  *    memory; EPERM: FREE of immutable memory; nothing was done then
+ * => EIO: something could not be written, which is said once
  */
 int
 uvm_map_clean(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
@@ -183,7 +193,7 @@ uvm_map_clean(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
 			deactivate_anons(e, from, to);
 	}
 	if (error == 0 && objects)
-		uvm_map_flush(map, start, end, flags);
+		error = uvm_map_flush(map, start, end, flags);
 	vm_map_unlock(map);
 	return error;
 }

@@ -225,7 +225,8 @@ range_wired(vm_map_t map, vaddr_t start, vaddr_t end)
 
 /*
  * msync(addr, len, flags)
- * => EINVAL: arguments; ENOMEM: a gap; EBUSY: INVALIDATE of wired memory
+ * => EINVAL: arguments; ENOMEM: a gap; EBUSY: INVALIDATE of wired memory; EIO:
+ *    something could not be written since this was said last
  */
 int
 sys_msync(struct proc *p, const uint64_t a[6], int64_t *ret)
@@ -244,6 +245,7 @@ sys_msync(struct proc *p, const uint64_t a[6], int64_t *ret)
 	if ((a[2] & MS_INVALIDATE) && range_wired(curmap(p), start, end))
 		return EBUSY;
 	error = uvm_map_clean(curmap(p), start, end,
-	    PGO_CLEANIT | ((a[2] & MS_SYNC) ? PGO_SYNCIO : 0));
+	    PGO_CLEANIT | ((a[2] & MS_SYNC) ? PGO_SYNCIO : 0) |
+		((a[2] & MS_INVALIDATE) ? PGO_INVALIDATE : 0));
 	return error == EFAULT ? ENOMEM : error;
 }

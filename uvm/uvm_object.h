@@ -28,6 +28,7 @@ struct uvm_object {
 #define UVM_OBJ_IS_DEVICE(o) ((o)->pgops == &uvm_deviceops)
 
 extern const struct uvm_pagerops aobj_pager;
+extern const struct uvm_pagerops uvm_vnodeops;
 
 /* => object not yet known to anyone */
 void
@@ -39,7 +40,7 @@ struct uio;
 /*
  * Moves len bytes at uio_offset between the request and the object's pages.
  * => the range lies within the object, which the caller keeps from shrinking
- * => no object lock held; may sleep; 0, EFAULT, EIO, ENOMEM
+ * => no object lock held; may sleep; 0, EFAULT, EIO, ENOMEM, ENOSPC
  */
 int uvm_obj_uiomove(struct uvm_object *uobj, struct uio *uio, size_t len);
 

@@ -3,6 +3,7 @@
  */
 #include <uvm/uvm_aobj.h>
 #include <uvm/uvm_pgcache.h>
+#include <uvm/uvm_vnode.h>
 #include <sys/pool.h>
 
 struct uvm uvm;
@@ -120,14 +121,33 @@ uvm_page_addrange(paddr_t start, paddr_t end)
 
 /* -- Owners ------------------------------------------------------------------- */
 
-/* Pages of an aobj, the kernel object among them, count as anonymous. */
+/*
+ * Pages of an aobj, the kernel object among them, count as anonymous.
+ * => the object has become the page's owner; its lock held for writing
+ */
 static inline void
-count_object_page(struct vm_page *pg, const struct uvm_object *obj)
+count_object_page(struct vm_page *pg, struct uvm_object *obj)
 {
 	if (UVM_OBJ_IS_AOBJ(obj)) {
 		atomic_or(&pg->pg_flags, PQ_AOBJ);
 		UVMCNT_INC(anonpages);
+	} else if (UVM_OBJ_IS_VNODE(obj)) {
+		if (to_uvn(obj)->u_flags & UVN_TEXT) {
+			atomic_or(&pg->pg_flags, PG_TEXT);
+			UVMCNT_INC(vtextpages);
+		} else
+			UVMCNT_INC(vnodepages);
 	}
+}
+
+/* => the same when the owner gives it up */
+static inline void
+uncount_object_page(const struct vm_page *pg)
+{
+	if (pg->pg_flags & PG_TEXT)
+		UVMCNT_DEC(vtextpages);
+	else if (UVM_OBJ_IS_VNODE(pg->uobject) && !MUTANT(UVN_PAGES_DRIFT))
+		UVMCNT_DEC(vnodepages);
 }
 
 /*
@@ -162,6 +182,8 @@ page_disown(struct vm_page *pg)
 
 	if (pg->pg_flags & (PQ_ANON | PQ_AOBJ))
 		UVMCNT_DEC(anonpages);
+	else if (obj != NULL)
+		uncount_object_page(pg);
 	if ((pg->pg_flags & PG_TABLED) != 0 && pg->offset != PLACE_TAKEN) {
 		item = uvm_pagetree_remove(
 		    &obj->uo_tree, (uint64_t)pg->offset >> PAGE_SHIFT);
@@ -172,7 +194,7 @@ page_disown(struct vm_page *pg)
 	pg->uobject = NULL;
 	pg->uanon = NULL;
 	atomic_and(&pg->pg_flags,
-	    ~(uint32_t)(PG_TABLED | PG_TEXT | PQ_ANON | PQ_AOBJ));
+	    ~(uint32_t)(PG_TABLED | PG_TEXT | PG_HOLE | PQ_ANON | PQ_AOBJ));
 }
 
 /* -- Allocation ----------------------------------------------------------------- */
@@ -186,7 +208,7 @@ reserve_for(const struct uvm_object *obj, int flags)
 	if (__predict_false(p == uvm.pagedaemon && p != NULL))
 		return 0;
 	if ((flags & UVM_PGA_USERESERVE) || (p->p_flag & P_OOMKILL) ||
-	    (obj != NULL && UVM_OBJ_IS_KERN(obj)))
+	    uvn_is_writer(p) || (obj != NULL && UVM_OBJ_IS_KERN(obj)))
 		return uvmexp.reserve_pagedaemon;
 	return uvmexp.reserve_kernel;
 }
@@ -388,6 +410,15 @@ uvm_pagereplace(struct vm_page *pg, struct vm_page *new)
 	pg->offset = PLACE_TAKEN;
 	mtx_leave(&uvm.pageqlock);
 	uvm_pagefree(pg);
+}
+
+int
+uvm_page_adopt(struct vm_page *pg, struct uvm_object *obj, voff_t off)
+{
+	KASSERT(pg->uobject == NULL && pg->uanon == NULL);
+	KASSERT(uvm_pagelookup(obj, off) == NULL);
+	pg->pg_flags = PG_BUSY;
+	return page_insert(pg, obj, off);
 }
 
 /* => pg is off the queues: belongs to nobody, forgets its past */

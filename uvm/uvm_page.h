@@ -49,6 +49,7 @@ struct vm_page {
 #define PG_RDONLY           0x00000080 /* [o] mapped read-only only */
 #define PG_ZERO             0x00000100 /* [F] free and zero-filled */
 #define PG_TEXT             0x00000200 /* [o] counted in vtextpages */
+#define PG_HOLE             0x00000400 /* [o] of a file that has no place for it yet */
 
 #define PQ_FREE             0x00010000 /* [F] on a free list */
 #define PQ_INACTIVE         0x00020000 /* [Q] */
@@ -167,6 +168,11 @@ void uvm_pageq_release_bulk(struct vm_page **pgs, size_t n);
  * => object write-locked, pg without mappings; needs no memory
  */
 void uvm_pagereplace(struct vm_page *pg, struct vm_page *new);
+/*
+ * Page pg, which is the caller's alone, becomes the object's.
+ * => object write-locked, no page at off; busy on exit; 0, ENOMEM
+ */
+int uvm_page_adopt(struct vm_page *pg, struct uvm_object *obj, voff_t off);
 /* => owner write-locked; pg is on its queue or on none, but in no batch */
 void uvm_pagesettle(struct vm_page *pg);
 /* => lengths of the queues, pages pending for the active one included */

@@ -221,7 +221,7 @@ uvm_pagedequeue(struct vm_page *pg)
 	}
 }
 
-/* A wired page is never written to backing store, so it is not clean. */
+/* A wired page is never written to swap, so it is not clean. */
 void
 uvm_pagewire(struct vm_page *pg)
 {
@@ -231,7 +231,9 @@ uvm_pagewire(struct vm_page *pg)
 		if (!MUTANT(WIRE_STAYS_QUEUED))
 			uvm_pageq_remove(pg);
 		nwired++;
-		atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+		if (pg->uobject == NULL || !UVM_OBJ_IS_VNODE(pg->uobject) ||
+		    MUTANT(UVN_PIN_DIRTIES))
+			atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 	}
 	KASSERT(pg->wire_count != 0);
 	mtx_leave(&uvm.pageqlock);

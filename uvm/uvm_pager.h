@@ -25,12 +25,17 @@ struct vm_page;
  *	   else VM_PAGER_UNLOCK (call again without PGO_LOCKED)
  * pgo_get without PGO_LOCKED
  *	=> object write-locked on entry, unlocked on exit; may sleep
+ *	=> access with PROT_WRITE: the page itself will be written, so a pager
+ *	   sees to it that there is a place for it
  *	=> VM_PAGER_OK: pps[centeridx] busy and valid; VM_PAGER_AGAIN: no memory
- *	   now; VM_PAGER_ERROR: I/O error; VM_PAGER_BAD: past the end
+ *	   now; VM_PAGER_ERROR: I/O error; VM_PAGER_BAD: past the end;
+ *	   VM_PAGER_FAIL: the file system is full
  * pgo_put
- *	=> object write-locked on entry and exit; pages busy
+ *	=> object write-locked on entry and exit, dropped meanwhile; pages busy,
+ *	   at consecutive offsets
  * pgo_flush
  *	=> object write-locked on entry and exit; may drop it while sleeping
+ *	=> FALSE: with PGO_SYNCIO, something could not be written; said once
  * All members: [I] immutable.
  */
 struct uvm_pagerops {
@@ -67,6 +72,7 @@ struct uvm_pagerops {
 #define PGO_LOCKED       0x040 /* do not sleep */
 #define PGO_PDFREECLUST  0x080
 #define PGO_REALLOCSWAP  0x100
+#define PGO_INVALIDATE   0x200 /* free what is clean, of files only */
 
 #define PGO_DONTCARE     ((struct vm_page *)-1L)
 

@@ -13,6 +13,7 @@
 #include <uvm/uvm_pdpolicy.h>
 #include <uvm/uvm_aobj.h>
 #include <uvm/uvm_swap.h>
+#include <uvm/uvm_vnode.h>
 #include <sys/pool.h>
 #include <sys/signalvar.h>
 
@@ -340,6 +341,12 @@ page_isclean(struct vm_page *pg)
 	    (!swapped || page_swslot(pg) != 0 || MUTANT(CLEAN_WITHOUT_SLOT));
 }
 
+static inline bool
+page_isfile(const struct vm_page *pg)
+{
+	return pg->uobject != NULL && UVM_OBJ_IS_VNODE(pg->uobject);
+}
+
 /* => owner locked, page clean and unmapped; FALSE: written to after all */
 static bool
 free_unmapped(struct vm_page *pg)
@@ -455,6 +462,12 @@ treat_inactive(
 		UVMCNT_INC(pdobscan);
 	else
 		UVMCNT_INC(pdanscan);
+	if (page_isfile(pg) && uvn_page_dirty(pg) &&
+	    !MUTANT(UVN_DAEMON_WRITES_NOT)) {
+		/* it stays where it is, and goes when it is found clean */
+		uvn_pageout(pg);
+		return true;
+	}
 	if (page_isclean(pg)) {
 		uvm_pagedequeue(pg);
 		batch_add(clean, pg);

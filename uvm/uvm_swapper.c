@@ -7,6 +7,7 @@
  */
 #include <uvm/uvm.h>
 #include <uvm/uvm_pdaemon.h>
+#include <uvm/uvm_vnode.h>
 
 int maxslp = MAXSLP;
 
@@ -252,4 +253,5 @@ uvm_start_daemons(void)
 		panic("cannot start the page daemon: %d", error);
 	while (atomic_load(&uvm.pagedaemon) == NULL)
 		yield();
+	uvn_start_writer();
 }

@@ -7,22 +7,25 @@
  */
 #include <uvm/uvm.h>
 #include <uvm/uvm_aobj.h>
+#include <uvm/uvm_vnode.h>
 #include <sys/uio.h>
 
 /* => the page at off, busy, object unlocked; or errno */
 static int
-get_page(struct uvm_object *uobj, voff_t off, struct vm_page **pgp)
+get_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 {
 	int npages = 1;
 
 	*pgp = NULL;
 	switch (uobj->pgops->pgo_get(uobj, off, pgp, &npages, 0,
-	    PROT_READ | PROT_WRITE, MADV_NORMAL, 0)) {
+	    write ? PROT_READ | PROT_WRITE : PROT_READ, MADV_NORMAL, 0)) {
 	case VM_PAGER_OK:
 		return 0;
 	case VM_PAGER_AGAIN:
 		uvm_wait("objio");
 		return (curproc->p_flag & P_OOMKILL) ? ENOMEM : EAGAIN;
+	case VM_PAGER_FAIL:
+		return ENOSPC;
 	default:
 		return EIO;
 	}
@@ -56,8 +59,8 @@ pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 		}
 		if (pg == NULL && !write && is_hole(uobj, off))
 			break;
-		if (pg == NULL) {
-			error = get_page(uobj, off, &pg);
+		if (pg == NULL || (write && (pg->pg_flags & PG_HOLE))) {
+			error = get_page(uobj, off, write, &pg);
 			if (error == EAGAIN)
 				continue;
 			if (error)
@@ -78,10 +81,19 @@ pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 	return 0;
 }
 
+/*
+ * => written: it may have been on its way to the file meanwhile, with a part of
+ *    what was copied
+ */
 static void
-unpin_page(struct uvm_object *uobj, struct vm_page *pg)
+unpin_page(struct uvm_object *uobj, struct vm_page *pg, bool written)
 {
 	rw_enter_write(&uobj->uo_lock);
+	if (written && UVM_OBJ_IS_VNODE(uobj)) {
+		if (!MUTANT(UVN_COPIED_CLEAN))
+			atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+		uvn_note_write(uobj);
+	}
 	uvm_pageunwire(pg);
 	rw_exit(&uobj->uo_lock);
 }
@@ -101,28 +113,70 @@ uao_has_page(struct uvm_object *uobj, voff_t off)
 	return has;
 }
 
+/*
+ * A whole page of a file, which need not be read before.  It is filled before
+ * the file gets it: the program's buffer may be a mapping of the file, and may
+ * end too soon.
+ * => TRUE: done, *errorp is the result; FALSE: nothing has happened
+ */
+static bool
+write_whole(struct uvm_object *uobj, struct uio *uio, int *errorp)
+{
+	struct iovec *iov = uio->uio_iov, iov0 = *iov;
+	struct uio uio0 = *uio;
+	struct vm_page *pg;
+	int error;
+
+	if (iov->iov_len < PAGE_SIZE)
+		return false;
+	rw_enter_read(&uobj->uo_lock);
+	pg = uvm_pagelookup(uobj, uio->uio_offset);
+	rw_exit(&uobj->uo_lock);
+	if (pg != NULL || (pg = uvm_page_get_unowned(0)) == NULL)
+		return false;
+	error = uiomove((char *)VM_PAGE_TO_DMAP(pg), PAGE_SIZE, uio);
+	if (error == 0) {
+		rw_enter_write(&uobj->uo_lock);
+		error = uvn_put_page(uobj, uio0.uio_offset, pg);
+		rw_exit(&uobj->uo_lock);
+	}
+	if (error == 0) {
+		*errorp = 0;
+		return true;
+	}
+	uvm_pagefree(pg);
+	*uio = uio0;
+	*iov = iov0;
+	*errorp = error;
+	return error == ENOSPC;
+}
+
 /* Part of one page. => as uvm_obj_uiomove() */
 static int
 move_page(struct uvm_object *uobj, struct uio *uio, size_t pageoff, size_t n)
 {
 	voff_t off = (voff_t)trunc_page((size_t)uio->uio_offset);
+	bool write = uio->uio_rw == UIO_WRITE;
 	struct vm_page *pg;
 	int error;
 
-	error = pin_page(uobj, off, uio->uio_rw == UIO_WRITE, &pg);
+	if (write && n == PAGE_SIZE && UVM_OBJ_IS_VNODE(uobj) &&
+	    !MUTANT(UVN_WHOLE_PAGE_READ) && write_whole(uobj, uio, &error))
+		return error;
+	error = pin_page(uobj, off, write, &pg);
 	if (error)
 		return error;
 	if (pg == NULL)
 		return uiozero(n, uio);
 	error = uiomove((char *)VM_PAGE_TO_DMAP(pg) + pageoff, n, uio);
-	unpin_page(uobj, pg);
+	unpin_page(uobj, pg, write);
 	return error;
 }
 
 /*
  * Move len bytes at uio_offset; the range lies within the object.
  * => the caller keeps the object from shrinking; no object lock held
- * => 0; EFAULT, EIO, ENOMEM with uio telling how far it came; EINTR: the
+ * => 0; EFAULT, EIO, ENOMEM, ENOSPC with uio telling how far it came; EINTR: the
  *    process has been killed; may sleep
  */
 int

@@ -26,6 +26,7 @@ enum lock_rank {
 	LR_FILE, /* rw: offset of an open file */
 	LR_MOUNT, /* rw: mount table, directory rename */
 	LR_SWAPCTL, /* rw: configuring swap devices */
+	LR_UVN, /* rw: attaching to vnodes, writing all of them */
 	LR_VNODE, /* rw: a vnode */
 	LR_FSSYNC, /* rw: writing a file system's metadata in order */
 	LR_FSMAP, /* rw: what of an inode goes to disk, its blocks */

@@ -662,6 +662,66 @@
 	X(SWAPPER_SLEEPS_BLINDLY, "swap",                                   \
 	    "process zero sleeps without looking for requests: one that "   \
 	    "came while it was busy is never heard")                        \
+	/* Files */                                                         \
+	X(UVN_NO_VREF, "uvn",                                               \
+	    "an object in use holds no reference to its vnode: a file "     \
+	    "that is only mapped goes away")                                \
+	X(UVN_WRITER_UNLISTED, "uvn",                                       \
+	    "a file attached for writing is not on the list: sync does "    \
+	    "not write what was stored through a mapping")                  \
+	X(UVN_SYNC_ALL_MOUNTS, "uvn",                                       \
+	    "sync of one file system writes the files of all")              \
+	X(UVN_SYNC_SKIPS_BUSY, "uvn",                                       \
+	    "fsync does not wait for pages that are being written")         \
+	X(UVN_UNCACHE_FORGETS, "uvn",                                       \
+	    "a file in use that was to be forgotten keeps its pages after " \
+	    "the last reference")                                           \
+	X(UVN_TERMINATE_DROPS, "uvn",                                       \
+	    "a vnode goes away and its dirty pages are not written")        \
+	X(UVN_GROW_KEEPS_TAIL, "uvn",                                       \
+	    "what was stored behind the end of a file becomes part of it "  \
+	    "when it grows")                                                \
+	X(UVN_SHRINK_KEEPS_TAIL, "uvn",                                     \
+	    "the last page of a file that was truncated still shows what "  \
+	    "was behind")                                                   \
+	X(UVN_FREES_BUSY, "uvn",                                            \
+	    "truncation frees a page that is being read or written")        \
+	X(UVN_TEXT_UNCOUNTED, "uvn",                                        \
+	    "pages of a file that becomes text are not counted over")       \
+	X(UVN_PAGES_DRIFT, "uvn",                                           \
+	    "a page that leaves its file is counted as one of it for ever") \
+	X(UVN_ERROR_TWICE, "uvn",                                           \
+	    "an error of a write is reported by each msync that follows")   \
+	X(UVN_SEES_NO_SEQUENCE, "uvn",                                      \
+	    "a sequential reader gets no more at once than others")         \
+	X(UVN_READ_ERROR_STAYS, "uvn",                                      \
+	    "a page that could not be read stays, with any contents")       \
+	X(UVN_HOLE_UNALLOCATED, "uvn",                                      \
+	    "a page of a hole is written to without a place on the disk: "  \
+	    "a full file system shows too late")                            \
+	X(UVN_HOLE_WRITABLE, "uvn",                                         \
+	    "a page of a hole is mapped writable by a read: stores to it "  \
+	    "have no place on the disk")                                    \
+	X(UVN_WRITE_STAYS_MODIFIED, "uvn",                                  \
+	    "a page that was written counts as modified still")             \
+	X(UVN_CLEANED_LATE, "uvn",                                          \
+	    "pages become clean after they were written, not before: a "    \
+	    "store in between is never written")                            \
+	X(UVN_WRITE_ERROR_DROPS, "uvn",                                     \
+	    "a page that could not be written counts as clean: its "        \
+	    "contents are lost")                                            \
+	X(UVN_INVALIDATE_DROPS, "uvn",                                      \
+	    "what could not be written is dropped when the page is to go")  \
+	X(UVN_COPIED_CLEAN, "uvn",                                          \
+	    "a page that was on its way to the disk while write(2) copied " \
+	    "to it counts as clean")                                        \
+	X(UVN_WHOLE_PAGE_READ, "uvn",                                       \
+	    "a page that is overwritten as a whole is read first")          \
+	X(UVN_PIN_DIRTIES, "uvn",                                           \
+	    "a page of a file that is read by read(2) is written to it "    \
+	    "afterwards")                                                   \
+	X(UVN_DAEMON_WRITES_NOT, "uvn",                                     \
+	    "the page daemon does not have dirty pages of files written")   \
 	/* Requests to disks */                                             \
 	X(BIODONE_UNLOCKED, "bio",                                          \
 	    "a request is done without the lock of its waiter: the "        \

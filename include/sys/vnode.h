@@ -17,9 +17,12 @@
 
 struct file;
 struct fileops;
+struct mount;
 struct proc;
 struct stat;
 struct uvm_object;
+struct uvm_vnode;
+struct vm_page;
 struct pipe;
 struct vnode;
 
@@ -47,6 +50,9 @@ struct vattr {
 #define VA_MTIME    0x10
 #define VA_SIZE     0x20
 #define VA_KILLSUID 0x40 /* not a member: set-id bits go (chown) */
+
+/* vop_fsync */
+#define FSYNC_DATA 0x1 /* fdatasync: what is needed to read the data again */
 
 /* One directory entry; returns false to stop. */
 typedef bool vn_emit_t(void *arg, const char *name, size_t len, ino_t ino,
@@ -82,6 +88,30 @@ struct vnodeops {
 	/* => name of vp in its parent, and the parent, referenced; ENOENT */
 	int (*vop_parent)(
 	    struct vnode *vp, char *name, size_t size, struct vnode **dvpp);
+	/*
+	 * The vnode pager's (uvm/uvm_vnode.h); NULL: not supported, nothing to
+	 * do.  Called with pages busy, by anyone who needs them, and with the
+	 * vnode's lock held when vop_read or vop_write copies: they must not
+	 * take it.  Until uvm_vnp_terminate() returns they may be called
+	 * without a reference to the vnode.
+	 *
+	 * readpages: fill n pages from off on, which lie within the file
+	 * rounded up to pages; holes, and what is behind the end, with zeros.
+	 * A page of which any part has no blocks gets PG_HOLE.
+	 */
+	int (*vop_readpages)(
+	    struct vnode *vp, voff_t off, struct vm_page **pgs, int n);
+	/*
+	 * => written to the device, not necessarily through its cache; what is
+	 *    behind the end is not; parts of a page with PG_HOLE that have no
+	 *    blocks are zero, and left alone
+	 */
+	int (*vop_writepages)(
+	    struct vnode *vp, voff_t off, struct vm_page **pgs, int n);
+	/* => each of n pages has all its blocks, within the size; ENOSPC */
+	int (*vop_allocpages)(struct vnode *vp, voff_t off, int n);
+	/* => waits for the device and its cache */
+	int (*vop_fsync)(struct vnode *vp, int flags);
 	/* => object with the pages, referenced */
 	int (*vop_uobj)(struct vnode *vp, struct uvm_object **uobjp);
 	/* => last reference gone */
@@ -103,6 +133,8 @@ struct vnode {
 	volatile int v_writers; /* [a] opens for writing; < 0: programs that */
 	/* are being executed from it, negated */
 	volatile bool v_mapped; /* [a] mapped shared by a writer at some time */
+	struct mount *v_mount; /* [I] or NULL */
+	struct uvm_vnode *v_uvm; /* [see uvm_vnode.c] NULL: never attached */
 	struct pipe *v_fifo; /* [v] of a named pipe that is open, or NULL */
 };
 

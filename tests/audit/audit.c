@@ -219,14 +219,15 @@ audit_counters(void)
 	counter("inactive", uvmexp.inactive, audit.au_inactive);
 	counter("wired", uvmexp.wired, audit.au_wired);
 	counter("anonpages", uvmexp.anonpages, audit.au_anonpages);
+	counter("vnodepages", uvmexp.vnodepages, audit.au_filepages[0]);
+	counter("vtextpages", uvmexp.vtextpages, audit.au_filepages[1]);
 	counter("kmapent", uvmexp.kmapent, audit.au_kentries);
 	counter("nanon - nfreeanon", uvmexp.nanon - uvmexp.nfreeanon,
 	    audit_pool_count(audit.au_pool.anon));
 	counter("aobjs (uao_count)", uao_count(),
 	    audit_pool_count(audit.au_pool.aobj));
-	if (uvmexp.vnodepages < 0 || uvmexp.vtextpages < 0 || uvmexp.paging < 0)
-		audit_bad("uvmexp: vnodepages %d, vtextpages %d, paging %d",
-		    uvmexp.vnodepages, uvmexp.vtextpages, uvmexp.paging);
+	if (uvmexp.paging < 0)
+		audit_bad("uvmexp.paging is %d", uvmexp.paging);
 	if (ac->ac_free + ac->ac_object + ac->ac_anon + ac->ac_pool +
 		ac->ac_kernel >
 	    uvmexp.npages)

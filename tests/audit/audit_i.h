@@ -66,6 +66,7 @@ struct audit {
 	long au_pvmany; /* those beyond the first of each page */
 	long au_swaponly; /* pages that are in swap and not in memory */
 	long au_active, au_inactive, au_pending, au_wired, au_anonpages;
+	long au_filepages[2]; /* of vnodes: plain, text */
 };
 extern struct audit audit;
 

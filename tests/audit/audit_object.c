@@ -74,7 +74,8 @@ audit_object(struct uvm_object *obj)
 		.leaf = check_page };
 
 	audit_rwlock(&obj->uo_lock, "object", obj);
-	if (obj->uo_refs < 1 && !UVM_OBJ_IS_KERN(obj))
+	if (obj->uo_refs < (UVM_OBJ_IS_VNODE(obj) ? 0 : 1) &&
+	    !UVM_OBJ_IS_KERN(obj))
 		audit_bad("object %p: uo_refs is %d", obj, obj->uo_refs);
 	if (obj->uo_tree.pt_height > MAX_HEIGHT) {
 		audit_bad(

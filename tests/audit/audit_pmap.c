@@ -85,6 +85,8 @@ object_wrong(const struct vm_map_entry *e, const struct audit_mapping *m)
 		return "writable, the page is on loan";
 	if (pg->pg_flags & PG_RDONLY)
 		return "writable, the page is PG_RDONLY";
+	if (pg->pg_flags & PG_HOLE)
+		return "writable, the file has no place for the page";
 	return NULL;
 }
 

@@ -152,6 +152,10 @@ KTEST(audit_page)
 		    "PG_TABLED is for"),
 		KTA_POKE(f.opg->pg_flags, f.opg->pg_flags & ~PQ_AOBJ,
 		    "PQ_AOBJ is for"),
+		KTA_POKE(f.opg->pg_flags, f.opg->pg_flags | PG_HOLE,
+		    "PG_HOLE is for"),
+		KTA_POKE(f.opg->pg_flags, f.opg->pg_flags | PG_TEXT,
+		    "PG_TEXT is for"),
 		KTA_POKE(f.opg->loan_count, 1, "the page is on loan"),
 		KTA_POKE(f.uobj->uo_npages, 5, "uo_npages is 5"),
 		KTA_POKE(f.uobj->uo_refs, 0, "uo_refs is 0"),
@@ -161,6 +165,10 @@ KTEST(audit_page)
 		KTA_POKE(f.uobj->uo_lock.rwl_word, RWL_READER, "its lock"),
 		KTA_POKE(
 		    curcpu()->ci_uvmexp.anonpages, 1 << 20, "uvmexp.anonpages"),
+		KTA_POKE(curcpu()->ci_uvmexp.vnodepages, 1 << 20,
+		    "uvmexp.vnodepages"),
+		KTA_POKE(curcpu()->ci_uvmexp.vtextpages, 1 << 20,
+		    "uvmexp.vtextpages"),
 		KTA_POKE(uvmexp.nanon, uvmexp.nanon + 1, "nanon - nfreeanon"),
 		KTA_POKE(uvmexp.kmapent, -1, "uvmexp.kmapent"),
 	};

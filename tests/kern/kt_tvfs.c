@@ -1,0 +1,252 @@
+/* Files in memory: see kt_tvfs.h. */
+#include <tests/kern/kt_tvfs.h>
+#include <sys/errno.h>
+#include <sys/pool.h>
+#include <sys/fcntl.h>
+
+static inline struct tvnode *
+to_tv(struct vnode *vp)
+{
+	return container_of(vp, struct tvnode, tv_vnode);
+}
+
+/* -- Requests ---------------------------------------------------------------- */
+
+/* => one of so many that fail */
+static bool
+takes_one(u_int *count)
+{
+	u_int n = atomic_load(count);
+
+	while (n != 0)
+		if (atomic_cas(count, &n, n - 1))
+			return true;
+	return false;
+}
+
+static void
+wait_while_stalled(struct tvnode *tv)
+{
+	atomic_add(&tv->tv_waiting, 1);
+	while (atomic_load(&tv->tv_stalled))
+		(void)tsleep(&tv->tv_stalled, PWAIT, "tvfs", 5000000);
+	atomic_add(&tv->tv_waiting, -1u);
+}
+
+static inline uint64_t
+mask_of(voff_t off, int n)
+{
+	return (n == 64 ? ~0UL : (1UL << n) - 1) << atop((vaddr_t)off);
+}
+
+static int
+tvfs_readpages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n)
+{
+	struct tvnode *tv = to_tv(vp);
+	size_t i = atop((vaddr_t)off), len, end = (size_t)tv->tv_size;
+	bool fail;
+
+	atomic_add(&tv->tv_reads, 1);
+	wait_while_stalled(tv);
+	fail = takes_one(&tv->tv_failr) || (tv->tv_badr & mask_of(off, n)) != 0;
+	for (int k = 0; k < n && !fail; k++, i++) {
+		char *to = (char *)VM_PAGE_TO_DMAP(pgs[k]);
+
+		KT_CHECK((pgs[k]->pg_flags & PG_BUSY) != 0);
+		len = 0;
+		if (atomic_load(&tv->tv_blocks) & 1UL << i) {
+			len = MIN(PAGE_SIZE, end - MIN(end, ptoa(i)));
+			memcpy(to, tvfs_word(tv, (int)i, 0), len);
+		} else
+			atomic_or(&pgs[k]->pg_flags, PG_HOLE);
+		memset(to + len, 0, PAGE_SIZE - len);
+	}
+	if (!fail)
+		atomic_add(&tv->tv_rpages, (u_int)n);
+	if (tv->tv_during != NULL)
+		tv->tv_during(tv, false);
+	return fail ? EIO : 0;
+}
+
+static int
+tvfs_writepages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n)
+{
+	struct tvnode *tv = to_tv(vp);
+	size_t i = atop((vaddr_t)off), len, end = (size_t)tv->tv_size;
+	bool fail;
+
+	atomic_add(&tv->tv_writes, 1);
+	fail = takes_one(&tv->tv_failw) || (tv->tv_badw & mask_of(off, n)) != 0;
+	for (int k = 0; k < n && !fail; k++, i++) {
+		KT_CHECK((pgs[k]->pg_flags & PG_BUSY) != 0);
+		if ((atomic_load(&tv->tv_blocks) & 1UL << i) == 0) {
+			KT_CHECK((pgs[k]->pg_flags & PG_HOLE) != 0);
+			continue;
+		}
+		len = MIN(PAGE_SIZE, end - MIN(end, ptoa(i)));
+		memcpy(tvfs_word(tv, (int)i, 0),
+		    (const void *)VM_PAGE_TO_DMAP(pgs[k]), len);
+	}
+	if (!fail)
+		atomic_add(&tv->tv_wpages, (u_int)n);
+	wait_while_stalled(tv);
+	if (tv->tv_during != NULL)
+		tv->tv_during(tv, true);
+	return fail ? EIO : 0;
+}
+
+static int
+tvfs_allocpages(struct vnode *vp, voff_t off, int n)
+{
+	struct tvnode *tv = to_tv(vp);
+	uint64_t mask = mask_of(off, n);
+	uint64_t more = mask & ~atomic_load(&tv->tv_blocks);
+
+	if (more == 0)
+		return 0;
+	if (tv->tv_full)
+		return ENOSPC;
+	/* as on a disk: who does not write the page finds what was there */
+	for (int i = 0; i < TVFS_PAGES; i++)
+		if (more & 1UL << i)
+			memset(tvfs_word(tv, i, 0), 0xa5, PAGE_SIZE);
+	atomic_add(&tv->tv_allocs, (u_int)__builtin_popcountll(more));
+	atomic_or(&tv->tv_blocks, mask);
+	return 0;
+}
+
+/* -- The rest of a file ------------------------------------------------------ */
+
+static int
+tvfs_getattr(struct vnode *vp, struct vattr *va)
+{
+	struct tvnode *tv = to_tv(vp);
+
+	if (tv->tv_noattr)
+		return EIO;
+	memset(va, 0, sizeof(*va));
+	va->va_mode = S_IFREG | 0777;
+	rw_enter_read(&vp->v_lock);
+	va->va_size = tv->tv_size;
+	rw_exit(&vp->v_lock);
+	return 0;
+}
+
+static int
+tvfs_uobj(struct vnode *vp, struct uvm_object **uobjp)
+{
+	*uobjp = uvn_attach(vp, PROT_READ | PROT_WRITE);
+	return *uobjp != NULL ? 0 : EIO;
+}
+
+static void
+tvfs_inactive(struct vnode *vp)
+{
+	atomic_add(&to_tv(vp)->tv_inactive, 1);
+}
+
+static const struct vnodeops tvfs_ops = {
+	.vop_readpages = tvfs_readpages,
+	.vop_writepages = tvfs_writepages,
+	.vop_allocpages = tvfs_allocpages,
+	.vop_getattr = tvfs_getattr,
+	.vop_uobj = tvfs_uobj,
+	.vop_inactive = tvfs_inactive,
+};
+
+/* -- For tests --------------------------------------------------------------- */
+
+uint64_t *
+tvfs_word(struct tvnode *tv, int i, int w)
+{
+	return (uint64_t *)VM_PAGE_TO_DMAP(tv->tv_page[i]) + w;
+}
+
+struct tvnode *
+tvfs_make_hole(off_t size)
+{
+	struct tvnode *tv = kmem_zalloc(sizeof(*tv), PR_WAITOK);
+
+	rw_init(&tv->tv_vnode.v_lock, LR_VNODE, "tvfs");
+	refcnt_init(&tv->tv_vnode.v_refs);
+	tv->tv_vnode.v_type = VREG;
+	tv->tv_vnode.v_op = &tvfs_ops;
+	tv->tv_size = size;
+	for (int i = 0; i < TVFS_PAGES; i++)
+		while ((tv->tv_page[i] = uvm_page_get_unowned(UVM_PGA_ZERO)) ==
+		    NULL)
+			uvm_wait("tvfs");
+	return tv;
+}
+
+struct tvnode *
+tvfs_make(off_t size)
+{
+	struct tvnode *tv = tvfs_make_hole(size);
+
+	for (int i = 0; ptoa(i) < (size_t)size; i++) {
+		*tvfs_word(tv, i, 0) = 1000 + (uint64_t)i;
+		*tvfs_word(tv, i, TVFS_LAST) = 2000 + (uint64_t)i;
+		tv->tv_blocks |= 1UL << i;
+	}
+	return tv;
+}
+
+void
+tvfs_end(struct tvnode *tv)
+{
+	KT_EQ(refcnt_read(&tv->tv_vnode.v_refs), 1);
+	uvm_vnp_terminate(&tv->tv_vnode);
+	KT_CHECK(tv->tv_vnode.v_uvm == NULL);
+	for (int i = 0; i < TVFS_PAGES; i++)
+		uvm_pagefree(tv->tv_page[i]);
+	kmem_free(tv, sizeof(*tv));
+}
+
+void
+tvfs_resume(struct tvnode *tv)
+{
+	atomic_store(&tv->tv_stalled, false);
+	wakeup(&tv->tv_stalled);
+}
+
+bool
+tvfs_waits(struct tvnode *tv)
+{
+	for (int i = 0; i < 200 && atomic_load(&tv->tv_waiting) == 0; i++)
+		kt_sleep_ms(5);
+	return atomic_load(&tv->tv_waiting) != 0;
+}
+
+void
+tvfs_setsize(struct tvnode *tv, off_t size)
+{
+	rw_enter_write(&tv->tv_vnode.v_lock);
+	if (size < tv->tv_size)
+		uvm_vnp_setsize(&tv->tv_vnode, size);
+	tv->tv_size = size;
+	if (size < (off_t)ptoa(TVFS_PAGES))
+		atomic_and(&tv->tv_blocks,
+		    mask_of(0, (int)atop(round_page((size_t)size))));
+	uvm_vnp_setsize(&tv->tv_vnode, size);
+	rw_exit(&tv->tv_vnode.v_lock);
+}
+
+int
+tvfs_io(struct tvnode *tv, void *buf, size_t len, off_t off, enum uio_rw rw,
+    enum uio_seg seg)
+{
+	struct iovec iov = { buf, len };
+	struct uio uio = { &iov, 1, off, len, seg, rw, NULL };
+	struct uvm_object *uobj = uvn_attach(&tv->tv_vnode, PROT_READ);
+	int error;
+
+	KT_CHECK(uobj != NULL);
+	if (uobj == NULL)
+		return EIO;
+	rw_enter_write(&tv->tv_vnode.v_lock);
+	error = uvm_obj_uiomove(uobj, &uio, len);
+	rw_exit(&tv->tv_vnode.v_lock);
+	uobj->pgops->pgo_detach(uobj);
+	return error;
+}

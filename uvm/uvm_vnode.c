@@ -1,0 +1,591 @@
+/*
+ * Objects of vnodes: their life, size and lists.  uvm_vnode_io.c moves pages.
+ */
+#include <uvm/uvm.h>
+#include <uvm/uvm_pdaemon.h>
+#include <uvm/uvm_vnode.h>
+#include <sys/pool.h>
+#include <sys/vnode.h>
+
+TAILQ_HEAD(uvn_list, uvm_vnode);
+
+static struct pool uvn_pool; /* set up once by uvn_init */
+static struct mutex uvn_mtx = MUTEX_INITIALIZER(LR_MISC, "uvn");
+/* All: uvn_mtx. */
+static struct uvn_list uvn_writers = TAILQ_HEAD_INITIALIZER(uvn_writers);
+static struct uvn_list uvn_wanted = TAILQ_HEAD_INITIALIZER(uvn_wanted);
+static u_int uvn_passes; /* of uvm_vnp_sync, which stamp what they have seen */
+/* One vnode at a time gets its object: its attributes are read meanwhile. */
+static struct rwlock uvn_attach_lock = RWLOCK_INITIALIZER(LR_UVN, "uvnattach");
+/* One at a time goes through the list. */
+static struct rwlock uvn_sync_lock = RWLOCK_INITIALIZER(LR_UVN, "uvnsync");
+static struct proc *uvn_writer; /* [I] once it runs */
+
+/* => boot: pager initialisation */
+static void
+uvn_init(void)
+{
+	pool_init(&uvn_pool, sizeof(struct uvm_vnode), 0, "uvmvnode");
+}
+
+/* -- Lists ------------------------------------------------------------------- */
+
+void
+uvn_note_write(struct uvm_object *uobj)
+{
+	struct uvm_vnode *un = to_uvn(uobj);
+
+	if (atomic_load(&un->u_lists) & UVN_ON_WRITERS)
+		return;
+	mtx_enter(&uvn_mtx);
+	if ((un->u_lists & UVN_ON_WRITERS) == 0) {
+		un->u_lists |= UVN_ON_WRITERS;
+		TAILQ_INSERT_TAIL(&uvn_writers, un, u_writers);
+	}
+	mtx_leave(&uvn_mtx);
+}
+
+void
+uvn_want_write(struct uvm_vnode *un, bool pageout)
+{
+	mtx_enter(&uvn_mtx);
+	if (pageout)
+		un->u_lists |= UVN_PAGEOUT;
+	if ((un->u_lists & UVN_ON_WANTED) == 0) {
+		un->u_lists |= UVN_ON_WANTED;
+		TAILQ_INSERT_TAIL(&uvn_wanted, un, u_wanted);
+		wakeup(&uvn_wanted);
+	}
+	mtx_leave(&uvn_mtx);
+}
+
+/* => uvn_mtx held */
+static void
+unlist(struct uvm_vnode *un, u_int which)
+{
+	u_int on = un->u_lists & which;
+
+	if (on & UVN_ON_WRITERS)
+		TAILQ_REMOVE(&uvn_writers, un, u_writers);
+	if (on & UVN_ON_WANTED)
+		TAILQ_REMOVE(&uvn_wanted, un, u_wanted);
+	un->u_lists &= ~which;
+}
+
+/* => uvn_mtx held; un may go after the last hold */
+static void
+release(struct uvm_vnode *un)
+{
+	if (--un->u_holds == 0)
+		wakeup(&un->u_holds);
+}
+
+/* -- Life -------------------------------------------------------------------- */
+
+/*
+ * The object of a vnode that had none, or whose attributes could not be read
+ * when it got it.  The file's size may change while we ask for it; what
+ * uvm_vnp_setsize() says is newer.
+ * => NULL: attributes, or a kind that cannot be mapped
+ */
+static struct uvm_vnode *
+uvn_create(struct vnode *vp)
+{
+	struct uvm_vnode *un;
+	struct vattr va;
+	int error;
+
+	if (vp->v_type != VREG || vp->v_op->vop_readpages == NULL)
+		return NULL;
+	rw_enter_write(&uvn_attach_lock);
+	un = vp->v_uvm;
+	if (un == NULL) {
+		un = pool_get(&uvn_pool, PR_WAITOK | PR_ZERO);
+		uvm_obj_init(&un->u_obj, &uvm_vnodeops, 0);
+		un->u_vnode = vp;
+		un->u_ahead = UVN_AHEAD;
+		atomic_store_rel(&vp->v_uvm, un);
+	}
+	error = vp->v_op->vop_getattr(vp, &va);
+	rw_enter_write(&un->u_obj.uo_lock);
+	if (error == 0 && (un->u_flags & UVN_SIZED) == 0) {
+		un->u_size = va.va_size;
+		un->u_flags |= UVN_SIZED;
+	}
+	if (atomic_load(&vp->v_writers) < 0)
+		un->u_flags |= UVN_TEXT;
+	rw_exit(&un->u_obj.uo_lock);
+	rw_exit(&uvn_attach_lock);
+	return error == 0 ? un : NULL;
+}
+
+/*
+ * => vnode referenced and unlocked; may sleep; object referenced, unlocked
+ * => accessprot with PROT_WRITE: uvm_vnp_sync() looks at it from now on
+ * => NULL: no attributes, a kind that cannot be mapped, or terminated
+ */
+struct uvm_object *
+uvn_attach(struct vnode *vp, vm_prot_t accessprot)
+{
+	struct uvm_vnode *un = atomic_load_acq(&vp->v_uvm);
+	struct uvm_object *uobj;
+
+	if (un == NULL || (atomic_load_acq(&un->u_flags) & UVN_SIZED) == 0)
+		un = uvn_create(vp);
+	if (un == NULL)
+		return NULL;
+	uobj = &un->u_obj;
+	rw_enter_write(&uobj->uo_lock);
+	if (un->u_flags & UVN_DEAD) {
+		rw_exit(&uobj->uo_lock);
+		return NULL;
+	}
+	if (uobj->uo_refs++ == 0 && !MUTANT(UVN_NO_VREF))
+		vref(vp);
+	if ((accessprot & PROT_WRITE) && !MUTANT(UVN_WRITER_UNLISTED))
+		uvn_note_write(uobj);
+	rw_exit(&uobj->uo_lock);
+	return uobj;
+}
+
+static void
+uvn_reference(struct uvm_object *uobj)
+{
+	rw_enter_write(&uobj->uo_lock);
+	KASSERT(uobj->uo_refs > 0);
+	uobj->uo_refs++;
+	rw_exit(&uobj->uo_lock);
+}
+
+/*
+ * Free the pages from index i on, whatever they hold.
+ * => object write-locked on entry and exit, dropped to wait; dirty ones freed
+ */
+static u_int
+free_pages(struct uvm_vnode *un, uint64_t i)
+{
+	struct vm_page *pg;
+	u_int dirty = 0;
+
+	while ((pg = uvn_next_unbusy(un, i)) != NULL) {
+		uvm_page_unmap(pg);
+		dirty += uvn_page_dirty(pg);
+		uvm_pagefree(pg);
+	}
+	return dirty;
+}
+
+/*
+ * Write what is dirty, then free what is clean.
+ * => object write-locked on entry and exit, dropped meanwhile
+ */
+static void
+write_and_free(struct uvm_vnode *un)
+{
+	(void)uvn_clean(un, 0, UVN_MAXOFF, true, false);
+	(void)uvn_flush(&un->u_obj, 0, 0, PGO_ALLPAGES | PGO_FREE);
+}
+
+/*
+ * => object unlocked; may sleep; with the last reference that on the vnode
+ *    goes, and the vnode and the object may go with it
+ */
+static void
+uvn_detach(struct uvm_object *uobj)
+{
+	struct uvm_vnode *un = to_uvn(uobj);
+	struct vnode *vp = un->u_vnode;
+	int refs;
+
+	rw_enter_write(&uobj->uo_lock);
+	KASSERT(uobj->uo_refs > 0);
+	while (uobj->uo_refs == 1 && (un->u_flags & UVN_UNCACHE)) {
+		un->u_flags &= ~(u_int)UVN_UNCACHE;
+		if (!MUTANT(UVN_UNCACHE_FORGETS))
+			write_and_free(un);
+		/* somebody came meanwhile: then it is his to do */
+		if (uobj->uo_refs > 1)
+			un->u_flags |= UVN_UNCACHE;
+	}
+	refs = --uobj->uo_refs;
+	rw_exit(&uobj->uo_lock);
+	if (refs == 0)
+		vrele(vp);
+}
+
+/*
+ * Nothing new can come: neither pages nor work.
+ * => object write-locked; dropped to wait
+ */
+static void
+wait_for_holds(struct uvm_vnode *un)
+{
+	rw_exit(&un->u_obj.uo_lock);
+	mtx_enter(&uvn_mtx);
+	unlist(un, UVN_ON_WRITERS | UVN_ON_WANTED);
+	while (un->u_holds != 0)
+		(void)msleep(&un->u_holds, &uvn_mtx, PVM, "uvnterm", INFSLP);
+	/* who held it may have put it on again */
+	unlist(un, UVN_ON_WRITERS | UVN_ON_WANTED);
+	mtx_leave(&uvn_mtx);
+	rw_enter_write(&un->u_obj.uo_lock);
+}
+
+/*
+ * The vnode goes away, or is revoked.
+ * => nobody attaches, reads or writes meanwhile; no locks; may sleep; dirty
+ *    pages are written, all are freed
+ * => mappings that are left get nothing more
+ */
+void
+uvm_vnp_terminate(struct vnode *vp)
+{
+	struct uvm_vnode *un = vp->v_uvm;
+	struct uvm_object *uobj;
+	u_int lost;
+	int refs;
+
+	if (un == NULL)
+		return;
+	uobj = &un->u_obj;
+	rw_enter_write(&uobj->uo_lock);
+	un->u_flags |= UVN_DEAD;
+	if (!MUTANT(UVN_TERMINATE_DROPS))
+		(void)uvn_clean(un, 0, UVN_MAXOFF, true, false);
+	lost = free_pages(un, 0);
+	wait_for_holds(un);
+	refs = uobj->uo_refs;
+	if (refs == 0)
+		vp->v_uvm = NULL;
+	rw_exit(&uobj->uo_lock);
+	if (lost != 0)
+		printf(
+		    "uvm_vnp_terminate: %u pages could not be written\n", lost);
+	if (refs == 0) {
+		uvm_obj_destroy(uobj);
+		pool_put(&uvn_pool, un);
+	}
+}
+
+/*
+ * => vnode locked; may sleep
+ * => TRUE: nobody uses the object, and its pages are gone, but for those that
+ *    cannot be written; FALSE: they go with the last reference
+ */
+boolean_t
+uvm_vnp_uncache(struct vnode *vp)
+{
+	struct uvm_vnode *un = atomic_load_acq(&vp->v_uvm);
+	boolean_t idle;
+
+	if (un == NULL)
+		return TRUE;
+	rw_enter_write(&un->u_obj.uo_lock);
+	if (un->u_obj.uo_refs == 0)
+		write_and_free(un);
+	/* somebody may have come meanwhile */
+	idle = un->u_obj.uo_refs == 0;
+	if (!idle)
+		un->u_flags |= UVN_UNCACHE;
+	rw_exit(&un->u_obj.uo_lock);
+	return idle;
+}
+
+/* -- Size -------------------------------------------------------------------- */
+
+/* => object write-locked; page not busy to anyone else */
+static void
+zero_tail(struct vm_page *pg, voff_t size)
+{
+	size_t from = (size_t)size & PAGE_MASK;
+
+	memset((char *)VM_PAGE_TO_DMAP(pg) + from, 0, PAGE_SIZE - from);
+	pmap_page_modified_text(pg);
+}
+
+/*
+ * The file gets longer.  What its last page holds behind the old end becomes
+ * part of it: that must be zero, on disk too, where something else may be.
+ * => object write-locked on entry and exit, dropped meanwhile
+ */
+static void
+grow(struct uvm_vnode *un, voff_t old, voff_t size)
+{
+	struct uvm_object *uobj = &un->u_obj;
+	struct vm_page *pg = NULL;
+	int n = 1, rv;
+
+	do {
+		rv = uvn_get(uobj, (voff_t)trunc_page((size_t)old), &pg, &n, 0,
+		    PROT_READ, MADV_RANDOM, 0);
+		if (rv == VM_PAGER_AGAIN)
+			uvm_wait("uvngrow");
+		rw_enter_write(&uobj->uo_lock);
+	} while (rv == VM_PAGER_AGAIN);
+	un->u_size = size;
+	if (rv != VM_PAGER_OK)
+		return; /* nobody can read it: nothing shows */
+	if (!MUTANT(UVN_GROW_KEEPS_TAIL))
+		zero_tail(pg, old);
+	atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+	uvn_note_write(uobj);
+	(void)uvm_page_unbusy(pg);
+}
+
+/*
+ * Pages beyond the new end go, wherever they are mapped.
+ * => as grow()
+ */
+static void
+shrink(struct uvm_vnode *un, voff_t size)
+{
+	struct vm_page *pg;
+
+	/* first, so that nobody brings another one */
+	un->u_size = size;
+	if ((size & (voff_t)PAGE_MASK) != 0 && !MUTANT(UVN_SHRINK_KEEPS_TAIL)) {
+		pg = uvn_next_unbusy(un, (uint64_t)size >> PAGE_SHIFT);
+		if (pg != NULL && pg->offset < size)
+			zero_tail(pg, size);
+	}
+	(void)free_pages(un, uvn_pages(un));
+}
+
+/*
+ * => vnode referenced; nobody reads, writes or changes the size meanwhile;
+ *    object unlocked; may sleep for busy pages and to read the last one
+ */
+void
+uvm_vnp_setsize(struct vnode *vp, voff_t newsize)
+{
+	struct uvm_vnode *un = atomic_load_acq(&vp->v_uvm);
+	voff_t old;
+
+	if (un == NULL)
+		return;
+	rw_enter_write(&un->u_obj.uo_lock);
+	old = un->u_size;
+	if ((un->u_flags & UVN_SIZED) == 0) {
+		un->u_size = newsize;
+		un->u_flags |= UVN_SIZED;
+	} else if (newsize < old)
+		shrink(un, newsize);
+	else if (newsize > old && (old & (voff_t)PAGE_MASK) != 0)
+		grow(un, old, newsize);
+	else
+		un->u_size = newsize;
+	rw_exit(&un->u_obj.uo_lock);
+}
+
+/* -- Text -------------------------------------------------------------------- */
+
+void
+uvm_vnp_text(struct vnode *vp, bool text)
+{
+	struct uvm_vnode *un = atomic_load_acq(&vp->v_uvm);
+	struct vm_page *pg;
+	int n = 0;
+
+	if (un == NULL)
+		return;
+	rw_enter_write(&un->u_obj.uo_lock);
+	if (((un->u_flags & UVN_TEXT) != 0) != text) {
+		un->u_flags ^= UVN_TEXT;
+		for (uint64_t i = 0;
+		     (pg = uvm_pagetree_next(&un->u_obj.uo_tree, &i)) != NULL;
+		     i++, n++) {
+			if (text)
+				atomic_or(&pg->pg_flags, PG_TEXT);
+			else
+				atomic_and(&pg->pg_flags, ~(uint32_t)PG_TEXT);
+		}
+		if (!MUTANT(UVN_TEXT_UNCOUNTED)) {
+			UVMCNT_ADD(vtextpages, text ? n : -n);
+			UVMCNT_ADD(vnodepages, text ? -n : n);
+		}
+	}
+	rw_exit(&un->u_obj.uo_lock);
+}
+
+/* -- Writing ----------------------------------------------------------------- */
+
+int
+uvn_take_error(struct uvm_vnode *un)
+{
+	int error;
+
+	rw_enter_write(&un->u_obj.uo_lock);
+	error = un->u_error;
+	if (!MUTANT(UVN_ERROR_TWICE))
+		un->u_error = 0;
+	rw_exit(&un->u_obj.uo_lock);
+	return error;
+}
+
+int
+uvm_vnp_flush(struct vnode *vp, voff_t start, voff_t stop)
+{
+	struct uvm_vnode *un = atomic_load_acq(&vp->v_uvm);
+
+	if (un == NULL)
+		return 0;
+	rw_enter_write(&un->u_obj.uo_lock);
+	(void)uvn_clean(un, start, stop, true, false);
+	rw_exit(&un->u_obj.uo_lock);
+	return uvn_take_error(un);
+}
+
+/*
+ * Nobody can make it dirty but by attaching to it, or by writing to it, and
+ * both put it on the list again.
+ * => object write-locked
+ */
+static void
+forget_clean(struct uvm_vnode *un)
+{
+	struct vm_page *pg;
+
+	if (un->u_obj.uo_refs != 0)
+		return;
+	for (uint64_t i = 0;
+	     (pg = uvm_pagetree_next(&un->u_obj.uo_tree, &i)) != NULL; i++)
+		if ((pg->pg_flags & PG_BUSY) != 0 || pg->wire_count != 0 ||
+		    uvn_page_dirty(pg))
+			return;
+	mtx_enter(&uvn_mtx);
+	unlist(un, UVN_ON_WRITERS);
+	mtx_leave(&uvn_mtx);
+}
+
+/* => un held; object unlocked */
+static void
+sync_one(struct uvm_vnode *un)
+{
+	u_int failed;
+
+	rw_enter_write(&un->u_obj.uo_lock);
+	failed = un->u_failed;
+	(void)uvn_clean(un, 0, UVN_MAXOFF, true, false);
+	failed = un->u_failed - failed;
+	forget_clean(un);
+	rw_exit(&un->u_obj.uo_lock);
+	/* u_error stays for who asks by fsync */
+	if (failed != 0)
+		printf("uvm_vnp_sync: %u writes to a file failed\n", failed);
+}
+
+/*
+ * The next one of the list that this pass has not seen; it goes to the end, so
+ * that those not seen are found soon.
+ * => uvn_mtx held; un held, or NULL
+ */
+static struct uvm_vnode *
+next_writer(struct mount *mp, u_int pass)
+{
+	struct uvm_vnode *un;
+
+	TAILQ_FOREACH (un, &uvn_writers, u_writers) {
+		if (un->u_pass == pass ||
+		    (mp != NULL && un->u_vnode->v_mount != mp &&
+			!MUTANT(UVN_SYNC_ALL_MOUNTS)))
+			continue;
+		un->u_pass = pass;
+		un->u_holds++;
+		TAILQ_REMOVE(&uvn_writers, un, u_writers);
+		TAILQ_INSERT_TAIL(&uvn_writers, un, u_writers);
+		break;
+	}
+	return un;
+}
+
+/*
+ * => mp NULL: of every file system; no locks; sleeps; errors go to the console
+ *    and to the next fsync of the file
+ */
+void
+uvm_vnp_sync(struct mount *mp)
+{
+	struct uvm_vnode *un;
+	u_int pass;
+
+	rw_enter_write(&uvn_sync_lock);
+	mtx_enter(&uvn_mtx);
+	pass = ++uvn_passes;
+	while ((un = next_writer(mp, pass)) != NULL) {
+		mtx_leave(&uvn_mtx);
+		sync_one(un);
+		mtx_enter(&uvn_mtx);
+		release(un);
+	}
+	mtx_leave(&uvn_mtx);
+	rw_exit(&uvn_sync_lock);
+}
+
+/* -- The writer thread ------------------------------------------------------- */
+
+bool
+uvn_is_writer(const struct proc *p)
+{
+	return p == uvn_writer;
+}
+
+/*
+ * One object that the daemon, or an asynchronous msync, asked for.
+ * => un held
+ */
+static void
+write_one(struct uvm_vnode *un, bool pageout)
+{
+	u_int n;
+
+	rw_enter_write(&un->u_obj.uo_lock);
+	n = uvn_clean(un, 0, UVN_MAXOFF, false, pageout);
+	rw_exit(&un->u_obj.uo_lock);
+	if (pageout)
+		uvm_pd_iodone(n != 0);
+}
+
+/*
+ * File systems take their time and their locks: the page daemon must not wait
+ * for them, so it has dirty pages written here.  The argument is ignored.
+ */
+static void
+writer_thread(void *arg)
+{
+	struct uvm_vnode *un;
+	bool pageout;
+
+	uvn_writer = curproc;
+	mtx_enter(&uvn_mtx);
+	for (;;) {
+		un = TAILQ_FIRST(&uvn_wanted);
+		if (un == NULL) {
+			(void)msleep(
+			    &uvn_wanted, &uvn_mtx, PVM, "vnwriter", INFSLP);
+			continue;
+		}
+		pageout = (un->u_lists & UVN_PAGEOUT) != 0;
+		unlist(un, UVN_ON_WANTED | UVN_PAGEOUT);
+		un->u_holds++;
+		mtx_leave(&uvn_mtx);
+		write_one(un, pageout);
+		mtx_enter(&uvn_mtx);
+		release(un);
+	}
+}
+
+void
+uvn_start_writer(void)
+{
+	if (kthread_create(writer_thread, NULL, NULL, "vnwriter") != 0)
+		panic("uvn_start_writer: no thread");
+}
+
+const struct uvm_pagerops uvm_vnodeops = {
+	.pgo_init = uvn_init,
+	.pgo_reference = uvn_reference,
+	.pgo_detach = uvn_detach,
+	.pgo_flush = uvn_flush,
+	.pgo_get = uvn_get,
+	.pgo_put = uvn_put,
+};

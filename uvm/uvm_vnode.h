@@ -1,0 +1,130 @@
+/*
+ * Objects of vnodes: the one place where a file's data is in memory.
+ *
+ * The object belongs to the vnode and goes with it (uvm_vnp_terminate); its
+ * pages stay when nobody refers to it, until memory is short.  With references
+ * it holds one on its vnode.
+ */
+#ifndef _UVM_UVM_VNODE_H_
+#define _UVM_UVM_VNODE_H_
+
+#include <sys/systm.h>
+#include <uvm/uvm_object.h>
+#include <uvm/uvm_pager.h>
+
+#define UVN_CLUSTER 32 /* most pages of a read or write */
+#define UVN_AHEAD   4 /* pages read at once by who reads here and there */
+#define UVN_MAXOFF  ((voff_t)trunc_page((size_t)INT64_MAX)) /* of anything */
+
+/*
+ * Locks used to protect members:
+ *	I	immutable
+ *	o	the object's lock
+ *	u	uvn_mtx
+ */
+struct uvm_vnode {
+	struct uvm_object u_obj; /* first: the object is the uvm_vnode */
+	struct vnode *u_vnode; /* [I] */
+	voff_t u_size; /* [o] bytes */
+	u_int u_flags; /* [o] UVN_* */
+	int u_error; /* [o] of a write, not yet reported; 0: none */
+	u_int u_failed; /* [o] writes that failed so far */
+	voff_t u_next; /* [o] where a sequential reader will go on */
+	int u_ahead; /* [o] pages of the last read of such a reader */
+	u_int u_lists; /* [u] UVN_ON_* */
+	u_int u_pass; /* [u] of uvm_vnp_sync() that saw it last */
+	u_int u_holds; /* [u] who uses it without a reference */
+	TAILQ_ENTRY(uvm_vnode) u_writers; /* [u] all that may be dirty */
+	TAILQ_ENTRY(uvm_vnode) u_wanted; /* [u] the writer thread's */
+};
+
+/* u_flags */
+#define UVN_SIZED   0x1 /* u_size is known */
+#define UVN_DEAD    0x2 /* terminated: every operation fails */
+#define UVN_UNCACHE 0x4 /* pages go with the last reference */
+#define UVN_TEXT    0x8 /* pages count in vtextpages */
+/* u_lists */
+#define UVN_ON_WRITERS 0x1 /* u_writers */
+#define UVN_ON_WANTED  0x2 /* u_wanted */
+#define UVN_PAGEOUT    0x4 /* wanted by the page daemon */
+
+static inline struct uvm_vnode *
+to_uvn(struct uvm_object *uobj)
+{
+	KASSERT(UVM_OBJ_IS_VNODE(uobj));
+	return (struct uvm_vnode *)uobj;
+}
+
+/* => object locked: pages there can be */
+static inline uint64_t
+uvn_pages(const struct uvm_vnode *un)
+{
+	return ((uint64_t)un->u_size + PAGE_MASK) >> PAGE_SHIFT;
+}
+
+/* -- For file systems, beside uvm_extern.h ---------------------------------- */
+
+/*
+ * Write the dirty pages of [start, stop) and wait for those under way;
+ * fsync's part.
+ * => vnode referenced; no object lock held; may sleep
+ * => 0, or the error of a write since the last report, this one's or the
+ *    writer thread's: each is reported once, and its pages are dirty still
+ */
+int uvm_vnp_flush(struct vnode *vp, voff_t start, voff_t stop);
+/*
+ * The file is executed, or is not any more: its pages count accordingly.
+ * => object unlocked; nothing if the vnode was never attached
+ */
+void uvm_vnp_text(struct vnode *vp, bool text);
+
+/* -- Within UVM ------------------------------------------------------------- */
+
+/* => object write-locked; it may have dirty pages from now on */
+void uvn_note_write(struct uvm_object *uobj);
+/*
+ * Give the object a page that is the caller's and holds all of its new
+ * contents; blocks are allocated for it.
+ * => object write-locked on entry and exit, dropped meanwhile
+ * => 0: the page is the object's, dirty, not busy; EEXIST: it has one there;
+ *    EIO: beyond the end; ENOMEM, ENOSPC; the page remains the caller's then
+ */
+int uvn_put_page(struct uvm_object *uobj, voff_t off, struct vm_page *pg);
+/*
+ * The page daemon would like pg, of a file and dirty, to be written.
+ * => object write-locked; never sleeps, needs no memory
+ */
+void uvn_pageout(struct vm_page *pg);
+/* => is pg to be written before it may be freed? object locked */
+bool uvn_page_dirty(struct vm_page *pg);
+/*
+ * Write what is dirty in [start, stop).
+ * => object write-locked on entry and exit, dropped meanwhile
+ * => sync: wait for busy pages; pageout: on the daemon's behalf; errors are
+ *    noted in u_error; pages written
+ */
+u_int uvn_clean(
+    struct uvm_vnode *un, voff_t start, voff_t stop, bool sync, bool pageout);
+/*
+ * => object write-locked on entry and exit, dropped to wait; the page at index
+ *    i or behind, not busy; NULL: none
+ */
+struct vm_page *uvn_next_unbusy(struct uvm_vnode *un, uint64_t i);
+/* => object unlocked; the error that was noted, which is forgotten, or 0 */
+int uvn_take_error(struct uvm_vnode *un);
+/* => the writer thread will write what is dirty; object write-locked */
+void uvn_want_write(struct uvm_vnode *un, bool pageout);
+/* => starts the writer thread; once, from uvm_start_daemons() */
+void uvn_start_writer(void);
+/* => is curproc the writer thread, on which freeing memory depends? */
+bool uvn_is_writer(const struct proc *p);
+
+/* pgo_get, pgo_put, pgo_flush of uvm_vnodeops: see uvm_pager.h */
+int uvn_get(struct uvm_object *uobj, voff_t off, struct vm_page **pps,
+    int *npagesp, int centreidx, vm_prot_t access, int advice, int flags);
+int
+uvn_put(struct uvm_object *uobj, struct vm_page **pps, int npages, int flags);
+boolean_t
+uvn_flush(struct uvm_object *uobj, voff_t start, voff_t stop, int flags);
+
+#endif

@@ -1,0 +1,494 @@
+/*
+ * Pages of files: to memory and back.
+ *
+ * A page is dirty if PG_CLEAN is not set or a mapping has modified it.  Before
+ * it is written both are made to say "clean", with the page busy and its
+ * mappings as they are: a store while the write is under way shows in the
+ * modify attribute, a write(2) clears PG_CLEAN when it has copied, and the page
+ * stays dirty.  A write that fails clears PG_CLEAN again.
+ */
+#include <uvm/uvm.h>
+#include <uvm/uvm_vnode.h>
+#include <sys/vnode.h>
+
+/* -- Pages ------------------------------------------------------------------- */
+
+bool
+uvn_page_dirty(struct vm_page *pg)
+{
+	return (pg->pg_flags & PG_CLEAN) == 0 || pmap_is_modified(pg);
+}
+
+struct vm_page *
+uvn_next_unbusy(struct uvm_vnode *un, uint64_t i)
+{
+	struct uvm_object *uobj = &un->u_obj;
+	struct vm_page *pg;
+	uint64_t at = i;
+
+	while ((pg = uvm_pagetree_next(&uobj->uo_tree, &at)) != NULL &&
+	    (pg->pg_flags & PG_BUSY) && !MUTANT(UVN_FREES_BUSY)) {
+		uvm_page_wait(pg, &uobj->uo_lock, "uvnbusy");
+		rw_enter_write(&uobj->uo_lock);
+		at = i;
+	}
+	return pg;
+}
+
+/* -- Reading ----------------------------------------------------------------- */
+
+/*
+ * How many pages to read from idx on?  Who goes on where the last read ended
+ * gets twice as many as then.
+ * => object write-locked
+ */
+static int
+read_width(struct uvm_vnode *un, uint64_t idx, int advice)
+{
+	long spare = (uvm_free_count() - uvmexp.freemin) / 4;
+	int width = UVN_CLUSTER;
+
+	if (advice == MADV_RANDOM)
+		return 1;
+	if (advice == MADV_NORMAL) {
+		width = UVN_AHEAD;
+		if ((voff_t)ptoa(idx) == un->u_next &&
+		    !MUTANT(UVN_SEES_NO_SEQUENCE))
+			width = MIN(2 * un->u_ahead, UVN_CLUSTER);
+		un->u_ahead = width;
+	}
+	width = (int)MIN((uint64_t)width, uvn_pages(un) - idx);
+	return (int)MAX(1, MIN(width, spare));
+}
+
+/*
+ * Pages for a read: the one at idx, and those behind it that are not there.
+ * => object write-locked; how many, all busy; 0: no memory
+ */
+static int
+read_alloc(struct uvm_vnode *un, uint64_t idx, int width, struct vm_page **pgs)
+{
+	struct uvm_object *uobj = &un->u_obj;
+	int n;
+
+	for (n = 0; n < width; n++) {
+		if (n > 0 &&
+		    uvm_pagetree_lookup(&uobj->uo_tree, idx + (uint64_t)n))
+			break;
+		pgs[n] = uvm_pagealloc(
+		    uobj, (voff_t)ptoa(idx + (uint64_t)n), NULL, 0);
+		if (pgs[n] == NULL)
+			break;
+	}
+	return n;
+}
+
+/*
+ * => object write-locked; pages of a read that were not asked for: they hold
+ *    the file's contents, or go
+ */
+static void
+read_neighbours(struct vm_page **pgs, int n, bool ok)
+{
+	for (int i = 0; i < n; i++) {
+		if (ok) {
+			atomic_and(&pgs[i]->pg_flags, ~(uint32_t)PG_FAKE);
+			uvm_pagedeactivate(pgs[i]);
+		} else
+			atomic_or(&pgs[i]->pg_flags, PG_RELEASED);
+		(void)uvm_page_unbusy(pgs[i]);
+	}
+}
+
+/*
+ * Read the page at idx, which is not there, and some behind it.  If they
+ * cannot be read together it may be one of the others that is bad.
+ * => object write-locked on entry and exit, dropped meanwhile
+ * => VM_PAGER_OK: *pgp, busy; AGAIN; ERROR: nothing stays
+ */
+static int
+read_pages(struct uvm_vnode *un, uint64_t idx, int advice, struct vm_page **pgp)
+{
+	int (*readpages)(struct vnode *, voff_t, struct vm_page **, int) =
+	    un->u_vnode->v_op->vop_readpages;
+	struct vm_page *pgs[UVN_CLUSTER];
+	voff_t off = (voff_t)ptoa(idx);
+	int n, error;
+	bool ok;
+
+	n = read_alloc(un, idx, read_width(un, idx, advice), pgs);
+	if (n == 0)
+		return VM_PAGER_AGAIN;
+	un->u_next = off + (voff_t)ptoa(n);
+	rw_exit(&un->u_obj.uo_lock);
+	UVMCNT_INC(pageins);
+	error = readpages(un->u_vnode, off, pgs, n);
+	ok = error == 0;
+	if (error != 0 && n > 1)
+		error = readpages(un->u_vnode, off, pgs, 1);
+	rw_enter_write(&un->u_obj.uo_lock);
+	read_neighbours(pgs + 1, n - 1, ok);
+	if (error != 0 && !MUTANT(UVN_READ_ERROR_STAYS)) {
+		atomic_or(&pgs[0]->pg_flags, PG_RELEASED);
+		(void)uvm_page_unbusy(pgs[0]);
+		return VM_PAGER_ERROR;
+	}
+	atomic_and(&pgs[0]->pg_flags, ~(uint32_t)PG_FAKE);
+	*pgp = pgs[0];
+	return VM_PAGER_OK;
+}
+
+/*
+ * A page is going to be written for which the file has no blocks.
+ * => pg busy; object unlocked; may sleep; 0 or errno
+ */
+static int
+allocate(struct uvm_vnode *un, voff_t off)
+{
+	struct vnode *vp = un->u_vnode;
+
+	if (vp->v_op->vop_allocpages == NULL)
+		return 0;
+	return vp->v_op->vop_allocpages(vp, off, 1);
+}
+
+/*
+ * => object write-locked on entry and exit, dropped meanwhile; pg busy, and
+ *    not with an error
+ */
+static int
+fill_hole(struct uvm_vnode *un, struct vm_page *pg)
+{
+	int error;
+
+	rw_exit(&un->u_obj.uo_lock);
+	error = MUTANT(UVN_HOLE_UNALLOCATED) ? 0 : allocate(un, pg->offset);
+	rw_enter_write(&un->u_obj.uo_lock);
+	if (error == 0) {
+		/* what is in the new blocks is not zero before it is written */
+		atomic_and(&pg->pg_flags, ~(uint32_t)(PG_HOLE | PG_CLEAN));
+		return VM_PAGER_OK;
+	}
+	(void)uvm_page_unbusy(pg);
+	return error == ENOSPC ? VM_PAGER_FAIL : VM_PAGER_ERROR;
+}
+
+static inline bool
+needs_blocks(const struct vm_page *pg, vm_prot_t access)
+{
+	return (access & PROT_WRITE) != 0 && (pg->pg_flags & PG_HOLE) != 0;
+}
+
+/* => object write-locked on entry and exit; never sleeps */
+static int
+get_locked(struct uvm_vnode *un, voff_t off, struct vm_page **pps, int *npagesp,
+    int centre, vm_prot_t access)
+{
+	uint64_t first = (uint64_t)off >> PAGE_SHIFT;
+	struct vm_page *pg;
+	int found = 0;
+
+	for (int i = 0; i < *npagesp; i++) {
+		if (pps[i] == PGO_DONTCARE)
+			continue;
+		pg = uvm_pagetree_lookup(
+		    &un->u_obj.uo_tree, first + (uint64_t)i);
+		if (pg == NULL || (pg->pg_flags & PG_BUSY) ||
+		    (i == centre && needs_blocks(pg, access)))
+			continue;
+		atomic_or(&pg->pg_flags, PG_BUSY);
+		pps[i] = pg;
+		found++;
+	}
+	*npagesp = found;
+	return pps[centre] != NULL && pps[centre] != PGO_DONTCARE
+	    ? VM_PAGER_OK
+	    : VM_PAGER_UNLOCK;
+}
+
+/* => object write-locked on entry, unlocked on exit; may sleep */
+static int
+get_unlocked(struct uvm_vnode *un, voff_t off, struct vm_page **pgp,
+    vm_prot_t access, int advice)
+{
+	struct uvm_object *uobj = &un->u_obj;
+	uint64_t idx = (uint64_t)off >> PAGE_SHIFT;
+	struct vm_page *pg;
+	int rv = VM_PAGER_OK;
+
+	while ((pg = uvm_pagelookup(uobj, off)) != NULL &&
+	    (pg->pg_flags & PG_BUSY)) {
+		uvm_page_wait(pg, &uobj->uo_lock, "uvnget");
+		rw_enter_write(&uobj->uo_lock);
+	}
+	if ((un->u_flags & UVN_DEAD) || idx >= uvn_pages(un))
+		rv = VM_PAGER_BAD;
+	else if (pg == NULL)
+		rv = read_pages(un, idx, advice, &pg);
+	else
+		atomic_or(&pg->pg_flags, PG_BUSY);
+	if (rv == VM_PAGER_OK && needs_blocks(pg, access))
+		rv = fill_hole(un, pg);
+	if (rv == VM_PAGER_OK)
+		*pgp = pg;
+	rw_exit(&uobj->uo_lock);
+	return rv;
+}
+
+int
+uvn_get(struct uvm_object *uobj, voff_t off, struct vm_page **pps, int *npagesp,
+    int centreidx, vm_prot_t access, int advice, int flags)
+{
+	struct uvm_vnode *un = to_uvn(uobj);
+
+	if (flags & PGO_LOCKED)
+		return get_locked(un, off, pps, npagesp, centreidx, access);
+	return get_unlocked(
+	    un, off + (voff_t)ptoa(centreidx), &pps[centreidx], access, advice);
+}
+
+int
+uvn_put_page(struct uvm_object *uobj, voff_t off, struct vm_page *pg)
+{
+	struct uvm_vnode *un = to_uvn(uobj);
+	int error;
+
+	if ((un->u_flags & UVN_DEAD) ||
+	    (uint64_t)off >> PAGE_SHIFT >= uvn_pages(un))
+		return EIO;
+	if (uvm_pagelookup(uobj, off) != NULL)
+		return EEXIST;
+	error = uvm_page_adopt(pg, uobj, off);
+	if (error != 0)
+		return error;
+	rw_exit(&uobj->uo_lock);
+	error = allocate(un, off);
+	rw_enter_write(&uobj->uo_lock);
+	if (error != 0) {
+		uvm_pagerealloc(pg, NULL, 0);
+		if (pg->pg_flags & PG_WANTED)
+			wakeup(pg);
+		atomic_and(&pg->pg_flags, ~(uint32_t)(PG_BUSY | PG_WANTED));
+		return error;
+	}
+	uvn_note_write(uobj);
+	(void)uvm_page_unbusy(pg);
+	return 0;
+}
+
+/* -- Writing ----------------------------------------------------------------- */
+
+/* What a page of a write will be when it is done, unless it is stored to. */
+static void
+presume_clean(struct vm_page *pg)
+{
+	if (!MUTANT(UVN_WRITE_STAYS_MODIFIED))
+		(void)pmap_clear_modify(pg);
+	atomic_or(&pg->pg_flags, PG_CLEAN);
+}
+
+/*
+ * Write n pages, together or, if that fails, one by one.
+ * => object write-locked on entry and exit, dropped meanwhile; pages busy, at
+ *    consecutive offsets; those not written are dirty again
+ * => 0 or errno
+ */
+static int
+write_pages(struct uvm_vnode *un, struct vm_page **pgs, int n)
+{
+	struct vnode *vp = un->u_vnode;
+	int error, failed = 0, one[UVN_CLUSTER];
+
+	if (!MUTANT(UVN_CLEANED_LATE))
+		for (int i = 0; i < n; i++)
+			presume_clean(pgs[i]);
+	rw_exit(&un->u_obj.uo_lock);
+	error = vp->v_op->vop_writepages(vp, pgs[0]->offset, pgs, n);
+	for (int i = 0; i < n; i++)
+		one[i] = error != 0 && n > 1
+		    ? vp->v_op->vop_writepages(vp, pgs[i]->offset, &pgs[i], 1)
+		    : error;
+	rw_enter_write(&un->u_obj.uo_lock);
+	for (int i = 0; i < n; i++) {
+		if (MUTANT(UVN_CLEANED_LATE))
+			presume_clean(pgs[i]);
+		if (one[i] == 0)
+			continue;
+		failed = one[i];
+		if (!MUTANT(UVN_WRITE_ERROR_DROPS))
+			atomic_and(&pgs[i]->pg_flags, ~(uint32_t)PG_CLEAN);
+	}
+	if (failed != 0) {
+		un->u_error = failed;
+		un->u_failed++;
+	}
+	return failed;
+}
+
+/*
+ * => as pgo_put
+ */
+int
+uvn_put(struct uvm_object *uobj, struct vm_page **pps, int npages, int flags)
+{
+	KASSERT(npages > 0 && npages <= UVN_CLUSTER);
+	return write_pages(to_uvn(uobj), pps, npages) == 0 ? VM_PAGER_OK
+							   : VM_PAGER_ERROR;
+}
+
+/*
+ * Dirty pages that lie side by side, the first one at pg.
+ * => object write-locked; all are busy on exit
+ */
+static int
+gather(struct uvm_vnode *un, struct vm_page *pg, uint64_t end,
+    struct vm_page **pgs)
+{
+	uint64_t i = (uint64_t)pg->offset >> PAGE_SHIFT;
+	int n = 0;
+
+	do {
+		/* it will be freed, and nothing may be stored to it before */
+		if (un->u_flags & UVN_DEAD)
+			uvm_page_unmap(pg);
+		atomic_or(&pg->pg_flags, PG_BUSY);
+		pgs[n++] = pg;
+		pg = uvm_pagetree_lookup(&un->u_obj.uo_tree, ++i);
+	} while (n < UVN_CLUSTER && i < end && pg != NULL &&
+	    (pg->pg_flags & PG_BUSY) == 0 && uvn_page_dirty(pg));
+	return n;
+}
+
+/*
+ * => as uvn_clean(); pages busy on entry, not on exit
+ * => what the daemon wanted written and cannot be gets out of its way
+ */
+static int
+write_cluster(struct uvm_vnode *un, struct vm_page **pgs, int n, bool pageout)
+{
+	int error;
+
+	if (pageout) {
+		UVMCNT_INC(pdpageouts);
+		UVMCNT_INC(pdpending);
+		(void)atomic_add((u_int *)&uvmexp.paging, (u_int)n);
+	}
+	error = write_pages(un, pgs, n);
+	if (pageout)
+		(void)atomic_add((u_int *)&uvmexp.paging, (u_int)-n);
+	for (int i = 0; i < n; i++) {
+		if (pageout && error != 0)
+			uvm_pageactivate(pgs[i]);
+		(void)uvm_page_unbusy(pgs[i]);
+	}
+	return error;
+}
+
+u_int
+uvn_clean(
+    struct uvm_vnode *un, voff_t start, voff_t stop, bool sync, bool pageout)
+{
+	uint64_t i = (uint64_t)start >> PAGE_SHIFT;
+	uint64_t end = ((uint64_t)stop + PAGE_MASK) >> PAGE_SHIFT;
+	struct uvm_object *uobj = &un->u_obj;
+	struct vm_page *pg, *pgs[UVN_CLUSTER];
+	u_int written = 0;
+	int n;
+
+	if (un->u_vnode->v_op->vop_writepages == NULL)
+		return 0;
+	while (
+	    (pg = uvm_pagetree_next(&uobj->uo_tree, &i)) != NULL && i < end) {
+		if (pg->pg_flags & PG_BUSY) {
+			if (!sync || MUTANT(UVN_SYNC_SKIPS_BUSY)) {
+				i++;
+				continue;
+			}
+			/* perhaps it is just being written */
+			uvm_page_wait(pg, &uobj->uo_lock, "uvnclean");
+			rw_enter_write(&uobj->uo_lock);
+			continue;
+		}
+		if (!uvn_page_dirty(pg)) {
+			i++;
+			continue;
+		}
+		n = gather(un, pg, end, pgs);
+		i += (uint64_t)n;
+		if (write_cluster(un, pgs, n, pageout) == 0)
+			written += (u_int)n;
+	}
+	return written;
+}
+
+/* -- Flushing ---------------------------------------------------------------- */
+
+/*
+ * => object write-locked, page not busy; it goes if nothing is lost by that
+ */
+static void
+free_clean(struct vm_page *pg)
+{
+	if (pg->wire_count != 0 || pg->loan_count != 0)
+		return;
+	if (uvn_page_dirty(pg) && !MUTANT(UVN_INVALIDATE_DROPS))
+		return;
+	pmap_page_protect(pg, PROT_NONE);
+	if (pmap_is_modified(pg))
+		return;
+	uvm_pagefree(pg);
+}
+
+static void
+flush_page(struct vm_page *pg, int flags)
+{
+	if (flags & (PGO_FREE | PGO_INVALIDATE))
+		free_clean(pg);
+	else if (pg->wire_count == 0 && pg->loan_count == 0) {
+		/* without its mappings, so that the next touch is noticed */
+		pmap_page_protect(pg, PROT_NONE);
+		uvm_pagedeactivate(pg);
+	}
+}
+
+/*
+ * => as pgo_flush; PGO_CLEANIT without PGO_SYNCIO: the writer thread does it
+ */
+boolean_t
+uvn_flush(struct uvm_object *uobj, voff_t start, voff_t stop, int flags)
+{
+	struct uvm_vnode *un = to_uvn(uobj);
+	struct vm_page *pg;
+	uint64_t i, end;
+	boolean_t ok = TRUE;
+
+	if (flags & PGO_ALLPAGES) {
+		start = 0;
+		stop = UVN_MAXOFF;
+	}
+	if ((flags & (PGO_CLEANIT | PGO_SYNCIO)) ==
+	    (PGO_CLEANIT | PGO_SYNCIO)) {
+		(void)uvn_clean(un, start, stop, true, false);
+		ok = un->u_error == 0;
+		if (!MUTANT(UVN_ERROR_TWICE))
+			un->u_error = 0;
+	} else if (flags & PGO_CLEANIT)
+		uvn_want_write(un, false);
+	if ((flags & (PGO_FREE | PGO_INVALIDATE | PGO_DEACTIVATE)) == 0)
+		return ok;
+	i = (uint64_t)start >> PAGE_SHIFT;
+	end = (uint64_t)round_page((size_t)stop) >> PAGE_SHIFT;
+	for (; (pg = uvm_pagetree_next(&uobj->uo_tree, &i)) != NULL && i < end;
+	     i++)
+		if ((pg->pg_flags & PG_BUSY) == 0)
+			flush_page(pg, flags);
+	return ok;
+}
+
+/* -- For the page daemon ----------------------------------------------------- */
+
+void
+uvn_pageout(struct vm_page *pg)
+{
+	uvn_want_write(to_uvn(pg->uobject), true);
+}
