@@ -14,6 +14,7 @@
 #include <uvm/uvm_aobj.h>
 #include <uvm/uvm_swap.h>
 #include <uvm/uvm_vnode.h>
+#include <sys/mount.h>
 #include <sys/pool.h>
 #include <sys/signalvar.h>
 
@@ -812,8 +813,10 @@ pd_pass(void)
 	pd_gave_seen = gave;
 	if (freed)
 		pd_fruitless_passes = 0;
-	if (uvm_free_count() + atomic_load(&uvmexp.paging) < uvmexp.freetarg)
+	if (uvm_free_count() + atomic_load(&uvmexp.paging) < uvmexp.freetarg) {
+		cache_shrink();
 		drained = pool_drain_wait() > 0;
+	}
 	if (pd_report(waited, freed))
 		pd_fruitless(drained);
 }

@@ -24,7 +24,8 @@ enum lock_rank {
 	LR_PROCTREE, /* rw: process tree, pid hash, sessions and groups */
 	LR_FILEDESC, /* rw: a process's descriptor table */
 	LR_FILE, /* rw: offset of an open file */
-	LR_MOUNT, /* rw: mount table, directory rename */
+	LR_MOUNTCTL, /* rw: mounting and unmounting, one at a time */
+	LR_MOUNT, /* rw: what covers what, directory rename */
 	LR_SWAPCTL, /* rw: configuring swap devices */
 	LR_UVN, /* rw: attaching to vnodes, writing all of them */
 	LR_VNODE, /* rw: a vnode */
