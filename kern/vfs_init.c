@@ -12,6 +12,7 @@
 static const struct vfsops *const filesystems[] = {
 	&tmpfs_vfsops,
 	&procfs_vfsops,
+	&ext2_vfsops,
 };
 
 const struct vfsops *

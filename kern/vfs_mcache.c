@@ -118,9 +118,8 @@ more_buffers(struct mcache *mc)
 
 /* -- Requests ------------------------------------------------------------------ */
 
-/* => one of the cache's own requests: there may be no memory for another */
-static struct buf *
-buf_take(struct mcache *mc)
+struct buf *
+mc_buf_take(struct mcache *mc)
 {
 	int i;
 
@@ -138,8 +137,8 @@ buf_take(struct mcache *mc)
 	return &mc->mc_buf[i];
 }
 
-static void
-buf_give(struct mcache *mc, struct buf *bp)
+void
+mc_buf_give(struct mcache *mc, struct buf *bp)
 {
 	mtx_enter(&mc->mc_mtx);
 	mc->mc_bufbusy &= ~(1U << (bp - mc->mc_buf));
@@ -153,11 +152,11 @@ static int
 transfer(struct mblk *mb, uint32_t flags)
 {
 	struct mcache *mc = mb->mb_mc;
-	struct buf *bp = buf_take(mc);
+	struct buf *bp = mc_buf_take(mc);
 	int error = bdev_rw(mc->mc_dev, bp, flags, mb->mb_data, mc->mc_bsize,
 	    mb->mb_blkno * mc->mc_bsize);
 
-	buf_give(mc, bp);
+	mc_buf_give(mc, bp);
 	mtx_enter(&mc->mc_mtx);
 	if (flags & B_READ)
 		mc->mc_reads++;
@@ -170,13 +169,13 @@ transfer(struct mblk *mb, uint32_t flags)
 int
 mc_sync(struct mcache *mc)
 {
-	struct buf *bp = buf_take(mc);
+	struct buf *bp = mc_buf_take(mc);
 	int error;
 
 	buf_init(bp, B_FLUSH, 0);
 	bdev_strategy(mc->mc_dev, bp);
 	error = biowait(bp);
-	buf_give(mc, bp);
+	mc_buf_give(mc, bp);
 	return error;
 }
 

@@ -14,6 +14,7 @@
 #include <uvm/uvm_aobj.h>
 #include <uvm/uvm_swap.h>
 #include <uvm/uvm_vnode.h>
+#include <sys/mcache.h>
 #include <sys/mount.h>
 #include <sys/pool.h>
 #include <sys/signalvar.h>
@@ -815,6 +816,7 @@ pd_pass(void)
 		pd_fruitless_passes = 0;
 	if (uvm_free_count() + atomic_load(&uvmexp.paging) < uvmexp.freetarg) {
 		cache_shrink();
+		(void)mc_shrink_all();
 		drained = pool_drain_wait() > 0;
 	}
 	if (pd_report(waited, freed))

@@ -208,6 +208,7 @@ check_features(struct ext2fs *fs, const struct ext2_super *sb)
 	fs->fs_filetype = (incompat & EXT2_INCOMPAT_FILETYPE) != 0;
 	fs->fs_sparse = (rocompat & EXT2_ROCOMPAT_SPARSE) != 0;
 	rocompat &= ~(EXT2_ROCOMPAT_SPARSE | EXT2_ROCOMPAT_LARGE_FILE);
+	fs->fs_mustro = rocompat != 0;
 	if (rocompat != 0 && !fs->fs_rdonly) {
 		print_features(
 		    fs->fs_dev, "read-only for", rocompat, rocompat_name);
@@ -316,7 +317,10 @@ parse_super(struct ext2fs *fs, const struct ext2_super *sb)
 	if (error)
 		return error;
 	set_derived(fs, sb);
-	if (le16(sb->s_state) != EXT2_VALID_FS && !fs->fs_rdonly) {
+	if (le16(sb->s_state) == EXT2_VALID_FS)
+		return 0;
+	fs->fs_mustro = true;
+	if (!fs->fs_rdonly) {
 		printf("ext2: %s: not clean, read-only: run e2fsck\n",
 		    fs->fs_dev->bd_name);
 		fs->fs_rdonly = true;
@@ -499,6 +503,22 @@ ext2_mount(struct bdev *bd, bool rdonly, struct ext2fs **fsp)
 	}
 	*fsp = fs;
 	return 0;
+}
+
+int
+ext2_set_rdonly(struct ext2fs *fs, bool rdonly)
+{
+	int error = 0;
+
+	if (!rdonly && fs->fs_mustro)
+		return EROFS;
+	if (rdonly)
+		error = ext2_sync(fs);
+	if (error == 0)
+		error = mark(fs, rdonly);
+	if (error == 0)
+		fs->fs_rdonly = rdonly;
+	return error;
 }
 
 int

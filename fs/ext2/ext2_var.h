@@ -117,7 +117,8 @@ struct ext2_inode {
 struct ext2fs {
 	struct bdev *fs_dev; /* [I] */
 	struct mcache *fs_mc; /* [I] */
-	bool fs_rdonly; /* [I] */
+	bool fs_rdonly; /* [I] but for ext2_set_rdonly() */
+	bool fs_mustro; /* [I] not clean, or unknown features */
 	bool fs_filetype; /* [I] entries have types */
 	bool fs_sparse; /* [I] not every group has a superblock */
 	volatile bool fs_errors; /* [set only] damage was seen */
@@ -161,6 +162,8 @@ int ext2_mount(struct bdev *bd, bool rdonly, struct ext2fs **fsp);
  *    still mounted, unless force: gone, not clean
  */
 int ext2_unmount(struct ext2fs *fs, bool force);
+/* => everything is written and it is clean, or it is marked not clean; EROFS */
+int ext2_set_rdonly(struct ext2fs *fs, bool rdonly);
 /* => descriptors and superblock are in their blocks, which are dirty */
 int ext2_super_copy(struct ext2fs *fs, bool clean);
 /* => has the group a copy of the superblock? */

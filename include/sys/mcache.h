@@ -117,6 +117,13 @@ void mc_unreserve(struct mcache *mc, uint32_t n);
 /* => more is dirty than should be: time to write; a moment's view */
 bool mc_crowded(struct mcache *mc);
 
+/*
+ * One of the cache's own requests, for data: there may be no memory for another.
+ * => thread context; waits for others to give theirs back; no second one taken
+ */
+struct buf *mc_buf_take(struct mcache *mc);
+void mc_buf_give(struct mcache *mc, struct buf *bp);
+
 /* => clean blocks give their memory back; any thread, never sleeps; pages */
 int mc_shrink_all(void);
 

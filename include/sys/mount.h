@@ -220,6 +220,7 @@ bool mount_number(const char *s, int len, int base, uint64_t *out);
 /* The kinds there are (fs/). */
 extern const struct vfsops tmpfs_vfsops;
 extern const struct vfsops procfs_vfsops;
+extern const struct vfsops ext2_vfsops;
 
 /* -- Name cache (kern/vfs_cache.c) --------------------------------------------- */
 

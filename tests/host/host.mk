@@ -20,7 +20,8 @@ PURE_UVM	?= $(wildcard uvm/uvm_maptree.c uvm/uvm_buddy.c \
 PURE_MMU	:= $(wildcard pmap/host/mmu_*.c)
 # All of ext2 but its vnodes; ktest_ext2_env.c is the kernel below it.
 PURE_EXT2	:= kern/vfs_mcache.c \
-		   $(filter-out %/ext2_vnops.c,$(wildcard fs/ext2/*.c))
+		   $(filter-out %/ext2_vnops.c %/ext2_vfsops.c %/ext2_io.c, \
+		   $(wildcard fs/ext2/*.c))
 PURE_SRCS	+= $(PURE_LIB) $(PURE_DRV) $(PURE_UVM) $(PURE_MMU) $(PURE_EXT2)
 
 HOST_TESTS	:= $(wildcard tests/host/main.c tests/host/test_*.c \
