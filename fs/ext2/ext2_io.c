@@ -8,6 +8,7 @@
 #include <sys/systm.h>
 #include <sys/disk.h>
 #include <sys/errno.h>
+#include <sys/proc.h>
 #include <sys/uio.h>
 #include <uvm/uvm_extern.h>
 #include <uvm/uvm_object.h>

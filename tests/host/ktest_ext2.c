@@ -1386,3 +1386,145 @@ TEST(ext2_damaged_images)
 	free(image);
 	done();
 }
+
+/* -- The cache alone ------------------------------------------------------------------------------------- */
+
+static struct mcache *mc;
+
+static void
+begin_cache(uint32_t max)
+{
+	static uint8_t image[1 << 20];
+
+	for (size_t i = 0; i < sizeof(image); i++)
+		image[i] = (uint8_t)(i >> 10);
+	disk = env_disk(image, sizeof(image));
+	mc = mc_create(disk, 1024, max);
+}
+
+static void
+put_dirty(uint64_t blkno, uint64_t owner, uint32_t class)
+{
+	struct mblk *mb;
+
+	mc_reserve(mc, 1);
+	CHECK_EQ(mc_get(mc, blkno, MC_FRESH, &mb), 0);
+	memset(mb->mb_data, 0xd0, 1024);
+	mc_dirty(mb, owner, class);
+	mc_put(mb);
+	mc_unreserve(mc, 1);
+}
+
+static void
+end_cache(void)
+{
+	mc_destroy(mc);
+	done();
+}
+
+TEST(mcache_reads_once)
+{
+	struct mblk *mb;
+
+	begin_cache(64);
+	for (u_int i = 0; i < 50; i++) {
+		CHECK_EQ(mc_get(mc, 7 + i % 5, MC_READ, &mb), 0);
+		CHECK_EQ(*(uint8_t *)mb->mb_data, 7 + i % 5);
+		mc_put(mb);
+	}
+	CHECK_EQ(env.reads, 5);
+	mc_forget(mc, 7);
+	CHECK_EQ(mc_get(mc, 7, MC_READ, &mb), 0);
+	mc_put(mb);
+	CHECK_EQ(env.reads, 6);
+	/* a block there is none of */
+	CHECK_EQ(mc_get(mc, 5000, MC_READ, &mb), EINVAL);
+	env.fail_io = 1;
+	CHECK_EQ(mc_get(mc, 8, MC_READ, &mb), 0); /* cached */
+	mc_put(mb);
+	CHECK_EQ(mc_get(mc, 99, MC_READ, &mb), EIO);
+	CHECK_EQ(mc_get(mc, 99, MC_READ, &mb), 0);
+	mc_put(mb);
+	end_cache();
+}
+
+TEST(mcache_writes_in_order)
+{
+	uint32_t n = 0;
+
+	begin_cache(64);
+	for (u_int i = 0; i < 200; i++)
+		put_dirty(i * 37 % 200, 1 + i % 2, MC_CLASS(i % 3));
+	env_record();
+	CHECK_EQ(mc_flush(mc, 2, MC_CLASS(1), &n), 0);
+	CHECK_EQ(n, env.nlog);
+	CHECK(n > 25 && n < 40);
+	CHECK_EQ(mc_flush(mc, 0, MC_CLASS(0) | MC_CLASS(2), &n), 0);
+	CHECK_EQ(mc_flush(mc, 0, MC_CLASS(1), &n), 0);
+	CHECK_EQ(n, 200);
+	CHECK_EQ(mc->mc_ndirty, 0);
+	for (size_t i = 1, back = 0; i < env.nlog; i++) {
+		back += env.log[i].off < env.log[i - 1].off;
+		CHECK(back <= 2); /* once for each flush */
+	}
+	/* of two classes: only with both */
+	put_dirty(300, 1, MC_CLASS(1));
+	put_dirty(300, 1, MC_CLASS(2));
+	n = 0;
+	CHECK_EQ(mc_flush(mc, 0, MC_CLASS(2), &n), 0);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(mc_classes(mc, 300), MC_CLASS(1) | MC_CLASS(2));
+	CHECK_EQ(mc_flush(mc, 0, MC_CLASS(2) | MC_CLASS(1), &n), 0);
+	CHECK_EQ(n, 1);
+	end_cache();
+}
+
+TEST(mcache_keeps_what_failed)
+{
+	uint32_t n = 0;
+
+	begin_cache(64);
+	for (u_int i = 0; i < 100; i++)
+		put_dirty(i, 1, MC_CLASS(0));
+	env.fail_io = 50;
+	CHECK_EQ(mc_flush(mc, 0, MC_CLASS(0), &n), EIO);
+	CHECK_EQ(n, 99);
+	CHECK_EQ(mc->mc_ndirty, 1);
+	CHECK_EQ(env.image[49 * 1024], 49);
+	CHECK_EQ(mc_flush(mc, 0, MC_CLASS(0), &n), 0);
+	CHECK_EQ(n, 100);
+	CHECK_EQ(env.image[49 * 1024], 0xd0);
+	end_cache();
+}
+
+TEST(mcache_is_bounded)
+{
+	struct mblk *mb;
+
+	begin_cache(100);
+	for (u_int i = 0; i < 1000; i++) {
+		CHECK_EQ(mc_get(mc, i, MC_READ, &mb), 0);
+		CHECK_EQ(*(uint8_t *)mb->mb_data, (uint8_t)i);
+		mc_put(mb);
+		CHECK(mc->mc_total <= 100);
+	}
+	CHECK_EQ(mc_shrink_all(), (100 - MC_MIN) / 4);
+	/* dirty ones are more than that, if they must, but then it is said */
+	for (u_int i = 0; i < 300; i++)
+		put_dirty(i, 1, MC_CLASS(0));
+	CHECK(mc_crowded(mc));
+	CHECK(mc->mc_total >= 300 + MC_MIN);
+	(void)mc_shrink_all();
+	CHECK_EQ(mc->mc_total, 300 + MC_MIN);
+	/* no memory at all: what is clean goes round */
+	env.fail_alloc = -1;
+	for (u_int i = 400; i < 600; i++) {
+		CHECK_EQ(mc_get(mc, i, MC_READ, &mb), 0);
+		mc_put(mb);
+	}
+	env.fail_alloc = 0;
+	CHECK_EQ(mc_flush(mc, 0, MC_CLASS(0), NULL), 0);
+	(void)mc_shrink_all();
+	CHECK_EQ(mc->mc_total, MC_MIN);
+	end_cache();
+}
