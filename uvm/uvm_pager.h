@@ -35,7 +35,7 @@ struct vm_page;
  *	   at consecutive offsets
  * pgo_flush
  *	=> object write-locked on entry and exit; may drop it while sleeping
- *	=> FALSE: with PGO_SYNCIO, something could not be written; said once
+ *	=> FALSE: what was to be written at once could not be; said once
  * All members: [I] immutable.
  */
 struct uvm_pagerops {

@@ -467,7 +467,8 @@ treat_inactive(
 	if (page_isfile(pg) && uvn_page_dirty(pg) &&
 	    !MUTANT(UVN_DAEMON_WRITES_NOT)) {
 		/* it stays where it is, and goes when it is found clean */
-		uvn_pageout(pg);
+		if (!uvn_pageout(pg))
+			uvm_pageactivate(pg);
 		return true;
 	}
 	if (page_isclean(pg)) {

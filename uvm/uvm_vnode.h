@@ -14,6 +14,7 @@
 
 #define UVN_CLUSTER 32 /* most pages of a read or write */
 #define UVN_AHEAD   4 /* pages read at once by who reads here and there */
+#define UVN_RETRY   1000000000UL /* ns until the daemon tries a bad file again */
 #define UVN_MAXOFF  ((voff_t)trunc_page((size_t)INT64_MAX)) /* of anything */
 
 /*
@@ -29,6 +30,7 @@ struct uvm_vnode {
 	u_int u_flags; /* [o] UVN_* */
 	int u_error; /* [o] of a write, not yet reported; 0: none */
 	u_int u_failed; /* [o] writes that failed so far */
+	uint64_t u_retry; /* [o] ns: no pageout before that; the last failed */
 	voff_t u_next; /* [o] where a sequential reader will go on */
 	int u_ahead; /* [o] pages of the last read of such a reader */
 	u_int u_lists; /* [u] UVN_ON_* */
@@ -93,8 +95,9 @@ int uvn_put_page(struct uvm_object *uobj, voff_t off, struct vm_page *pg);
 /*
  * The page daemon would like pg, of a file and dirty, to be written.
  * => object write-locked; never sleeps, needs no memory
+ * => FALSE: not now, for the last time it could not be
  */
-void uvn_pageout(struct vm_page *pg);
+bool uvn_pageout(struct vm_page *pg);
 /* => is pg to be written before it may be freed? object locked */
 bool uvn_page_dirty(struct vm_page *pg);
 /*

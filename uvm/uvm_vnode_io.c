@@ -9,6 +9,7 @@
  */
 #include <uvm/uvm.h>
 #include <uvm/uvm_vnode.h>
+#include <sys/timeout.h>
 #include <sys/vnode.h>
 
 /* -- Pages ------------------------------------------------------------------- */
@@ -376,6 +377,8 @@ write_cluster(struct uvm_vnode *un, struct vm_page **pgs, int n, bool pageout)
 	error = write_pages(un, pgs, n);
 	if (pageout)
 		(void)atomic_add((u_int *)&uvmexp.paging, (u_int)-n);
+	if (pageout && !MUTANT(UVN_NO_PATIENCE))
+		un->u_retry = error != 0 ? nsecuptime() + UVN_RETRY : 0;
 	for (int i = 0; i < n; i++) {
 		if (pageout && error != 0)
 			uvm_pageactivate(pgs[i]);
@@ -487,8 +490,13 @@ uvn_flush(struct uvm_object *uobj, voff_t start, voff_t stop, int flags)
 
 /* -- For the page daemon ----------------------------------------------------- */
 
-void
+bool
 uvn_pageout(struct vm_page *pg)
 {
-	uvn_want_write(to_uvn(pg->uobject), true);
+	struct uvm_vnode *un = to_uvn(pg->uobject);
+
+	if (un->u_retry != 0 && nsecuptime() < un->u_retry)
+		return false;
+	uvn_want_write(un, true);
+	return true;
 }

@@ -720,6 +720,9 @@
 	X(UVN_PIN_DIRTIES, "uvn",                                           \
 	    "a page of a file that is read by read(2) is written to it "    \
 	    "afterwards")                                                   \
+	X(UVN_NO_PATIENCE, "uvn",                                           \
+	    "a file that cannot be written is tried again at once: the "    \
+	    "page daemon and the writer keep each other busy for ever")     \
 	X(UVN_DAEMON_WRITES_NOT, "uvn",                                     \
 	    "the page daemon does not have dirty pages of files written")   \
 	/* Requests to disks */                                             \

@@ -275,6 +275,21 @@ prog_madvise(struct prog_thread *t, const struct prog_op *o)
 
 /* -- clean ---------------------------------------------------------------------------------------- */
 
+/* => transfers of the range's objects that failed so far */
+static u_long
+range_errors(struct prog_thread *t, struct prog_range r)
+{
+	const struct orc_page *pg;
+	u_long n = 0;
+
+	for (int i = r.i; i < r.j; i++) {
+		pg = &own(t)->page[i];
+		if (pg->obj != 0)
+			n += (u_long)orc_obj[pg->obj - 1].errors;
+	}
+	return n;
+}
+
 /* clean: arg 2 selects what is done to the pages */
 void
 prog_clean(struct prog_thread *t, const struct prog_op *o)
@@ -284,12 +299,14 @@ prog_clean(struct prog_thread *t, const struct prog_op *o)
 		PGO_CLEANIT | PGO_DEACTIVATE, PGO_DEACTIVATE };
 	int how = flags[o->arg[2] & 7], error, want = 0;
 	struct prog_range r = prog_range(t->slice, o);
-	bool was, sure = true;
+	bool was, sure = true, io;
 	struct orc_page *pg;
+	u_long errors;
 
 	if (!prog_begin(t, r.i, r.j))
 		return;
 	was = is_shared(t, r);
+	errors = range_errors(t, r);
 	error = uvm_map_clean(&t->op->vm->vm_map, r.start, r.end, how);
 	sim_trace_mix((uint64_t)error);
 	if (!prog_all_mapped(own(t), r.i, r.j))
@@ -301,10 +318,13 @@ prog_clean(struct prog_thread *t, const struct prog_op *o)
 		else if (pg->wired == ORC_YES && want == 0)
 			want = EINVAL;
 	}
-	if (sure || want == EFAULT)
+	/* all was done, but that something could not be written */
+	io = error == EIO && want == 0 && range_errors(t, r) != errors;
+	if ((sure || want == EFAULT) && !io)
 		(void)prog_expect(t, error, want);
 	was |= is_shared(t, r);
-	for (int i = r.i; i < r.j && (how & PGO_FREE) != 0 && error == 0; i++) {
+	for (int i = r.i;
+	     i < r.j && (how & PGO_FREE) != 0 && (error == 0 || io); i++) {
 		pg = &own(t)->page[i];
 		if (pg->priv != ORC_NO)
 			orc_discard(pg, was || pg->priv == ORC_MAYBE);
