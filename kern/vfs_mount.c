@@ -723,10 +723,14 @@ mount_new(struct proc *p, struct mount_args *ma, uint64_t utype,
 		error = source_bdev(p, ma->ma_from, &bd);
 	if (error)
 		return error;
+	vref(dir);
 	rw_enter_write(&mount_ctl_lock);
+	/* what covers it since it was found is what the name leads to now */
+	(void)mount_cross(&dir, NULL);
 	error = mount_at(vfs, bd, ma->ma_from[0] != '\0' ? ma->ma_from : "none",
 	    dir, flags, ma->ma_options);
 	rw_exit(&mount_ctl_lock);
+	vrele(dir);
 	return error;
 }
 

@@ -57,6 +57,7 @@ struct file {
 #define FM_WRITE      0x2
 #define FM_PATH       0x4 /* O_PATH: it only stands for a place */
 #define FM_SEEK       0x8 /* it has an offset */
+#define FM_ADDRESS    0x10 /* which is an address: may be negative */
 #define FREADABLE(fp) (((fp)->f_mode & FM_READ) != 0)
 #define FWRITABLE(fp) (((fp)->f_mode & FM_WRITE) != 0)
 
