@@ -356,26 +356,38 @@ text_pidmax(struct text *t, const struct pnode *pn)
 	return 0;
 }
 
+/* => the number in buf, n bytes, which may end in a newline; EINVAL */
+static int
+write_number(const struct pentry *pe, char *buf, size_t n)
+{
+	uint64_t number;
+	int value;
+
+	while (n > 0 && buf[n - 1] == '\n')
+		n--;
+	if (!mount_number(buf, (int)n, 10, &number) || number > INT32_MAX)
+		return EINVAL;
+	value = (int)number;
+	return uvm_sysctl_kern(pe->pe_id, NULL, NULL, &value, sizeof(value));
+}
+
 static int
 procfs_write(struct vnode *vp, struct uio *uio, bool append)
 {
 	const struct pentry *pe = VTOPN(vp)->pn_entry;
 	size_t n = uio->uio_resid;
-	char buf[24] = "";
-	uint64_t number;
-	int error, value;
+	char buf[24];
+	int error;
 
-	if ((pe->pe_mode & 0222) == 0 || n >= sizeof(buf))
+	if ((pe->pe_mode & 0222) == 0 || n > sizeof(buf))
 		return EINVAL;
 	error = uiomove(buf, n, uio);
+	if (error == 0)
+		error = write_number(pe, buf, n);
+	/* all of it or nothing */
 	if (error)
-		return error;
-	while (n > 0 && buf[n - 1] == '\n')
-		buf[--n] = '\0';
-	if (!mount_number(buf, (int)n, 10, &number) || number > INT32_MAX)
-		return EINVAL;
-	value = (int)number;
-	return uvm_sysctl_kern(pe->pe_id, NULL, NULL, &value, sizeof(value));
+		uio->uio_resid = n;
+	return error;
 }
 
 /* -- A process ------------------------------------------------------------------------- */
