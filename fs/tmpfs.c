@@ -1084,10 +1084,10 @@ fill(struct tmpfs_node *tn, off_t off, off_t end)
 	for (; off < end && error == 0; off += PAGE_SIZE)
 		if (!uao_has_page(tn->tn_file.uobj, off)) {
 			error = write_zeros(tn, off, 1);
+			count_pages(tn);
 			if (error == 0 && sig_killed(curproc))
 				error = EINTR;
 		}
-	count_pages(tn);
 	return error;
 }
 
