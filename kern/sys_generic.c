@@ -65,7 +65,8 @@ simple_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw,
 	fp = fd_hold(p, (int)a[0], &counted);
 	if (fp == NULL)
 		return uio.uio_offset < 0 ? EINVAL : EBADF;
-	if (uio.uio_offset < 0 && (fp->f_mode & FM_ADDRESS) == 0)
+	if (__predict_false(
+		uio.uio_offset < 0 && (fp->f_mode & FM_ADDRESS) == 0))
 		error = EINVAL;
 	else if ((flags & FOF_OFFSET) && (fp->f_mode & FM_SEEK) == 0)
 		error = ESPIPE;

@@ -69,7 +69,7 @@ counted(const struct vnode *vp)
 }
 
 void
-mount_walk(struct vnode *vp, struct mount **walk)
+mount_walk_slow(struct vnode *vp, struct mount **walk)
 {
 	struct mount *mp = vp != NULL ? counted(vp) : NULL;
 

@@ -21,7 +21,7 @@ vn_fo_read(struct file *fp, struct uio *uio, int flags)
 	struct vnode *vp = fp->f_vnode;
 	int error;
 
-	if (vp->v_op->vop_refresh != NULL) {
+	if (__predict_false(vp->v_op->vop_refresh != NULL)) {
 		error = vp->v_op->vop_refresh(
 		    vp, flags & FOF_OFFSET ? uio->uio_offset : fp->f_offset);
 		if (error)

@@ -107,6 +107,8 @@ int fo_ioctl_none(struct file *fp, u_long cmd, uint64_t arg, struct proc *p);
 /* => root and current directory, referenced */
 struct vnode *fd_cwd(struct proc *p);
 struct vnode *fd_root(struct proc *p);
+/* Has there ever been a process whose root is not that of all? */
+extern volatile bool fd_chroots; /* [a] */
 void fd_set_cwd(struct proc *p, struct vnode *vp);
 void fd_set_root(struct proc *p, struct vnode *vp);
 /*

@@ -198,9 +198,23 @@ mount_cross(struct vnode **vpp, struct mount **walk)
 }
 /*
  * A name starts, or is, at vp, referenced.
- * => *walk: what was counted before, NULL: nothing; what is counted now
+ * => *walk: what was counted before, NULL: nothing; what is counted now;
+ *    mount_walk_end: nothing any more
  */
-void mount_walk(struct vnode *vp, struct mount **walk);
+void mount_walk_slow(struct vnode *vp, struct mount **walk);
+static inline void
+mount_walk(struct vnode *vp, struct mount **walk)
+{
+	/* nobody counts in the root */
+	if (__predict_false(*walk != NULL || vp->v_mount != rootmount))
+		mount_walk_slow(vp, walk);
+}
+static inline void
+mount_walk_end(struct mount **walk)
+{
+	if (__predict_false(*walk != NULL))
+		mount_walk_slow(NULL, walk);
+}
 /* => every mount, or one; the first error */
 int mount_sync_all(void);
 int mount_sync(struct mount *mp);
