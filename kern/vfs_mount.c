@@ -439,6 +439,17 @@ unmount(struct mount *mp, int flags)
 	return 0;
 }
 
+int
+mount_remove(struct mount *mp)
+{
+	int error;
+
+	rw_enter_write(&mount_ctl_lock);
+	error = unmount(mp, 0);
+	rw_exit(&mount_ctl_lock);
+	return error;
+}
+
 /* => mount_ctl_lock held; is m mp, or mounted somewhere below it? */
 static bool
 is_above(const struct mount *mp, const struct mount *m)

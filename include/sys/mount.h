@@ -163,6 +163,8 @@ int mount_root(
     const char *type, struct bdev *bd, uint32_t flags, const char *options);
 int mount_on(const char *type, struct bdev *bd, const char *from,
     struct vnode *dir, uint32_t flags, const char *options);
+/* => in the kernel's name; no vnode of it is the caller's; 0 or EBUSY */
+int mount_remove(struct mount *mp);
 /* => boot, when threads run: who ends detached mounts */
 void mount_start_thread(void);
 /* => it looks for work; any context */

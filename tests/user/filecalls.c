@@ -253,6 +253,30 @@ test_vectors(void)
 	close(fd);
 }
 
+/* What cannot be written stays where it was. */
+static void
+test_pipe_to_pipe(void)
+{
+	static char fill[4096], got[4096];
+	int a[2], b[2];
+
+	CHECK(pipe(a) == 0 && pipe2(b, O_NONBLOCK) == 0);
+	CHECK_EQ(write(a[1], "abc", 3), 3);
+	CHECK_EQ(splice(a[0], NULL, b[1], NULL, 2, 0), 2);
+	CHECK(read(b[0], got, 9) == 2 && memcmp(got, "ab", 2) == 0);
+	while (write(b[1], fill, sizeof(fill)) > 0)
+		continue;
+	CHECK_ERRNO(splice(a[0], NULL, b[1], NULL, 2, 0), EAGAIN);
+	signal(SIGPIPE, SIG_IGN);
+	close(b[0]);
+	CHECK_ERRNO(splice(a[0], NULL, b[1], NULL, 2, 0), EPIPE);
+	signal(SIGPIPE, SIG_DFL);
+	CHECK(read(a[0], got, 9) == 1 && got[0] == 'c');
+	close(a[0]);
+	close(a[1]);
+	close(b[1]);
+}
+
 static void
 test_copies(void)
 {
@@ -318,6 +342,7 @@ test_copies(void)
 	CHECK_ERRNO(splice(p[0], &off, to, NULL, 1, 0), ESPIPE);
 	CHECK_ERRNO(splice(to, NULL, p[1], NULL, 1, 0x100), EINVAL);
 	CHECK_ERRNO(sendfile(to, from, bad_pointer, 1), EFAULT);
+	test_pipe_to_pipe();
 	signal(SIGPIPE, SIG_IGN);
 	close(p[0]);
 	CHECK_ERRNO(sendfile(p[1], from, &off, 1), EPIPE);
