@@ -356,26 +356,38 @@ text_pidmax(struct text *t, const struct pnode *pn)
 	return 0;
 }
 
+/* => the number in buf, n bytes, which may end in a newline; EINVAL */
+static int
+write_number(const struct pentry *pe, char *buf, size_t n)
+{
+	uint64_t number;
+	int value;
+
+	while (n > 0 && buf[n - 1] == '\n')
+		n--;
+	if (!mount_number(buf, (int)n, 10, &number) || number > INT32_MAX)
+		return EINVAL;
+	value = (int)number;
+	return uvm_sysctl_kern(pe->pe_id, NULL, NULL, &value, sizeof(value));
+}
+
 static int
 procfs_write(struct vnode *vp, struct uio *uio, bool append)
 {
 	const struct pentry *pe = VTOPN(vp)->pn_entry;
 	size_t n = uio->uio_resid;
-	char buf[24] = "";
-	uint64_t number;
-	int error, value;
+	char buf[24];
+	int error;
 
-	if ((pe->pe_mode & 0222) == 0 || n >= sizeof(buf))
+	if ((pe->pe_mode & 0222) == 0 || n > sizeof(buf))
 		return EINVAL;
 	error = uiomove(buf, n, uio);
+	if (error == 0)
+		error = write_number(pe, buf, n);
+	/* all of it or nothing */
 	if (error)
-		return error;
-	while (n > 0 && buf[n - 1] == '\n')
-		buf[--n] = '\0';
-	if (!mount_number(buf, (int)n, 10, &number) || number > INT32_MAX)
-		return EINVAL;
-	value = (int)number;
-	return uvm_sysctl_kern(pe->pe_id, NULL, NULL, &value, sizeof(value));
+		uio->uio_resid = n;
+	return error;
 }
 
 /* -- A process ------------------------------------------------------------------------- */
@@ -500,8 +512,7 @@ add_mapping(struct sizes *s, const struct uvm_mapinfo *m)
 }
 
 static void
-sizes_of(const struct pnode *pn, const struct uvm_procinfo *pi,
-    struct sizes *s)
+sizes_of(const struct pnode *pn, const struct uvm_procinfo *pi, struct sizes *s)
 {
 	struct uvm_mapinfo *mi;
 	size_t n, room = 0;
@@ -787,30 +798,30 @@ procfs_jump(struct vnode *vp, struct vnode **vpp)
 
 /* -- Tables ------------------------------------------------------------------------------------ */
 
-#define FILE_(name, fn)                                             \
-	{                                                           \
+#define FILE_(name, fn)                                              \
+	{                                                            \
 		.pe_name = (name), .pe_type = VREG, .pe_mode = 0444, \
-		.pe_text = (fn)                                     \
+		.pe_text = (fn)                                      \
 	}
-#define LINK_(name, fn)                                             \
-	{                                                           \
+#define LINK_(name, fn)                                              \
+	{                                                            \
 		.pe_name = (name), .pe_type = VLNK, .pe_mode = 0777, \
-		.pe_text = (fn)                                     \
+		.pe_text = (fn)                                      \
 	}
-#define JUMP_(name, fn)                                             \
-	{                                                           \
+#define JUMP_(name, fn)                                              \
+	{                                                            \
 		.pe_name = (name), .pe_type = VLNK, .pe_mode = 0777, \
-		.pe_jump = (fn)                                     \
+		.pe_jump = (fn)                                      \
 	}
-#define DIR_(name, dir)                                             \
-	{                                                           \
+#define DIR_(name, dir)                                              \
+	{                                                            \
 		.pe_name = (name), .pe_type = VDIR, .pe_mode = 0555, \
-		.pe_dir = (dir)                                     \
+		.pe_dir = (dir)                                      \
 	}
-#define NUMBER_(name, id, mode)                                       \
-	{                                                             \
+#define NUMBER_(name, id, mode)                                        \
+	{                                                              \
 		.pe_name = (name), .pe_type = VREG, .pe_mode = (mode), \
-		.pe_text = text_number, .pe_id = (id)                 \
+		.pe_text = text_number, .pe_id = (id)                  \
 	}
 
 static const struct pentry vm_dir[] = {
@@ -1119,9 +1130,9 @@ procfs_readdir(struct vnode *dvp, off_t from, vn_emit_t *emit, void *arg)
 static int
 procfs_getattr(struct vnode *vp, struct vattr *va)
 {
-	static const mode_t types[] = { [VREG] = S_IFREG,
-		[VDIR] = S_IFDIR,
-		[VLNK] = S_IFLNK };
+	static const mode_t types[] = {
+		[VREG] = S_IFREG, [VDIR] = S_IFDIR, [VLNK] = S_IFLNK
+	};
 	const struct pnode *pn = VTOPN(vp);
 
 	memset(va, 0, sizeof(*va));
@@ -1137,8 +1148,9 @@ procfs_getattr(struct vnode *vp, struct vattr *va)
 static int
 procfs_setattr(struct vnode *vp, const struct vattr *va, int which)
 {
-	return which == VA_SIZE && (VTOPN(vp)->pn_entry->pe_mode & 0222) ? 0
-									 : EPERM;
+	return which == VA_SIZE && (VTOPN(vp)->pn_entry->pe_mode & 0222)
+	    ? 0
+	    : EPERM;
 }
 
 static int
@@ -1173,14 +1185,14 @@ procfs_uobj(struct vnode *vp, struct uvm_object **uobjp)
 	return ENODEV;
 }
 
-#define PROCFS_OPS                                                        \
-	.vop_lookup = procfs_lookup, .vop_create = procfs_create,         \
-	.vop_link = procfs_link, .vop_remove = procfs_remove,             \
-	.vop_rename = procfs_rename, .vop_readdir = procfs_readdir,       \
-	.vop_readlink = procfs_readlink, .vop_getattr = procfs_getattr,   \
-	.vop_setattr = procfs_setattr, .vop_read = procfs_read,           \
-	.vop_write = procfs_write, .vop_parent = procfs_parent,           \
-	.vop_uobj = procfs_uobj, .vop_inactive = procfs_inactive,         \
+#define PROCFS_OPS                                                      \
+	.vop_lookup = procfs_lookup, .vop_create = procfs_create,       \
+	.vop_link = procfs_link, .vop_remove = procfs_remove,           \
+	.vop_rename = procfs_rename, .vop_readdir = procfs_readdir,     \
+	.vop_readlink = procfs_readlink, .vop_getattr = procfs_getattr, \
+	.vop_setattr = procfs_setattr, .vop_read = procfs_read,         \
+	.vop_write = procfs_write, .vop_parent = procfs_parent,         \
+	.vop_uobj = procfs_uobj, .vop_inactive = procfs_inactive,       \
 	.vop_refresh = procfs_refresh
 
 static const struct vnodeops procfs_ops = { PROCFS_OPS };

@@ -363,22 +363,43 @@ set_unlock(const struct node_set *ns)
 		rw_exit(&ns->ns_node[i]->tn_vnode.v_lock);
 }
 
+/* => dn locked; the node the name leads to, referenced, or NULL */
+static inline struct tmpfs_node *
+child_locked(struct tmpfs_node *dn, const char *name, size_t len)
+{
+	struct tmpfs_dirent *td = dir_find(dn, name, len);
+
+	if (td == NULL)
+		return NULL;
+	vref(&td->td_node->tn_vnode);
+	return td->td_node;
+}
+
+/* dir_child() that the name cache hears of. */
+static __noinline struct tmpfs_node *
+dir_child_cached(struct tmpfs_node *dn, const char *name, size_t len)
+{
+	struct tmpfs_node *tn;
+
+	rw_enter_read(&dn->tn_vnode.v_lock);
+	tn = child_locked(dn, name, len);
+	if (!dir_dead(dn))
+		cache_enter(&dn->tn_vnode, name, len,
+		    tn != NULL ? &tn->tn_vnode : NULL);
+	rw_exit(&dn->tn_vnode.v_lock);
+	return tn;
+}
+
 /* => dn unlocked; the node the name leads to, referenced, or NULL */
 static struct tmpfs_node *
 dir_child(struct tmpfs_node *dn, const char *name, size_t len)
 {
-	struct tmpfs_node *tn = NULL;
-	struct tmpfs_dirent *td;
+	struct tmpfs_node *tn;
 
+	if (__predict_false(tn_cached(dn)))
+		return dir_child_cached(dn, name, len);
 	rw_enter_read(&dn->tn_vnode.v_lock);
-	td = dir_find(dn, name, len);
-	if (td != NULL) {
-		tn = td->td_node;
-		vref(&tn->tn_vnode);
-	}
-	if (tn_cached(dn) && !dir_dead(dn))
-		cache_enter(&dn->tn_vnode, name, len,
-		    tn != NULL ? &tn->tn_vnode : NULL);
+	tn = child_locked(dn, name, len);
 	rw_exit(&dn->tn_vnode.v_lock);
 	return tn;
 }
@@ -731,13 +752,19 @@ tmpfs_rename(struct vnode *fdvp, const char *fname, size_t flen,
 
 /* -- Reading directories and links ---------------------------------------------------------------- */
 
+static __noinline void
+set_atime(struct tmpfs_node *tn)
+{
+	if ((tn->tn_vnode.v_mount->mnt_flag & (MNT_RDONLY | MNT_NOATIME)) == 0)
+		atomic_store(&tn->tn_atime, (int64_t)nsecwall());
+}
+
 /* Read: the time is worth a store only if something changed since. => locked */
-static void
+static inline void
 accessed(struct tmpfs_node *tn)
 {
-	if (atomic_load(&tn->tn_atime) <= MAX(tn->tn_mtime, tn->tn_ctime) &&
-	    (tn->tn_vnode.v_mount->mnt_flag & (MNT_RDONLY | MNT_NOATIME)) == 0)
-		atomic_store(&tn->tn_atime, (int64_t)nsecwall());
+	if (atomic_load(&tn->tn_atime) <= MAX(tn->tn_mtime, tn->tn_ctime))
+		set_atime(tn);
 }
 
 static int
@@ -1084,10 +1111,10 @@ fill(struct tmpfs_node *tn, off_t off, off_t end)
 	for (; off < end && error == 0; off += PAGE_SIZE)
 		if (!uao_has_page(tn->tn_file.uobj, off)) {
 			error = write_zeros(tn, off, 1);
+			count_pages(tn);
 			if (error == 0 && sig_killed(curproc))
 				error = EINTR;
 		}
-	count_pages(tn);
 	return error;
 }
 

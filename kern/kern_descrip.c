@@ -518,6 +518,8 @@ fd_set_cwd(struct proc *p, struct vnode *vp)
 	vrele(old);
 }
 
+volatile bool fd_chroots;
+
 void
 fd_set_root(struct proc *p, struct vnode *vp)
 {
@@ -526,6 +528,7 @@ fd_set_root(struct proc *p, struct vnode *vp)
 
 	rw_enter_write(&fdp->fd_lock);
 	old = fdp->fd_rdir;
+	atomic_store(&fd_chroots, true);
 	atomic_store_rel(&fdp->fd_rdir, vp);
 	rw_exit(&fdp->fd_lock);
 	if (old != NULL)

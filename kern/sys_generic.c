@@ -60,15 +60,15 @@ simple_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw,
 	bool counted;
 	int error;
 
-	if (flags & FOF_OFFSET) {
+	if (flags & FOF_OFFSET)
 		uio.uio_offset = (off_t)a[3];
-		if (uio.uio_offset < 0)
-			return EINVAL;
-	}
 	fp = fd_hold(p, (int)a[0], &counted);
 	if (fp == NULL)
-		return EBADF;
-	if ((flags & FOF_OFFSET) && (fp->f_mode & FM_SEEK) == 0)
+		return uio.uio_offset < 0 ? EINVAL : EBADF;
+	if (__predict_false(
+		uio.uio_offset < 0 && (fp->f_mode & FM_ADDRESS) == 0))
+		error = EINVAL;
+	else if ((flags & FOF_OFFSET) && (fp->f_mode & FM_SEEK) == 0)
 		error = ESPIPE;
 	else if (__predict_true(
 		     fp->f_mode & (rw == UIO_READ ? FM_READ : FM_WRITE)))

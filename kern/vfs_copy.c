@@ -217,13 +217,52 @@ sys_copy_file_range(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return copy_both(p, &from, &to, a[4], error, ret);
 }
 
-#define SPLICE_F_ALL 0xf /* MOVE, NONBLOCK, MORE, GIFT */
+#define SPLICE_F_NONBLOCK 2
+#define SPLICE_F_ALL      0xf /* MOVE, NONBLOCK, MORE, GIFT */
+#define SPLICE_MAX        4096UL /* from a pipe: what any pipe takes at once */
+#define SPLICE_POLL       10000000UL /* ns */
 
 /*
- * To a pipe no more than it takes as one piece, which it has room for or waits
- * for: what was read from another pipe could not be put back.
+ * What is read from a pipe cannot be put back: when the other side is one too,
+ * there is room before.
+ * => EAGAIN, EPIPE, EINTR, ERESTART
  */
-#define SPLICE_MAX 4096UL
+static int
+wait_for_room(struct proc *p, struct file *fp, bool nonblock)
+{
+	int revents, error;
+
+	nonblock |= (fp->f_flags & O_NONBLOCK) != 0;
+	for (;;) {
+		revents = fp->f_ops->fo_poll(fp, POLLOUT | POLLERR, NULL);
+		if (revents & POLLERR) {
+			ptsignal(p, SIGPIPE, NULL);
+			return EPIPE;
+		}
+		if (revents & POLLOUT)
+			return 0;
+		if (nonblock)
+			return EAGAIN;
+		error = tsleep(&fp, PWAIT | PCATCH, "splice", SPLICE_POLL);
+		if (error != 0 && error != EWOULDBLOCK)
+			return error;
+	}
+}
+
+static int
+splice_check(struct proc *p, const struct side *from, const struct side *to,
+    uint64_t flags)
+{
+	bool frompipe = is_pipe(from->s_file), topipe = is_pipe(to->s_file);
+
+	if (!frompipe && !topipe)
+		return EINVAL;
+	if (to->s_file->f_flags & O_APPEND)
+		return EINVAL;
+	return frompipe && topipe
+	    ? wait_for_room(p, to->s_file, (flags & SPLICE_F_NONBLOCK) != 0)
+	    : 0;
+}
 
 int
 sys_splice(struct proc *p, const uint64_t a[6], int64_t *ret)
@@ -242,10 +281,7 @@ sys_splice(struct proc *p, const uint64_t a[6], int64_t *ret)
 		file_rele(from.s_file);
 		return error;
 	}
-	if (!is_pipe(from.s_file) && !is_pipe(to.s_file))
-		error = EINVAL;
-	else if (to.s_file->f_flags & O_APPEND)
-		error = EINVAL;
+	error = splice_check(p, &from, &to, a[5]);
 	if (is_pipe(from.s_file))
 		len = MIN(len, SPLICE_MAX);
 	return copy_both(p, &from, &to, len, error, ret);

@@ -47,6 +47,16 @@ mode_to_vtype(mode_t mode)
 	}
 }
 
+/* => where "/" is, referenced */
+static inline struct vnode *
+root_vnode(struct proc *p)
+{
+	if (__predict_false(atomic_load(&fd_chroots)))
+		return fd_root(p);
+	refcnt_take(&rootvnode->v_refs);
+	return rootvnode;
+}
+
 /* The vnode a relative path starts at; EBADF or ENOTDIR. */
 static int
 start_vnode(struct proc *p, int dirfd, struct vnode **vpp)
@@ -84,7 +94,7 @@ component(const char *name, size_t *slashes)
  * ".." of a directory; of the process's root, and of the root of all, that is
  * the directory itself; of the root of a mount, what is above what it covers.
  */
-static int
+static __noinline int
 lookup_up(
     struct proc *p, struct vnode *dvp, struct vnode **vpp, struct mount **walk)
 {
@@ -101,7 +111,7 @@ lookup_up(
 	return error;
 }
 
-static int
+static __noinline int
 lookup_cached(
     struct vnode *dvp, const char *name, size_t len, struct vnode **vpp)
 {
@@ -114,23 +124,30 @@ lookup_cached(
 	return error;
 }
 
+/* => "." or ".." */
+static __noinline int
+lookup_dots(struct proc *p, struct vnode *dvp, size_t len, struct vnode **vpp,
+    struct mount **walk)
+{
+	if (len == 2)
+		return lookup_up(p, dvp, vpp, walk);
+	vref(dvp);
+	*vpp = dvp;
+	return 0;
+}
+
 /* => across no mount but by ".." */
-static int
+static inline int
 lookup_in(struct proc *p, struct vnode *dvp, const char *name, size_t len,
     struct vnode **vpp, struct mount **walk)
 {
-	if (dvp->v_type != VDIR)
+	if (__predict_false(dvp->v_type != VDIR))
 		return ENOTDIR;
-	if (len > MAXNAMLEN)
+	if (__predict_false(len > MAXNAMLEN))
 		return ENAMETOOLONG;
-	if (name[0] == '.' && len <= 2 && name[len - 1] == '.') {
-		if (len == 2)
-			return lookup_up(p, dvp, vpp, walk);
-		vref(dvp);
-		*vpp = dvp;
-		return 0;
-	}
-	if (dvp->v_mount->mnt_flag & MNTK_NAMECACHE)
+	if (__predict_false(name[0] == '.' && len <= 2 && name[len - 1] == '.'))
+		return lookup_dots(p, dvp, len, vpp, walk);
+	if (__predict_false(dvp->v_mount->mnt_flag & MNTK_NAMECACHE))
 		return lookup_cached(dvp, name, len, vpp);
 	return dvp->v_op->vop_lookup(dvp, name, len, vpp);
 }
@@ -272,7 +289,7 @@ walk(struct proc *p, struct vnode *dvp, int flags, struct nameidata *nd)
 	for (;;) {
 		if (name[0] == '/' && name == nd->ni_path && links > 0) {
 			vrele(dvp);
-			dvp = fd_root(p);
+			dvp = root_vnode(p);
 			mount_walk(dvp, &nd->ni_walk);
 		}
 		while (name[0] == '/')
@@ -349,7 +366,7 @@ namei(struct proc *p, int dirfd, const char *path, enum uio_seg seg, int flags,
 	if (error)
 		return error;
 	if (nd->ni_path[0] == '/')
-		dvp = fd_root(p);
+		dvp = root_vnode(p);
 	else
 		error = start_vnode(p, dirfd, &dvp);
 	if (error == 0) {
@@ -360,7 +377,7 @@ namei(struct proc *p, int dirfd, const char *path, enum uio_seg seg, int flags,
 			error = walk(p, dvp, flags, nd);
 	}
 	if (error) {
-		mount_walk(NULL, &nd->ni_walk);
+		mount_walk_end(&nd->ni_walk);
 		path_free(nd);
 	}
 	return error;
@@ -373,6 +390,6 @@ namei_done(struct nameidata *nd)
 		vrele(nd->ni_vp);
 	if (nd->ni_dvp != NULL)
 		vrele(nd->ni_dvp);
-	mount_walk(NULL, &nd->ni_walk);
+	mount_walk_end(&nd->ni_walk);
 	path_free(nd);
 }

@@ -69,7 +69,7 @@ counted(const struct vnode *vp)
 }
 
 void
-mount_walk(struct vnode *vp, struct mount **walk)
+mount_walk_slow(struct vnode *vp, struct mount **walk)
 {
 	struct mount *mp = vp != NULL ? counted(vp) : NULL;
 
@@ -439,6 +439,17 @@ unmount(struct mount *mp, int flags)
 	return 0;
 }
 
+int
+mount_remove(struct mount *mp)
+{
+	int error;
+
+	rw_enter_write(&mount_ctl_lock);
+	error = unmount(mp, 0);
+	rw_exit(&mount_ctl_lock);
+	return error;
+}
+
 /* => mount_ctl_lock held; is m mp, or mounted somewhere below it? */
 static bool
 is_above(const struct mount *mp, const struct mount *m)
@@ -723,10 +734,14 @@ mount_new(struct proc *p, struct mount_args *ma, uint64_t utype,
 		error = source_bdev(p, ma->ma_from, &bd);
 	if (error)
 		return error;
+	vref(dir);
 	rw_enter_write(&mount_ctl_lock);
+	/* what covers it since it was found is what the name leads to now */
+	(void)mount_cross(&dir, NULL);
 	error = mount_at(vfs, bd, ma->ma_from[0] != '\0' ? ma->ma_from : "none",
 	    dir, flags, ma->ma_options);
 	rw_exit(&mount_ctl_lock);
+	vrele(dir);
 	return error;
 }
 

@@ -22,7 +22,7 @@ vn_fo_read(struct file *fp, struct uio *uio, int flags)
 	struct vnode *vp = fp->f_vnode;
 	int error;
 
-	if (vp->v_op->vop_refresh != NULL) {
+	if (__predict_false(vp->v_op->vop_refresh != NULL)) {
 		error = vp->v_op->vop_refresh(
 		    vp, flags & FOF_OFFSET ? uio->uio_offset : fp->f_offset);
 		if (error)
@@ -240,6 +240,8 @@ open_device(struct proc *p, struct file *fp, int flags)
 
 	if (error == 0 && fp->f_ops->fo_seek != NULL)
 		fp->f_mode |= FM_SEEK;
+	if (fp->f_vnode->v_type == VCHR && dev_is_address(rdev))
+		fp->f_mode |= FM_ADDRESS;
 	return error;
 }
 
@@ -510,9 +512,24 @@ mmap_vnode(struct vnode *vp, bool writing, struct uvm_object **uobjp)
 	return error;
 }
 
+/* Devices are not copied: a private mapping can be read and no more. */
+static int
+mmap_device(dev_t rdev, voff_t off, vsize_t len, bool shared, vm_prot_t prot,
+    vm_prot_t *maxprot, struct uvm_object **uobjp)
+{
+	if (!shared && (prot & PROT_WRITE))
+		return EINVAL;
+	if (prot & PROT_EXEC)
+		return EPERM;
+	*maxprot &= ~PROT_EXEC;
+	if (!shared)
+		*maxprot &= ~PROT_WRITE;
+	return dev_mmap(rdev, off, len, *maxprot, uobjp);
+}
+
 int
-fd_mmap(struct proc *p, int fd, bool shared, vm_prot_t prot, vm_prot_t *maxprot,
-    struct uvm_object **uobjp)
+fd_mmap(struct proc *p, int fd, voff_t off, vsize_t len, bool shared,
+    vm_prot_t prot, vm_prot_t *maxprot, struct uvm_object **uobjp)
 {
 	struct file *fp = fd_getfile(p, fd);
 	int error;
@@ -528,7 +545,8 @@ fd_mmap(struct proc *p, int fd, bool shared, vm_prot_t prot, vm_prot_t *maxprot,
 			error = mmap_vnode(
 			    fp->f_vnode, shared && FWRITABLE(fp), uobjp);
 		else if (!dev_is_zero(fp->f_vnode->v_rdev))
-			error = ENODEV;
+			error = mmap_device(fp->f_vnode->v_rdev, off, len,
+			    shared, prot, maxprot, uobjp);
 	}
 	file_rele(fp);
 	return error;

@@ -57,6 +57,7 @@ struct file {
 #define FM_WRITE      0x2
 #define FM_PATH       0x4 /* O_PATH: it only stands for a place */
 #define FM_SEEK       0x8 /* it has an offset */
+#define FM_ADDRESS    0x10 /* which is an address: may be negative */
 #define FREADABLE(fp) (((fp)->f_mode & FM_READ) != 0)
 #define FWRITABLE(fp) (((fp)->f_mode & FM_WRITE) != 0)
 
@@ -106,6 +107,8 @@ int fo_ioctl_none(struct file *fp, u_long cmd, uint64_t arg, struct proc *p);
 /* => root and current directory, referenced */
 struct vnode *fd_cwd(struct proc *p);
 struct vnode *fd_root(struct proc *p);
+/* Has there ever been a process whose root is not that of all? */
+extern volatile bool fd_chroots; /* [a] */
 void fd_set_cwd(struct proc *p, struct vnode *vp);
 void fd_set_root(struct proc *p, struct vnode *vp);
 /*

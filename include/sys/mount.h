@@ -163,6 +163,8 @@ int mount_root(
     const char *type, struct bdev *bd, uint32_t flags, const char *options);
 int mount_on(const char *type, struct bdev *bd, const char *from,
     struct vnode *dir, uint32_t flags, const char *options);
+/* => in the kernel's name; no vnode of it is the caller's; 0 or EBUSY */
+int mount_remove(struct mount *mp);
 /* => boot, when threads run: who ends detached mounts */
 void mount_start_thread(void);
 /* => it looks for work; any context */
@@ -198,9 +200,23 @@ mount_cross(struct vnode **vpp, struct mount **walk)
 }
 /*
  * A name starts, or is, at vp, referenced.
- * => *walk: what was counted before, NULL: nothing; what is counted now
+ * => *walk: what was counted before, NULL: nothing; what is counted now;
+ *    mount_walk_end: nothing any more
  */
-void mount_walk(struct vnode *vp, struct mount **walk);
+void mount_walk_slow(struct vnode *vp, struct mount **walk);
+static inline void
+mount_walk(struct vnode *vp, struct mount **walk)
+{
+	/* nobody counts in the root */
+	if (__predict_false(*walk != NULL || vp->v_mount != rootmount))
+		mount_walk_slow(vp, walk);
+}
+static inline void
+mount_walk_end(struct mount **walk)
+{
+	if (__predict_false(*walk != NULL))
+		mount_walk_slow(NULL, walk);
+}
 /* => every mount, or one; the first error */
 int mount_sync_all(void);
 int mount_sync(struct mount *mp);

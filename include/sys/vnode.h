@@ -232,11 +232,11 @@ void vn_stat(const struct vattr *va, struct stat *st);
 /* => fo_stat of every file that has a vnode */
 int vn_fo_stat(struct file *fp, struct stat *st);
 /*
- * mmap of descriptor fd: object (referenced) and rights the open mode allows.
+ * mmap of len bytes at off of descriptor fd: object (referenced) and rights the open mode allows.
  * => 0; EBADF, EACCES, ENODEV; *uobjp NULL: anonymous memory (/dev/zero)
  */
-int fd_mmap(struct proc *p, int fd, bool shared, vm_prot_t prot,
-    vm_prot_t *maxprot, struct uvm_object **uobjp);
+int fd_mmap(struct proc *p, int fd, voff_t off, vsize_t len, bool shared,
+    vm_prot_t prot, vm_prot_t *maxprot, struct uvm_object **uobjp);
 
 /* -- Character devices (fs/devfs.c) ---------------------------------------------------- */
 
@@ -248,6 +248,11 @@ int
 blkdev_open(dev_t rdev, int flags, const struct fileops **opsp, void **datap);
 /* => is it /dev/zero, whose mapping is anonymous memory? */
 bool dev_is_zero(dev_t rdev);
+/* => are offsets in it addresses, of any size? */
+bool dev_is_address(dev_t rdev);
+/* => the device's memory, referenced; ENODEV; EPERM: not that part, not so */
+int dev_mmap(dev_t rdev, voff_t off, vsize_t len, vm_prot_t maxprot,
+    struct uvm_object **uobjp);
 
 /* -- Boot (kern/vfs_init.c, fs/) --------------------------------------------------------- */
 void vfs_init(void);
