@@ -185,6 +185,7 @@ help:
 	@echo "make fuzz        libFuzzer on the readers [FUZZ_TIME=10]"
 	@echo "make sim         one random program in the simulator [SEED=n] [STEPS=m]"
 	@echo "make sim-soak    new ones on all cores [TIME=10m]"
+	@echo "make sim-same    both compilers' builds execute the same [SEED=n] [COUNT=400]"
 	@echo "make sim-ktest   the kernel's tests in the simulator [T=name] [SEED=n]"
 	@echo "make sim-coverage  lines and branches of uvm/ and pmap/sv39 it reaches"
 	@echo "make bench       instructions per operation, beside baseline and Linux"

@@ -7,7 +7,7 @@
 #include <sys/vnode.h>
 #include <lib/cpio.h>
 
-/* Hard links seen so far: archive inode to vnode. */
+/* Hard links seen so far: archive inode to vnode.  All members: [boot]. */
 struct link_seen {
 	struct link_seen *ls_next;
 	uint32_t ls_ino;

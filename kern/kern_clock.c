@@ -19,7 +19,9 @@ static volatile uint64_t wall_offset; /* [a] time of day minus uptime, ns */
 uint64_t
 nsecwall(void)
 {
-	return nsecuptime() + atomic_load(&wall_offset);
+	uint64_t offset = atomic_load(&wall_offset);
+
+	return nsecuptime() + offset;
 }
 
 void

@@ -106,6 +106,15 @@ oom_dying(struct process *pr)
 	return dying;
 }
 
+/* => the last victim may need more time; the clock is read last, it is later */
+static bool
+oom_patient(void)
+{
+	uint64_t killed = atomic_load(&last_kill);
+
+	return nsecuptime() - killed < PATIENCE;
+}
+
 /*
  * A victim may be held up: by a thread of another process, which does I/O to
  * its memory and itself waits for some.  Then that one has to go, too.
@@ -122,8 +131,7 @@ oom_choose(struct oom_size *best, bool *again)
 	LIST_FOREACH (pr, &allprocess, ps_list) {
 		if ((pr->ps_flags & PS_SYSTEM) == 0 && oom_dying(pr)) {
 			*again = true;
-			if (nsecuptime() - atomic_load(&last_kill) < PATIENCE &&
-			    !MUTANT(OOM_NO_PATIENCE))
+			if (oom_patient() && !MUTANT(OOM_NO_PATIENCE))
 				return NULL;
 			continue;
 		}

@@ -124,10 +124,13 @@ panic_print_where(void)
 static void
 panic_print_memory(void)
 {
+	long free = uvm_free_count();
+	int active = uvm_pageq_active(), inactive = uvm_pageq_inactive();
+
 	printf("uvmexp: %d pages, %ld free, %d active, %d inactive, %d wired, "
 	       "%d paging\n",
-	    uvmexp.npages, uvm_free_count(), uvm_pageq_active(),
-	    uvm_pageq_inactive(), uvm_pageq_wired(), uvmexp.paging);
+	    uvmexp.npages, free, active, inactive, uvm_pageq_wired(),
+	    uvmexp.paging);
 }
 
 static void

@@ -26,21 +26,50 @@ static sy_call_t *const sysent[NSYSCALL + 1] = { SYSCALLS_MEMORY(SYSENT_LOW)
 static sy_call_t *const bsdent[NBSDCALL + 1] = { SYSCALLS_MEMORY(SYSENT_BSD) };
 #pragma GCC diagnostic pop
 
-#define UNKNOWN_LIMIT 1024
+#define UNKNOWN_LIMIT 1024 /* below it each number has a bit */
+#define UNKNOWN_MORE  32 /* so many others are told apart */
 /* Numbers already complained about; atomic. */
 static uint64_t unknown_seen[UNKNOWN_LIMIT / 64];
+static uint64_t unknown_more[UNKNOWN_MORE];
 
 /*
- * A call nobody knows: one line per number, larger ones share the last bit.
+ * => true: the number, which is not small, was not seen before; false also
+ *    when the table is full, as a program could fill the log with them
+ */
+static bool
+unknown_is_new(uint64_t code)
+{
+	uint64_t seen;
+
+	for (int i = 0; i < UNKNOWN_MORE; i++) {
+		seen = 0;
+		if (atomic_cas(&unknown_more[i], &seen, code)) {
+			if (i == UNKNOWN_MORE - 1)
+				printf("syscall: more unknown calls from %u on "
+				       "are not told\n",
+				    UNKNOWN_LIMIT);
+			return true;
+		}
+		if (seen == code)
+			return false;
+	}
+	return false;
+}
+
+/*
+ * A call nobody knows: one line per number.
  */
 static __noinline int
 syscall_unknown(struct proc *p, uint64_t code)
 {
-	uint64_t slot, bit;
+	uint64_t bit = 1UL << (code % 64);
+	bool new;
 
-	slot = MIN(code, UNKNOWN_LIMIT - 1);
-	bit = 1UL << (slot % 64);
-	if ((atomic_or(&unknown_seen[slot / 64], bit) & bit) == 0)
+	if (code < UNKNOWN_LIMIT)
+		new = (atomic_or(&unknown_seen[code / 64], bit) & bit) == 0;
+	else
+		new = unknown_is_new(code);
+	if (new)
 		printf("syscall: %s (pid %d) made unknown call %lu\n",
 		    p->p_p->ps_comm, p->p_p->ps_pid, code);
 	return ENOSYS;

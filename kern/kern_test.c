@@ -12,6 +12,7 @@
 #include <sys/proc.h>
 #include <sys/timeout.h>
 #include <machine/cpu.h>
+#include <lib/sort.h>
 #include <pmap/pmap.h>
 #include <uvm/uvm_extern.h>
 #include <uvm/uvm_page.h>
@@ -543,7 +544,19 @@ ktest_report(int n, const struct ktest *t, uint32_t failures, uint64_t ns)
 		    t->kt_name, (u_long)kt.seed);
 }
 
-/* => tests chosen, in random order */
+static int
+ktest_compare(const void *a, const void *b)
+{
+	const struct ktest *const *x = a, *const *y = b;
+
+	return strcmp((*x)->kt_name, (*y)->kt_name);
+}
+
+/*
+ * How tests lie in their section is the compiler's choice, so they are sorted
+ * before they are shuffled.
+ * => tests chosen, in an order that depends on the seed
+ */
 static int
 ktest_choose(const char *which, const struct ktest **list)
 {
@@ -555,6 +568,7 @@ ktest_choose(const char *which, const struct ktest **list)
 	     t < __stop_set_ktest && n < KTEST_MAX; t++)
 		if (ktest_selected(which, (*t)->kt_name))
 			list[n++] = *t;
+	ksort(list, (size_t)n, sizeof(*list), ktest_compare);
 	for (int i = n - 1; i > 0; i--) {
 		j = (int)(kt_random_r(&state) % (uint64_t)(i + 1));
 		tmp = list[i];

@@ -28,7 +28,7 @@ bdev_foreach(void (*fn)(struct bdev *, void *), void *arg)
 				fn(&disks[i]->dk_part[k], arg);
 }
 
-/* A search by name. */
+/* A search by name.  All members: [thread]. */
 struct by_name {
 	const char *name;
 	struct bdev *found;

@@ -895,6 +895,7 @@ sys_getcwd(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return error;
 }
 
+/* What getdents64() has collected.  All members: [thread]. */
 struct dirent_buf {
 	char *db_buf;
 	size_t db_size, db_used;

@@ -76,20 +76,17 @@ chacha20_init(struct chacha20 *c, const uint8_t *key, const uint8_t *nonce,
 		c->state[13 + i] = le32(nonce + 4 * i);
 }
 
-/*
- * The next block as words in x.
- */
-static void
-next_block(struct chacha20 *c, uint32_t *x)
+void
+chacha20_rounds_generic(const uint32_t *state, uint32_t *x)
 {
-	int64_t x0 = (int32_t)c->state[0], x1 = (int32_t)c->state[1];
-	int64_t x2 = (int32_t)c->state[2], x3 = (int32_t)c->state[3];
-	int64_t x4 = (int32_t)c->state[4], x5 = (int32_t)c->state[5];
-	int64_t x6 = (int32_t)c->state[6], x7 = (int32_t)c->state[7];
-	int64_t x8 = (int32_t)c->state[8], x9 = (int32_t)c->state[9];
-	int64_t x10 = (int32_t)c->state[10], x11 = (int32_t)c->state[11];
-	int64_t x12 = (int32_t)c->state[12], x13 = (int32_t)c->state[13];
-	int64_t x14 = (int32_t)c->state[14], x15 = (int32_t)c->state[15];
+	int64_t x0 = (int32_t)state[0], x1 = (int32_t)state[1];
+	int64_t x2 = (int32_t)state[2], x3 = (int32_t)state[3];
+	int64_t x4 = (int32_t)state[4], x5 = (int32_t)state[5];
+	int64_t x6 = (int32_t)state[6], x7 = (int32_t)state[7];
+	int64_t x8 = (int32_t)state[8], x9 = (int32_t)state[9];
+	int64_t x10 = (int32_t)state[10], x11 = (int32_t)state[11];
+	int64_t x12 = (int32_t)state[12], x13 = (int32_t)state[13];
+	int64_t x14 = (int32_t)state[14], x15 = (int32_t)state[15];
 	int i;
 
 	for (i = 0; i < ROUNDS; i += 2) {
@@ -119,7 +116,25 @@ next_block(struct chacha20 *c, uint32_t *x)
 	x[14] = (uint32_t)x14;
 	x[15] = (uint32_t)x15;
 	for (i = 0; i < WORDS; i++)
-		x[i] += c->state[i];
+		x[i] += state[i];
+}
+
+/* Set once at boot. */
+static chacha20_rounds_t *rounds = chacha20_rounds_generic;
+
+void
+chacha20_set_rounds(chacha20_rounds_t *fn)
+{
+	rounds = fn;
+}
+
+/*
+ * The next block as words in x.
+ */
+static void
+next_block(struct chacha20 *c, uint32_t *x)
+{
+	rounds(c->state, x);
 	c->state[12]++;
 }
 

@@ -207,7 +207,7 @@ read_chosen(struct reader *r)
 
 /* Extensions with a flag of their own, NUL-separated: no pointer table. */
 static const char isa_names[] = "sstc\0svinval\0svpbmt\0svnapot\0svadu\0"
-				"svade\0svvptc\0zicboz\0zicbom\0";
+				"svade\0svvptc\0zicboz\0zicbom\0zbb\0";
 
 static char
 lower(char c)

@@ -36,6 +36,7 @@ struct vmspace;
 #define PMAP_WC      0x2UL
 #define PMAP_DEVICE  0x4UL
 
+/* => the kernel's; the caller needs no reference */
 struct pmap *pmap_kernel(void);
 
 /* -- Start-up ---------------------------------------------------------------- */
@@ -69,8 +70,8 @@ void pmap_remove_holes(struct vmspace *vm);
 int
 pmap_enter(struct pmap *pm, vaddr_t va, paddr_t pa, vm_prot_t prot, int flags);
 /*
- * As pmap_enter() of a page that only the caller knows: just allocated, not
- * mapped, in no queue.
+ * As pmap_enter() of a page that only the caller knows.
+ * => just allocated, not mapped, in no queue
  */
 int pmap_enter_new(
     struct pmap *pm, vaddr_t va, struct vm_page *pg, vm_prot_t prot, int flags);
@@ -82,9 +83,11 @@ int pmap_enter_new(
  */
 int pmap_enter_zero(struct pmap *pm, vaddr_t va);
 /*
- * Enter pgs[i], where it is not NULL, at sva + i pages, for n <= 32 pages at
- * which nothing is mapped, as by pmap_enter() for no access.
- * => how many were entered; a shortage leaves some out
+ * Enter pgs[i], where it is not NULL and nothing is mapped at sva + i pages,
+ * for n <= 32 pages, as by pmap_enter() for no access.
+ * => owners' locks held, so that nobody else maps something there
+ * => how many were entered; a shortage leaves some out; what is mapped stays as
+ *    it is, wired or not
  */
 unsigned pmap_enter_neighbours(struct pmap *pm, vaddr_t sva,
     struct vm_page *const *pgs, unsigned n, vm_prot_t prot);
@@ -137,6 +140,7 @@ long pmap_wired_count(struct pmap *pm);
 long pmap_pv_count(void);
 
 /* -- Pages ----------------------------------------------------------------------- */
+/* => pages are the caller's alone, or their owners' locks are held; any context */
 void pmap_zero_page(struct vm_page *pg);
 void pmap_copy_page(struct vm_page *src, struct vm_page *dst);
 /* => FALSE: work became runnable and the page is not zero */

@@ -36,8 +36,8 @@ void audit_pmap_page(struct vm_page *pg,
 void audit_pmap_tables(
     struct pmap *pm, void (*fn)(struct vm_page *pg, void *arg), void *arg);
 /*
- * The port's own structures: bad() is called, as printf(), for each thing that
- * is wrong.
+ * The port's own structures.
+ * => bad() is called, as printf(), for each thing that is wrong
  */
 void audit_pmap_check(
     struct pmap *pm, void (*bad)(const char *fmt, ...) __printflike(1, 2));

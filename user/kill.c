@@ -71,6 +71,8 @@ kill_main(int argc, char **argv)
 	}
 	if (first < argc && strcmp(argv[first], "--") == 0)
 		first++;
+	if (sig < 0 && strcmp(argv[1], "-h") == 0)
+		usage();
 	if (sig < 0) {
 		complainx(
 		    "%s: no such signal (kill -l lists them)", argv[first - 1]);

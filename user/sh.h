@@ -119,6 +119,7 @@ enum leaving {
 
 struct shell {
 	int status; /* $? */
+	int substituted; /* status of the last $(...) in this command, or 0 */
 	pid_t pid; /* $$ */
 	pid_t last_bg; /* $! */
 	const char *name; /* $0 */

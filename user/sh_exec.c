@@ -489,16 +489,32 @@ run_outside(struct node *n, struct args *args)
 	return status;
 }
 
+/*
+ * Nothing but assignments and redirections: they still see the $? of before,
+ * and end with the status of what they substituted.
+ */
+static int
+exec_no_command(struct node *n)
+{
+	struct saved_fd *saved = NULL;
+	int failed = redirect(n->redirs, &saved) != 0;
+
+	restore_fds(saved);
+	assign(n->assigns, false);
+	if (failed)
+		return 1;
+	return sh.leaving == LEAVE_LINE ? sh.status : sh.substituted;
+}
+
 static int
 exec_simple(struct node *n)
 {
 	struct args args = { 0 };
-	struct saved_fd *saved = NULL;
 	struct node *function;
 	builtin_fn *builtin;
 	int status;
 
-	sh.status = n->words == NULL ? 0 : sh.status;
+	sh.substituted = 0;
 	expand_words(n->words, &args);
 	if (sh.leaving == LEAVE_LINE) {
 		args_free(&args);
@@ -506,10 +522,7 @@ exec_simple(struct node *n)
 	}
 	trace(&args);
 	if (args.n == 0) {
-		status = redirect(n->redirs, &saved) != 0;
-		restore_fds(saved);
-		assign(n->assigns, false);
-		status = status != 0 ? status : sh.status;
+		status = exec_no_command(n);
 		args_free(&args);
 		return status;
 	}

@@ -473,7 +473,7 @@ expand_command(struct expansion *e, const char *text, bool quoted)
 	}
 	close(fd[0]);
 	if (pid > 0)
-		sh.status = wait_for(pid);
+		sh.status = sh.substituted = wait_for(pid);
 	while (output.len > 0 && output.s[output.len - 1] == '\n')
 		output.len--;
 	put_value(e, buf_str(&output), quoted);

@@ -268,7 +268,7 @@ u_int amap_store_wipe(struct amap_store *as, u_int start, u_int end, u_int max,
  */
 int amap_store_copy(
     struct amap_store *dst, struct amap_store *src, u_int off, u_int len);
-/* Memory of nodes: zero-filled or NULL; never sleep. */
+/* => memory of nodes: zero-filled or NULL; never sleep */
 struct amap_node *amap_node_get(void);
 void amap_node_put(struct amap_node *nd);
 
@@ -295,7 +295,7 @@ void amap_cover_unref(struct amap_cover *ac, u_int start, u_int end,
 bool amap_cover_single(const struct amap_cover *ac, u_int start, u_int end);
 /* => from slot on one entry refers to each; 0 or ENOMEM */
 int amap_cover_extend(struct amap_cover *ac, u_int slot);
-/* Memory of steps: NULL when there is none; never sleep. */
+/* => memory of steps: NULL when there is none; never sleep */
 struct amap_step *amap_steps_get(u_int n);
 void amap_steps_put(struct amap_step *st, u_int n);
 

@@ -223,7 +223,7 @@ uvm_anfree(struct vm_anon *anon)
 		anon_count_freed(1);
 }
 
-/* Anons without references whose pages go together; the thread's own. */
+/* Anons without references whose pages go together.  All members: [thread]. */
 struct anon_batch {
 	u_int ab_n;
 	struct vm_anon *ab_anon[ANON_FREE_BATCH];

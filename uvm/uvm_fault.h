@@ -41,6 +41,7 @@ uvmfault_pageable(const struct vm_map *map)
 /*
  * As uvm_fault() for no translation, but memory that was never written gets a
  * page of its own even if it is only read.
+ * => errors and locks as for uvm_fault()
  */
 int uvm_fault_own(vm_map_t map, vaddr_t vaddr, vm_prot_t access_type);
 /*

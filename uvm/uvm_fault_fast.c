@@ -482,6 +482,12 @@ fault_entry(struct vm_map *map, vaddr_t vaddr)
 	return entry;
 }
 
+/*
+ * Make the page at vaddr accessible, or wire it.
+ * => thread context, no locks; may sleep
+ * => 0: the access may be tried again; EFAULT: no entry, or beyond the object;
+ *    EACCES: not allowed; ENOMEM: no memory and none to come; EIO: lost
+ */
 int
 uvm_fault(vm_map_t orig_map, vaddr_t vaddr, vm_fault_t fault_type,
     vm_prot_t access_type)

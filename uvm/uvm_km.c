@@ -215,12 +215,13 @@ uvm_km_alloc1(vm_map_t map, vsize_t size, vsize_t align, boolean_t zeroit)
 	return va;
 }
 
-/* The macros of these names, for who needs a function's address. */
+/* => as the macros of these names, for who needs a function's address */
 vaddr_t(uvm_km_alloc)(vm_map_t map, vsize_t size)
 {
 	return uvm_km_alloc1(map, size, 0, FALSE);
 }
 
+/* => the same */
 vaddr_t(uvm_km_zalloc)(vm_map_t map, vsize_t size)
 {
 	return uvm_km_alloc1(map, size, 0, TRUE);

@@ -5,7 +5,7 @@
 #include <uvm/uvm_pdaemon.h>
 #include <uvm/uvm_swap.h>
 
-/* What is to be paged out of one entry. All: [thread]. */
+/* What is to be paged out of one entry. All members: [thread]. */
 struct pageout {
 	struct swap_batch batch;
 	struct swapio *si; /* being filled, or NULL */

@@ -84,7 +84,7 @@ struct vm_physmain {
 	struct vm_page *pm_pgs; /* [I] */
 };
 extern struct vm_physmain vm_physmain; /* [I] after uvm_page_init */
-struct vm_page *vm_physseg_search(paddr_t pa); /* PHYS_TO_VM_PAGE's rest */
+struct vm_page *vm_physseg_search(paddr_t pa); /* => as PHYS_TO_VM_PAGE() */
 
 /* => page of a physical address, NULL if not managed; any context */
 static inline struct vm_page *
@@ -120,6 +120,7 @@ bool uvm_page_unbusy(struct vm_page *pg);
  * Take away all mappings of a page, for instance because another one is in its
  * place now, and with wired mappings their wirings: the next fault on a wired
  * address wires what it finds.
+ * => owner's lock held for writing
  */
 void uvm_page_unmap(struct vm_page *pg);
 /* => sleep until pg may not be busy any more; the owner's lock is dropped and

@@ -23,6 +23,7 @@ struct uvm_ptnode {
 /* => zeroed node or NULL, never sleeps; any context (uvm_object.c) */
 struct uvm_ptnode *uvm_ptnode_get(void);
 struct uvm_ptnode *uvm_ptnode_fresh(void); /* not one kept for the daemon */
+/* => n is in no tree; any context */
 void uvm_ptnode_put(struct uvm_ptnode *n);
 
 /* All members: [o] the owner's lock. */

@@ -64,8 +64,10 @@ pd_wake(void)
 void
 uvm_pd_check(long free)
 {
-	if (uvm_pdpolicy_wake(free, uvmexp.freemin, uvmexp.freetarg,
-		uvm_pageq_inactive(), uvmexp.inactarg) &&
+	int inactive = uvm_pageq_inactive();
+
+	if (uvm_pdpolicy_wake(free, uvmexp.freemin, uvmexp.freetarg, inactive,
+		uvmexp.inactarg) &&
 	    free < pd_quiet_above)
 		pd_wake();
 }
@@ -288,8 +290,9 @@ skip_pause(int n)
 static bool
 spare_page(struct vm_page *pg)
 {
-	long total = uvmexp.active + uvmexp.inactive + uvm_free_count();
+	long total = uvm_free_count();
 
+	total += uvmexp.active + uvmexp.inactive;
 	if (pg->pg_flags & (PQ_ANON | PQ_AOBJ)) {
 		if (!uvm_pdpolicy_spared(
 			uvmexp.anonpages, uvmexp.anonmin, total))
@@ -377,7 +380,7 @@ uvm_pd_freeclean(struct vm_page *pg)
 
 /*
  * Pages of one owner that the pmap treats together: fences are dear.
- * => owner locked throughout; only the daemon
+ * All members: [thread], the daemon; the owner is locked throughout.
  */
 struct page_batch {
 	void (*pb_treat)(struct vm_page **pgs, u_int n);
@@ -489,13 +492,21 @@ treat_inactive(
 }
 
 /*
- * Is enough free, or about to be?  A pageout that was begun is filled up.
+ * Is enough free, or about to be?
  */
+static bool
+pd_enough(void)
+{
+	long free = uvm_free_count();
+
+	return free + atomic_load(&uvmexp.paging) >= uvmexp.freetarg;
+}
+
+/* A pageout that was begun is filled up. */
 static bool
 scan_enough(const struct swapio *si)
 {
-	return si == NULL &&
-	    uvm_free_count() + atomic_load(&uvmexp.paging) >= uvmexp.freetarg;
+	return si == NULL && pd_enough();
 }
 
 /*
@@ -566,7 +577,7 @@ scan_inactive(void)
 		uvm_swapout_start(si);
 }
 
-/* What a scan of the active queue is about. */
+/* What a scan of the active queue is about.  All members: [thread]. */
 struct active_scan {
 	struct page_batch as_aged; /* moved to the inactive queue */
 	int as_shortage; /* pages to be moved yet */
@@ -803,10 +814,11 @@ pd_pass(void)
 {
 	long before = uvm_free_count();
 	bool freed, drained = false, waited = atomic_load(&pd_waiters) != 0;
+	int active = uvm_pageq_active();
 	u_int gave;
 
 	uvmexp.inactarg = uvm_pdpolicy_inactarg(
-	    uvm_pageq_active(), uvm_pageq_inactive(), uvmexp.freetarg);
+	    active, uvm_pageq_inactive(), uvmexp.freetarg);
 	if (uvm_pdpolicy_scan(
 		before, uvmexp.freetarg, uvm_pageq_inactive(), uvmexp.inactarg))
 		pd_scan();
@@ -815,7 +827,7 @@ pd_pass(void)
 	pd_gave_seen = gave;
 	if (freed)
 		pd_fruitless_passes = 0;
-	if (uvm_free_count() + atomic_load(&uvmexp.paging) < uvmexp.freetarg) {
+	if (!pd_enough()) {
 		cache_shrink();
 		(void)mc_shrink_all();
 		drained = pool_drain_wait() > 0;

@@ -8,7 +8,7 @@
 #include <uvm/uvm_pgcache.h>
 #include <uvm/uvm_pdaemon.h>
 
-/* A request in pages.  All members: the caller's. */
+/* A request in pages.  All members: [thread]. */
 struct pla {
 	u_long pla_n; /* pages wanted */
 	u_long pla_lo, pla_hi; /* page numbers, hi exclusive */
@@ -17,7 +17,7 @@ struct pla {
 	u_long pla_nsegs; /* most segments */
 };
 
-/* The best piece found so far. */
+/* The best piece found so far.  All members: [thread]. */
 struct piece {
 	struct vm_physseg *pc_seg;
 	u_long pc_ppn, pc_n; /* first page, length */

@@ -90,8 +90,8 @@ int uvm_swap_nfree(void);
 /* => n more (fewer) slots hold what no page does; any context */
 void uvm_swap_only(int n);
 /*
- * Whose are the n slots from slot on?  Only anons under this lock, which is
- * held for writing, are told; NULL for others.
+ * Whose are the n slots from slot on?
+ * => anons under this lock, which is held for writing; NULL for all others
  */
 void uvm_swap_anons(
     int slot, int n, const struct amap_lock *lock, struct vm_anon **anons);

@@ -467,9 +467,10 @@ static bool
 fits_elsewhere(const struct swapdev *sd)
 {
 	long only = MIN(sd->sd_inuse, uvmexp.swpgonly);
-	long room = uvm_free_count() - uvmexp.freemin + uvm_swap_nfree() +
-	    uvmexp.vnodepages + uvmexp.vtextpages;
+	long room = uvm_free_count();
 
+	room += uvm_swap_nfree();
+	room += uvmexp.vnodepages + uvmexp.vtextpages - uvmexp.freemin;
 	return only <= room || MUTANT(SWAPOFF_NO_ROOM_CHECK);
 }
 

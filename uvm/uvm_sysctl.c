@@ -7,7 +7,7 @@
 #include <sys/pool.h>
 #include <uvm_bsd.h>
 
-/* A request.  All members: the calling thread's. */
+/* A request.  All members: [thread]. */
 struct req {
 	void *old; /* where the value goes, or NULL: only its size */
 	size_t *oldlen; /* room there; the value's size on return */

@@ -15,6 +15,7 @@ int __popcountdi2(uint64_t x);
  */
 #define DE_BRUIJN 0x03f79d71b4cb0a89UL
 
+/* => x is not 0; zeros below its lowest one */
 int
 __ctzdi2(uint64_t x)
 {
@@ -27,6 +28,7 @@ __ctzdi2(uint64_t x)
 	return index[(x & -x) * DE_BRUIJN >> 58];
 }
 
+/* => x is not 0; zeros above its highest one */
 int
 __clzdi2(uint64_t x)
 {
@@ -41,6 +43,7 @@ __clzdi2(uint64_t x)
 	return n;
 }
 
+/* => how many ones */
 int
 __popcountdi2(uint64_t x)
 {

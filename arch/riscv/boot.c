@@ -11,6 +11,7 @@
 #include <machine/csr.h>
 #include <machine/sbi.h>
 #include <lib/bootargs.h>
+#include <lib/chacha20.h>
 #include <lib/format.h>
 #include <pmap/sv39/pmap_boot.h>
 #include <uvm/uvm_extern.h>
@@ -126,6 +127,7 @@ print_isa(uint64_t isa, char *buf, size_t size)
 		{ FDT_ISA_SVVPTC, "svvptc" },
 		{ FDT_ISA_ZICBOZ, "zicboz" },
 		{ FDT_ISA_ZICBOM, "zicbom" },
+		{ FDT_ISA_ZBB, "zbb" },
 	};
 
 	strlcpy(buf, "rv64", size);
@@ -209,6 +211,8 @@ riscv_init(unsigned long hartid, paddr_t fdt_pa)
 	fdt_size = boot_tree(fdt_pa);
 	timer_init(
 	    platform.timebase, entry, (platform.isa_all & FDT_ISA_SSTC) != 0);
+	if (platform.isa_all & FDT_ISA_ZBB)
+		chacha20_set_rounds(chacha20_rounds_zbb);
 	boot_arguments();
 	print_machine();
 	print_harts(hartid);

@@ -43,6 +43,10 @@ void riscv_init(unsigned long hartid, paddr_t fdt_pa) __dead;
 /* => physical address of something in the kernel image */
 paddr_t kernel_pa(const void *p);
 
+/* -- chacha20_zbb.S ----------------------------------------------------------- */
+/* => as chacha20_rounds_t; only where every hart has Zbb */
+void chacha20_rounds_zbb(const uint32_t *state, uint32_t *x);
+
 /* -- bootmem.c ------------------------------------------------------------------ */
 /* => boot: maps the tree; its size, or 0 with *why naming the fault */
 size_t boottree_map(paddr_t pa, const void **blobp, const char **why);
@@ -76,6 +80,7 @@ extern char copy_begin[], copy_end[], copy_fault[];
 extern char nofault_begin[], nofault_end[], nofault_fault[];
 
 /* -- plic.c --------------------------------------------------------------------------- */
+/* => boot hart, before plic_cpu_init() of any: every source masked, handlers none */
 void plic_init(void);
 /* => a hart that is about to take interrupts, interrupts off */
 void plic_cpu_init(struct cpu_info *ci);

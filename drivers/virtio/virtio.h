@@ -122,7 +122,8 @@ void virtio_kick(struct virtio_dev *vd, struct virtio_queue *q);
  */
 void virtio_fail(struct virtio_dev *vd, const char *why);
 
-/* Configuration space; whole values, also of fields that change. */
+/* => value of a field of the configuration space, whole also if it changes
+ *    meanwhile; any context */
 uint8_t virtio_config8(struct virtio_dev *vd, u_int off);
 uint16_t virtio_config16(struct virtio_dev *vd, u_int off);
 uint32_t virtio_config32(struct virtio_dev *vd, u_int off);

@@ -60,7 +60,7 @@ const struct bootarg *bootarg_next(const struct bootargs *, unsigned int *);
 const char *bootarg_get(const struct bootargs *, const char *);
 
 /*
- * bootarg_flag: was the key given, with no value or with 1, y, yes, on or
+ * bootarg_flag: => was the key given, with no value or with 1, y, yes, on or
  * true, and not switched off later by another value?
  */
 bool bootarg_flag(const struct bootargs *, const char *);

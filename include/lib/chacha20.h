@@ -44,4 +44,23 @@ void chacha20_block(struct chacha20 *, uint8_t *);
  */
 void chacha20_xor(struct chacha20 *, uint8_t *, const uint8_t *, size_t);
 
+/*
+ * One block: from the state, 16 words, to the words of the key stream.
+ */
+typedef void chacha20_rounds_t(const uint32_t *, uint32_t *);
+
+/*
+ * chacha20_rounds_generic: what is used where the machine has no faster way.
+ *
+ * => any context
+ */
+void chacha20_rounds_generic(const uint32_t *, uint32_t *);
+
+/*
+ * chacha20_set_rounds: what is used from now on.
+ *
+ * => at boot, while one hart runs
+ */
+void chacha20_set_rounds(chacha20_rounds_t *);
+
 #endif /* _LIB_CHACHA20_H_ */

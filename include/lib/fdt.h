@@ -148,8 +148,8 @@ int fdt_get_number(const struct fdt *, fdt_node_t, const char *, uint64_t *);
 int fdt_get_string(const struct fdt *, fdt_node_t, const char *, const char **);
 
 /*
- * fdt_compatible: is the string in the node's compatible list?
- * fdt_available: is status absent, "okay" or "ok"?
+ * fdt_compatible: => is the string in the node's compatible list?
+ * fdt_available: => is status absent, "okay" or "ok"?
  */
 bool fdt_compatible(const struct fdt *, fdt_node_t, const char *);
 bool fdt_available(const struct fdt *, fdt_node_t);

@@ -58,6 +58,7 @@ struct fdt_range {
 #define FDT_ISA_SVVPTC  ((uint64_t)1 << 38)
 #define FDT_ISA_ZICBOZ  ((uint64_t)1 << 39)
 #define FDT_ISA_ZICBOM  ((uint64_t)1 << 40)
+#define FDT_ISA_ZBB     ((uint64_t)1 << 41)
 
 /*
  * Why a hart cannot run the kernel.
@@ -204,7 +205,7 @@ int fdt_platform_read(struct fdt_platform *, const void *, size_t, uint64_t,
     const struct fdt_range *, unsigned int);
 
 /*
- * fdt_platform_hart: the record of a hart, NULL when there is none.
+ * fdt_platform_hart: => the record of a hart, NULL when there is none.
  */
 const struct fdt_hart *fdt_platform_hart(const struct fdt_platform *, uint64_t);
 
@@ -216,7 +217,7 @@ const struct fdt_hart *fdt_platform_hart(const struct fdt_platform *, uint64_t);
 int fdt_plic_context(const struct fdt_plic *, uint64_t);
 
 /*
- * fdt_hart_why: the reason in words.
+ * fdt_hart_why: => the reason in words.
  */
 const char *fdt_hart_why(enum fdt_hartwhy);
 

@@ -9,9 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * The C11 meaning of each, no more.
- */
+/* => the C11 meaning of each, no more; any context */
 void *memcpy(void *restrict, const void *restrict, size_t);
 void *memmove(void *, const void *, size_t);
 void *memset(void *, int, size_t);

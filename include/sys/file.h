@@ -77,6 +77,7 @@ struct file *fd_getpath(struct proc *p, int fd);
  * fd_getfile() for the time of a call by p = curproc that neither closes
  * descriptors nor makes threads: without a reference of its own if nobody
  * else can close the descriptor.
+ * => NULL (EBADF); *counted: the caller has a reference and releases it
  */
 struct file *fd_hold(struct proc *p, int fd, bool *counted);
 static inline void
@@ -126,7 +127,7 @@ void flock_close(struct file *fp);
 /* => boot, from vfs_init() */
 void file_init(void);
 void pipe_init(void);
-/* kern/sys_pipe.c: two files, ends of one pipe; 0 or ENOMEM */
+/* => two files, ends of one pipe, the caller's; 0 or ENOMEM; may sleep */
 int pipe_create(struct file **rfp, struct file **wfp, int flags);
 /*
  * Makes fp, open on a named pipe's vnode, an end of its pipe; waits for

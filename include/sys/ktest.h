@@ -36,7 +36,8 @@ struct ktest {
 
 /*
  * Checks: a failed one is printed and counted, the test goes on; KT_REQUIRE
- * ends the function it is in.  From any thread of the test.
+ * ends the function it is in.
+ * => from any thread of the test; any context
  */
 void
 kt_fail(const char *file, int line, const char *fmt, ...) __printflike(3, 4);
@@ -65,7 +66,8 @@ kt_fail(const char *file, int line, const char *fmt, ...) __printflike(3, 4);
 			    "%s is %ld, expected %ld to %ld", #a, kt_a, \
 			    (long)(lo), (long)(hi));                    \
 	} while (0)
-/* fn(arg) panics with a message that contains text */
+/* => fails unless fn(arg) panics with a message that contains text; fn leaves
+ *    nothing behind, as it does not return */
 #define KT_PANICS(fn, arg, text) \
 	kt_panics(__FILE__, __LINE__, (fn), (arg), (text))
 void kt_panics(const char *file, int line, void (*fn)(void *), void *arg,
@@ -89,6 +91,7 @@ void kt_settle(void);
 /*
  * Free pages as a test can foretell them: those that pools hold count as free,
  * for whether a pool grows depends on what the stock of this hart has left.
+ * => may sleep
  */
 long kt_free(void);
 
@@ -124,6 +127,7 @@ struct kt_barrier {
 	volatile uint32_t kb_round; /* [a] */
 	uint32_t kb_n; /* [I] */
 };
+/* => for n threads, none of which waits yet; wait: all n have called it */
 void kt_barrier_init(struct kt_barrier *kb, uint32_t n);
 void kt_barrier_wait(struct kt_barrier *kb);
 
@@ -131,6 +135,13 @@ void kt_barrier_wait(struct kt_barrier *kb);
 #define KT_SNAP(s) kt_snap(s)
 #define KT_DELTA(s, member) \
 	((int)(kt_count(offsetof(struct uvmexp, member)) - (s)->member))
+/* Of two counters together. */
+#define KT_DELTA2(s, a, b)                   \
+	({                                   \
+		int kt_d = KT_DELTA((s), a); \
+		kt_d + KT_DELTA((s), b);     \
+	})
+/* => thread context: every counter as it is now, into s */
 void kt_snap(struct uvmexp *s);
 /* => the counter at that offset of struct uvmexp, now */
 int kt_count(size_t offset);

@@ -108,6 +108,7 @@ void mtx_init(struct mutex *m, enum lock_rank rank, const char *name);
 bool mtx_enter_try(struct mutex *m) __warn_unused;
 bool mtx_owned(const struct mutex *m);
 
+/* => nobody else knows the lock yet; name is not copied */
 void rw_init(struct rwlock *l, enum lock_rank rank, const char *name);
 /* => thread context, no mutex held; 0, or EBUSY with RW_NOSLEEP */
 int rw_enter(struct rwlock *l, int op);
@@ -115,10 +116,11 @@ int rw_enter(struct rwlock *l, int op);
 bool rw_upgrade_try(struct rwlock *l) __warn_unused;
 /* => write-held on entry, read-held on exit; waiting readers are let in */
 void rw_downgrade(struct rwlock *l);
-/* RW_WRITE if this thread holds it for writing, RW_READ if anyone for reading */
+/* => RW_WRITE if this thread holds it for writing, RW_READ if anyone for reading */
 int rw_status(const struct rwlock *l);
 
-/* The contended halves (kern_lock.c); nobody else calls them. */
+/* => as the functions without _slow, whose contended halves they are; nobody
+ *    else calls them */
 void mtx_enter_slow(struct mutex *m);
 void rw_enter_read_slow(struct rwlock *l);
 void rw_enter_write_slow(struct rwlock *l);

@@ -92,6 +92,9 @@
 	X(PM_UNFENCED_NO_WAIT, "pmap",                                      \
 	    "munmap finds an entry gone that the page daemon has not "      \
 	    "fenced yet, and returns: its thread still reads the page")     \
+	X(NEIGHBOUR_REENTERS, "pmap",                                       \
+	    "neighbours at the edge of a table are entered over what is "   \
+	    "mapped: a sequential reader's fault unwires the page before")  \
 	X(NEIGHBOUR_NO_FENCEI, "pmap",                                      \
 	    "a neighbour is mapped executable without fence.i: the hart "   \
 	    "fetches what the page held before")                            \

@@ -85,13 +85,17 @@ void pool_foreach(void (*fn)(struct pool *, void *), void *arg);
 
 /* => boot, before the first kmem_alloc(); needs no memory itself */
 void kmem_init(void);
-/* Memory of any size; the caller remembers the size. */
+/*
+ * Memory of any size; the caller remembers the size and gives it back.
+ * => flags as for pool_get(); NULL only without PR_WAITOK
+ */
 void *kmem_alloc(size_t size, int flags) __alloc_size(1);
 #define kmem_zalloc(size, flags) kmem_alloc((size), (flags) | PR_ZERO)
+/* => p from kmem_alloc() of that size; may sleep if it does not fit a pool */
 void kmem_free(void *p, size_t size);
 
 #ifdef FAULT_INJECT
-/* Tests: let the nth allocation from now on fail (0: none), once or always. */
+/* => tests: the nth allocation from now on fails (0: none), once or always */
 void alloc_fail_at(long nth, bool from_there_on);
 /* => how many are still to come before that one; 0: it has failed */
 long alloc_fail_left(void);

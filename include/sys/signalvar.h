@@ -191,6 +191,7 @@ void sigmask_restore(struct proc *p, int error);
 void sigmask_set(struct proc *p, sigset_t mask);
 
 /* -- For the other files of the process layer ------------------------------ */
+/* => boot, once: pools */
 void sig_init(void);
 struct sigacts *sigacts_alloc(void); /* => all default; may sleep */
 struct sigacts *sigacts_copy(struct sigacts *sa); /* => may sleep */

@@ -117,7 +117,7 @@ int kcopy_nofault(const void *src, void *dst, size_t len) __warn_unused;
 void arc4random_buf(void *buf, size_t len);
 uint32_t arc4random(void);
 uint64_t arc4random64(void);
-/* mix entropy in: rng-seed, timer, virtio-rng */
+/* => mixes entropy in: rng-seed, timer, virtio-rng; any context */
 void random_add(const void *buf, size_t len);
 /* => boot, timers run */
 void random_init(void);

@@ -82,6 +82,7 @@ struct softintr {
 	volatile uint32_t si_pending; /* [a] */
 	struct softintr *si_next; /* [hart, interrupts off] */
 };
+/* => nobody has scheduled it; fn runs in interrupt context and may not sleep */
 void softintr_establish(struct softintr *si, void (*fn)(void *), void *arg);
 /* => any context; fn runs once on this hart, interrupt context */
 void softintr_schedule(struct softintr *si);

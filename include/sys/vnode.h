@@ -151,8 +151,10 @@ struct vnode {
 
 extern struct vnode *rootvnode; /* [I] set at boot */
 
+/* => one reference more, of somebody who has one; one less, may free: may sleep */
 void vref(struct vnode *vp);
 void vrele(struct vnode *vp);
+/* => type of S_IFMT's bits; VREG for none */
 enum vtype mode_to_vtype(mode_t mode);
 
 /* -- Names (kern/vfs_lookup.c) -------------------------------------------------- */
@@ -255,6 +257,7 @@ int dev_mmap(dev_t rdev, voff_t off, vsize_t len, vm_prot_t maxprot,
     struct uvm_object **uobjp);
 
 /* -- Boot (kern/vfs_init.c, fs/) --------------------------------------------------------- */
+/* => boot, once, before any vnode: pools, the root */
 void vfs_init(void);
 /* => boot, with a root: mounts type on the directory path */
 void vfs_mount_boot(const char *type, const char *path);

@@ -46,6 +46,7 @@ struct mmu_config {
 	void (*mc_fail)(const char *fmt, ...);
 };
 
+/* => forgets everything; *mc is copied; before any other call */
 void mmu_init(const struct mmu_config *mc);
 
 /* One way an access may turn out. */
@@ -71,6 +72,7 @@ unsigned mmu_outcomes(
 /*
  * Perform the access: one of the outcomes by chance, with what it leaves
  * behind (cached entries, A and D bits).
+ * => user: as above; the outcome, whose page the caller reads or writes
  */
 struct mmu_outcome mmu_access(vaddr_t va, enum mmu_access access, bool user);
 /* => the current hart caches some translation ahead of use, by chance */
@@ -78,7 +80,7 @@ void mmu_speculate(void);
 /* => as above, another one: an idle hart does it too */
 void mmu_speculate_hart(unsigned hart);
 /*
- * The current hart has just stored 8 bytes at pa; worth telling, not needed:
+ * => the current hart has just stored 8 bytes at pa; worth telling, not needed:
  * if a hart has read an entry there, histories name the writer.
  */
 void mmu_stored(paddr_t pa);
@@ -87,10 +89,11 @@ uint64_t mmu_satp(unsigned hart);
 
 /*
  * A page is about to be free, or to get other contents: no hart may reach it
- * through the address space in its satp but by the direct map.  Else: mc_fail.
+ * through the address space in its satp but by the direct map.
+ * => does not return if one may: mc_fail()
  */
 void mmu_check_unreachable(paddr_t pa);
-/* Bytes of RAM were written, by whomever: for instruction coherence. */
+/* => bytes of RAM were written, by whomever: for instruction coherence */
 void mmu_written(paddr_t pa, size_t len);
 /*
  * => TRUE: a fetch by this hart of the word at pa may only return what memory

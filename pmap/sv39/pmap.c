@@ -387,6 +387,7 @@ pmap_kenter_pa(vaddr_t va, paddr_t pa, vm_prot_t prot)
 
 /* -- Removing and reducing ------------------------------------------------------- */
 
+/* What an operation on a range does and did.  All members: [thread]. */
 struct span_arg {
 	struct tlb_batch batch;
 	pt_entry_t clear; /* protect: bits to take away */

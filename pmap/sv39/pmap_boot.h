@@ -7,13 +7,14 @@
 
 struct cpu_info;
 
+/* All members: [boot]. */
 struct pmap_range {
 	paddr_t start, end; /* bytes, page-aligned */
 };
 
 /*
  * Facts the pmap needs before it can build the kernel's tables.
- * All members are read during pmap_bootstrap() only.
+ * All members: [boot], read during pmap_bootstrap() only.
  */
 struct pmap_bootinfo {
 	paddr_t pb_kern_pa; /* where the image's first byte (link address

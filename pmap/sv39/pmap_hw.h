@@ -21,7 +21,7 @@ int pmap_hw_asid_bits(void);
 /* => errata: from now on every local fence is sfence.vma x0, x0 */
 void pmap_hw_full_fences(void);
 
-/* This hart; asid may be HW_ALL_ASIDS. */
+/* => this hart has fenced on return; asid may be HW_ALL_ASIDS; any context */
 void pmap_hw_fence_va(vaddr_t va, unsigned long asid);
 void pmap_hw_fence_asid(unsigned long asid);
 void pmap_hw_fence_all(void);

@@ -42,7 +42,10 @@ extern uint64_t pmap_cpus; /* [a] harts with paging on, by ci_index */
 
 #define TLB_BATCH_MAX 16 /* more addresses: the whole address space */
 
-/* Addresses to be fenced; lives on the stack of one operation. */
+/*
+ * Addresses to be fenced; lives on the stack of one operation.
+ * All members: [thread].
+ */
 struct tlb_batch {
 	struct pmap *tb_pm;
 	unsigned tb_n; /* addresses; above TLB_BATCH_MAX: everything */
@@ -137,6 +140,7 @@ pv_count_add(long n)
 	pv_counts[curcpu()->ci_index].n += n;
 }
 
+/* => from pmap_init(): the pool of entries */
 void pv_init(void);
 static inline void
 pv_lock(struct vm_page *pg)

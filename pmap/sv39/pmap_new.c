@@ -133,7 +133,9 @@ pmap_enter_neighbours(struct pmap *pm, vaddr_t va, struct vm_page *const *pgs,
 	    sv39_index(va, 0) + n <= SV39_ENTRIES)
 		done = enter_neighbours(pm, ptep, va, pgs, n, prot, &left);
 	else
-		left = ~0U;
+		left = MUTANT(NEIGHBOUR_REENTERS)
+		    ? ~0U
+		    : ~pmap_mapped_mask(pm, va, n);
 	mtx_leave(&pm->pm_mtx);
 	for (i = 0; i < n && left >> i != 0; i++) {
 		if ((left >> i & 1) != 0 && pgs[i] != NULL &&

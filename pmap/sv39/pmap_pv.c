@@ -379,6 +379,7 @@ pmap_clear_reference(struct vm_page *pg)
  * kept from going: the page's pv lock, which did that, is released before the
  * fence.  The entries themselves need no such care.  None of them goes, so who
  * removes or reduces one finds it, and fences it himself.
+ * All members: [thread].
  */
 struct age_batch {
 	struct tlb_batch ab_tb[AGE_PMAPS];

@@ -278,6 +278,7 @@ check_map(struct vm_map *map)
 {
 	struct pmwalk pw = { .map = map, .pm = map->pmap };
 	bool kernel = vm_map_is_kernel(map);
+	long resident, nwired;
 
 	if (kernel && map != kernel_map)
 		return; /* walked with its parent */
@@ -286,12 +287,12 @@ check_map(struct vm_map *map)
 	audit_pmap_check(pw.pm, audit_bad);
 	if (kernel)
 		return;
-	if (pmap_resident_count(pw.pm) != pw.resident ||
-	    pmap_wired_count(pw.pm) != pw.nwired)
+	resident = pmap_resident_count(pw.pm);
+	nwired = pmap_wired_count(pw.pm);
+	if (resident != pw.resident || nwired != pw.nwired)
 		audit_bad("pmap %p: resident %ld, wired %ld, should be %ld, "
 			  "%ld",
-		    pw.pm, pmap_resident_count(pw.pm), pmap_wired_count(pw.pm),
-		    pw.resident, pw.nwired);
+		    pw.pm, resident, nwired, pw.resident, pw.nwired);
 }
 
 void

@@ -414,6 +414,33 @@ KTEST(conform_enter_neighbours)
 	conf_teardown(&f);
 }
 
+/* What is mapped stays as it is: within a table, and where two meet. */
+KTEST(conform_enter_neighbours_mapped)
+{
+	const vaddr_t edge = roundup2(UVA, MB2) - ptoa(2);
+	const vaddr_t at[2] = { UVA, edge };
+	struct conf f;
+
+	conf_setup(&f);
+	for (int i = 0; i < 2; i++) {
+		KT_EQ(pmap_enter(f.pm, at[i], VM_PAGE_TO_PHYS(f.pg[0]), RW,
+			  PROT_READ | PMAP_WIRED),
+		    0);
+		KT_EQ(pmap_enter(f.pm, at[i] + ptoa(3),
+			  VM_PAGE_TO_PHYS(f.pg[4]), RW, PROT_READ),
+		    0);
+		KT_EQ(
+		    pmap_enter_neighbours(f.pm, at[i], f.pg, 4, PROT_READ), 2);
+		KT_CHECK(pmap_is_wired(f.pm, at[i]));
+		KT_EQ(conf_probe(f.pm, at[i]), RW);
+		KT_EQ(conf_probe(f.pm, at[i] + ptoa(3)), RW);
+		KT_EQ(pmap_wired_count(f.pm), 1);
+		KT_EQ(pmap_resident_count(f.pm), 4);
+		pmap_remove(f.pm, at[i], at[i] + ptoa(4));
+	}
+	conf_teardown(&f);
+}
+
 /* Entered for no access: the attributes stay clear. */
 KTEST(conform_enter_neighbours_attributes_and_rights)
 {

@@ -247,12 +247,14 @@ KTEST(conform_kernel_managed_mappings)
 
 KTEST(conform_chgkprot)
 {
-	struct vm_page *pg[3] = { conf_page(), conf_page(), conf_page() };
+	struct vm_page *pg[3];
 	struct pmap *k = pmap_kernel();
 	vaddr_t va = kva_alloc(4);
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
+		pg[i] = conf_page();
 		pmap_kenter_pa(va + ptoa(i), VM_PAGE_TO_PHYS(pg[i]), RW);
+	}
 	KT_CHECK(pmap_chgkprot(va, va + ptoa(2), false));
 	for (int i = 0; i < 3; i++)
 		KT_EQ(conf_store(k, va + ptoa(i), 1), i < 2 ? EFAULT : 0);
@@ -330,7 +332,7 @@ KTEST(conform_kenter_from_interrupts)
 }
 
 /* Pages that are mapped here and there, by programs and by the kernel. */
-KTEST(conform_pages_remove)
+KTEST(conform_pages_remove_mixed)
 {
 	struct conf f;
 	struct pmap *other = pmap_create();

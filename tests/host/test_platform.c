@@ -273,7 +273,7 @@ TEST(platform_visionfive2)
 		CHECK_EQ(p.hart[i].why, FDT_HART_USABLE);
 	CHECK_EQ(p.isa_all,
 	    FDT_ISA('i') | FDT_ISA('m') | FDT_ISA('a') | FDT_ISA('f') |
-		FDT_ISA('d') | FDT_ISA('c'));
+		FDT_ISA('d') | FDT_ISA('c') | FDT_ISA_ZBB);
 	CHECK_EQ(p.plic[0].nctx, 9);
 	CHECK_EQ(p.plic[0].ndev, 136);
 	CHECK_EQ(fdt_plic_context(&p.plic[0], 0), -1);
@@ -488,10 +488,10 @@ TEST(platform_isa)
 	CHECK_EQ(fdt_isa_parse("rv64imac_sstc2p0_xsvpbmt_zicbozz_zicbo"),
 	    imac | FDT_ISA_SSTC);
 	CHECK_EQ(fdt_isa_parse("rv64imac_svpbmt_svnapot_svadu_svade_svvptc_"
-			       "zicboz_zicbom_sv"),
+			       "zicboz_zicbom_zbb_zbbc_sv"),
 	    imac | FDT_ISA_SVPBMT | FDT_ISA_SVNAPOT | FDT_ISA_SVADU |
 		FDT_ISA_SVADE | FDT_ISA_SVVPTC | FDT_ISA_ZICBOZ |
-		FDT_ISA_ZICBOM);
+		FDT_ISA_ZICBOM | FDT_ISA_ZBB);
 	CHECK_EQ(
 	    fdt_isa_parse("rv64imac_sstc"), fdt_isa_parse("rv64_sstc_imac"));
 	CHECK_EQ(fdt_isa_parse("rv32imac"), 0);

@@ -228,7 +228,7 @@ KTEST(amap_shared_cow)
 	ktf_write(vm, 0, 2); /* copies, for both sharers */
 	KT_EQ(ktf_read(sharer, 0), 2);
 	KT_EQ(ktf_read(third, 0), 1);
-	KT_CHECK(ktf_page(sharer, KTF_VA(0)) == ktf_page(vm, KTF_VA(0)));
+	KT_EQ(ktf_page(sharer, KTF_VA(0)), ktf_page(vm, KTF_VA(0)));
 	uvmspace_free(third);
 	uvmspace_free(sharer);
 	uvmspace_free(vm);

@@ -7,8 +7,11 @@
 #include <sys/timeout.h>
 #include <machine/boot.h>
 #include <machine/cpu.h>
+#include <machine/csr.h>
 #include <machine/intr.h>
+#include <uvm/uvm_page.h>
 #include <arch/riscv/riscv.h>
+#include <lib/chacha20.h>
 
 /* Every pair of alignments, lengths around the steps of the copy loops. */
 KTEST(arch_copy_alignments)
@@ -159,6 +162,69 @@ KTEST(arch_trap_counted)
 	KT_EQ(after - before, 5);
 }
 
+/*
+ * Each interrupt counts once.  They wait while they are off, at least the tick
+ * of the clock; how many there are the hart tells.  One more may come while
+ * they are on, and one that wakes the timers settles the tick's affair: hardly
+ * in every round.
+ */
+KTEST(arch_interrupt_counted)
+{
+	int before, exact = 0, n = 0;
+	u_long s, pending;
+
+	kt_pin(curcpu()->ci_index);
+	for (int i = 0; i < 20; i++) {
+		uint64_t end = nsecuptime() + 5000000000UL;
+
+		s = intr_disable();
+		before = curcpu()->ci_uvmexp.intrs;
+		do
+			pending = csr_read(sip) & csr_read(sie);
+		while ((pending & SIE_STIE) == 0 && nsecuptime() < end);
+		KT_EQ(curcpu()->ci_uvmexp.intrs, before);
+		intr_restore(s);
+		for (volatile int spin = 0; spin < 100; spin++)
+			;
+		s = intr_disable();
+		n = curcpu()->ci_uvmexp.intrs - before;
+		intr_restore(s);
+		KT_CHECK((pending & SIE_STIE) != 0);
+		KT_CHECK(n > 0);
+		exact += n == __builtin_popcountl(pending);
+	}
+	kt_unpin();
+	KT_CHECK(exact > 0);
+}
+
+/*
+ * zeroaborts: who becomes runnable while the idle loop zeroes a page does not
+ * wait for the rest of it.  (What was left undone is not taken for zeroed:
+ * page_alloc_zero and the auditor look.)
+ */
+KTEST(arch_idle_zero_given_up)
+{
+	struct pglist dirty;
+	struct vm_page *pg;
+	struct uvmexp s;
+	int moved = 0;
+
+	KT_SNAP(&s);
+	for (int i = 0; i < 400 && moved == 0; i++) {
+		/* work for the idle loop, for about as many microseconds */
+		TAILQ_INIT(&dirty);
+		for (int k = 0; k < 200; k++) {
+			pg = uvm_pagealloc(NULL, 0, NULL, UVM_PGA_ZERO);
+			if (pg != NULL)
+				TAILQ_INSERT_TAIL(&dirty, pg, pageq);
+		}
+		uvm_pglistfree(&dirty);
+		(void)tsleep(&dirty, PWAIT, "zeroing", 20000 + 1001 * i);
+		moved = KT_DELTA(&s, zeroaborts);
+	}
+	KT_RANGE(moved, 1, ncpus);
+}
+
 static void
 wild_read(void *arg)
 {
@@ -239,3 +305,20 @@ KTEST(uvm_chgkprot_text)
 	KT_EQ(fn(1), 2);
 }
 #endif
+
+/* Whatever way was chosen at boot gives what the plain one does. */
+KTEST(arch_chacha20_rounds)
+{
+	struct chacha20 c;
+	uint32_t out[16], x[16];
+	int bad = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		for (int j = 0; j < 16; j++)
+			c.state[j] = (uint32_t)kt_random();
+		chacha20_rounds_generic(c.state, x);
+		chacha20_block(&c, (uint8_t *)out);
+		bad += memcmp(out, x, sizeof(x)) != 0;
+	}
+	KT_EQ(bad, 0);
+}

@@ -145,7 +145,7 @@ KTEST(uvm_fault_2_case1b)
 	KT_EQ(ktf_read(vm, 2), 42);
 	KT_EQ(ktf_read(child, 3), 43);
 	KT_EQ(ktf_prot(child, 3), PROT_READ);
-	KT_CHECK(ktf_page(child, KTF_VA(3)) == ktf_page(vm, KTF_VA(3)));
+	KT_EQ(ktf_page(child, KTF_VA(3)), ktf_page(vm, KTF_VA(3)));
 
 	/* The parent's copy is its own again: no copying. */
 	KT_SNAP(&s);

@@ -99,7 +99,7 @@ KTEST(extract_2_share)
 	KT_EQ(ktf_read(dst, TO + 1), 1000);
 	ktf_write(dst, TO + 2, 2000);
 	KT_EQ(ktf_read(src, 3), 2000);
-	KT_CHECK(ktf_page(src, KTF_VA(3)) == ktf_page(dst, KTF_VA(TO + 2)));
+	KT_EQ(ktf_page(src, KTF_VA(3)), ktf_page(dst, KTF_VA(TO + 2)));
 	/* never touched by either */
 	ktf_write(dst, TO + 4, 3000);
 	KT_EQ(ktf_read(src, 5), 3000);
@@ -355,7 +355,7 @@ share_two(void *arg)
  */
 KTEST(extract_waits_unlocked)
 {
-	struct vmspace *vm[2] = { ktf_space(), ktf_space() };
+	struct vmspace *one = ktf_space(), *vm[2] = { one, ktf_space() };
 	vm_map_t first = MIN(&vm[0]->vm_map, &vm[1]->vm_map);
 	vm_map_t second = MAX(&vm[0]->vm_map, &vm[1]->vm_map);
 	struct kt_thread *t;

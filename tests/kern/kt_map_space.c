@@ -142,7 +142,7 @@ KTEST(uvmspace_fork_inherit)
 	KT_EQ(ktf_read(child, 0), 0x55);
 	ktf_write(child, 0, 0x66);
 	KT_EQ(ktf_read(vm, 0), 0x66);
-	KT_CHECK(ktf_page(child, KTF_VA(0)) == ktf_page(vm, KTF_VA(0)));
+	KT_EQ(ktf_page(child, KTF_VA(0)), ktf_page(vm, KTF_VA(0)));
 	KT_EQ(ktf_read(child, 1), 0x56);
 	ktf_write(child, 1, 0x67);
 	KT_EQ(ktf_read(vm, 1), 0x56);

@@ -313,7 +313,8 @@ KTEST(uvm_vslock)
 		  p, user_addr(KTF_VA(0)), PAGE_SIZE, PROT_READ | PROT_WRITE),
 	    0);
 	KT_EQ(KT_DELTA(&s, flt_acow), 1);
-	KT_CHECK(ktf_page(vm, KTF_VA(0)) != ktf_page(child, KTF_VA(0)));
+	pg = ktf_page(vm, KTF_VA(0));
+	KT_CHECK(pg != ktf_page(child, KTF_VA(0)));
 	KT_EQ(KT_DELTA(&s, wired), 1);
 	uvm_vsunlock(p, user_addr(KTF_VA(0)), PAGE_SIZE);
 	KT_EQ(KT_DELTA(&s, wired), 0);

@@ -185,7 +185,7 @@ KTEST(page_alloc_zero)
 	for (int i = 0; i < 300 && stack_push(&st, UVM_PGA_ZERO); i++)
 		;
 	KT_EQ(st.n, 300);
-	KT_EQ(KT_DELTA(&s, pga_zerohit) + KT_DELTA(&s, pga_zeromiss), 300);
+	KT_EQ(KT_DELTA2(&s, pga_zerohit, pga_zeromiss), 300);
 	TAILQ_FOREACH (pg, &st.list, pageq) {
 		KT_REQUIRE(is_zero(pg));
 		KT_EQ(pg->pg_flags & (PG_CLEAN | PG_FAKE | PG_BUSY), PG_BUSY);
@@ -532,7 +532,7 @@ KTEST(pglist_churn)
 {
 	struct pglist held[8];
 	long before = uvm_free_count();
-	psize_t size, largest = largest_block();
+	psize_t size, align, boundary, largest = largest_block();
 	int k;
 
 	for (k = 0; k < 8; k++)
@@ -544,9 +544,9 @@ KTEST(pglist_churn)
 			continue;
 		}
 		size = (1 + kt_random() % 100) * PAGE_SIZE;
-		(void)uvm_pglistalloc(size, 0, ~0UL,
-		    PAGE_SIZE << kt_random() % 6,
-		    kt_random() % 4 == 0 ? 256 * PAGE_SIZE : 0, &held[k],
+		align = PAGE_SIZE << kt_random() % 6;
+		boundary = kt_random() % 4 == 0 ? 256 * PAGE_SIZE : 0;
+		(void)uvm_pglistalloc(size, 0, ~0UL, align, boundary, &held[k],
 		    1 + (int)(kt_random() % 4), UVM_PLA_NOWAIT);
 	}
 	for (k = 0; k < 8; k++)
@@ -587,10 +587,10 @@ KTEST(pageq_counts)
 		uvm_pagewire(pg[i]);
 	}
 	KT_EQ(KT_DELTA(&s, wired), 20);
-	KT_EQ(KT_DELTA(&s, active) + KT_DELTA(&s, inactive), 20);
+	KT_EQ(KT_DELTA2(&s, active, inactive), 20);
 	uvm_pageactivate(pg[0]);
 	uvm_pagedeactivate(pg[1]);
-	KT_EQ(KT_DELTA(&s, active) + KT_DELTA(&s, inactive), 20);
+	KT_EQ(KT_DELTA2(&s, active, inactive), 20);
 	for (int i = 0; i < 20; i++)
 		uvm_pageunwire(pg[i]);
 	KT_EQ(KT_DELTA(&s, wired), 20);
@@ -599,7 +599,7 @@ KTEST(pageq_counts)
 	KT_EQ(KT_DELTA(&s, wired), 10);
 	uvm_pagedequeue(pg[39]);
 	uvm_pagedequeue(pg[39]);
-	KT_EQ(KT_DELTA(&s, active) + KT_DELTA(&s, inactive), 29);
+	KT_EQ(KT_DELTA2(&s, active, inactive), 29);
 	rw_exit(&obj->uo_lock);
 	/* ten pages are still wired: freeing takes care of that */
 	uao_detach(obj);

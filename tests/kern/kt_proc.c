@@ -241,12 +241,14 @@ KTEST(exec_elf_garbage)
 {
 	struct small_elf e;
 	struct exec_image ei;
+	size_t at;
 
 	for (int i = 0; i < 400; i++) {
 		small_elf(&e);
-		for (int n = (int)(kt_random() % 4) + 1; n > 0; n--)
-			((uint8_t *)&e)[kt_random() % sizeof(e)] =
-			    (uint8_t)kt_random();
+		for (int n = (int)(kt_random() % 4) + 1; n > 0; n--) {
+			at = kt_random() % sizeof(e);
+			((uint8_t *)&e)[at] = (uint8_t)kt_random();
+		}
 		memset(&ei, 0, sizeof(ei));
 		ei.ei_size = 0x1900;
 		if (elf_check(&ei, &e, sizeof(e), "garbage") != 0)

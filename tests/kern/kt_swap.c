@@ -1067,8 +1067,10 @@ KTEST(swap_pressure)
 /* The same with forks in the middle, and two devices, one of them going. */
 KTEST(swap_pressure_fork)
 {
-	struct bdev *bd[2] = { swap_on(0, 2000, 0), swap_on(1, 2000, 0) };
+	struct bdev *bd[2];
 
+	for (u_int i = 0; i < nitems(bd); i++)
+		bd[i] = swap_on(i, 2000, 0);
 	KT_CHECK(kt_balloon(uvmexp.freemin + HOG_FREE));
 	hogs_run(1000, true);
 	kt_balloon_release();
@@ -1097,10 +1099,11 @@ toggle(void *arg)
 /* Devices come and go while pages do. */
 KTEST(swap_off_under_load)
 {
-	struct bdev *bd[3] = { swap_on(0, 200, 0), swap_on(1, 200, 0),
-		swap_on(2, 2500, 0) };
+	struct bdev *bd[3];
 	struct kt_thread *t;
 
+	for (u_int i = 0; i < nitems(bd); i++)
+		bd[i] = swap_on(i, i < 2 ? 200 : 2500, 0);
 	KT_CHECK(kt_balloon(uvmexp.freemin + HOG_FREE));
 	atomic_store(&toggling, true);
 	t = kt_spawn(toggle, bd, 0);

@@ -43,7 +43,7 @@ KTEST(view_nb7_types)
 	for (size_t i = 0; i < 4 * PAGE_SIZE; i++)
 		KT_REQUIRE(((char *)va)[i] == 0);
 	KT_EQ(KT_DELTA(&s, free), -4);
-	KT_EQ(KT_DELTA(&s, pga_zerohit) + KT_DELTA(&s, pga_zeromiss), 4);
+	KT_EQ(KT_DELTA2(&s, pga_zerohit, pga_zeromiss), 4);
 	KT_EQ(KT_DELTA(&s, faults), 0);
 	KT_RANGE(KT_DELTA(&s, kmapent), 0, 1);
 	uvm_km_free(kernel_map, va, 4 * PAGE_SIZE, UVM_KMF_WIRED);

@@ -258,7 +258,7 @@ shown(const struct orc_page *pg, bool *known)
 }
 
 void
-orc_lose(struct orc_page *pg)
+orc_lose(struct orc_page *pg, bool own, uint64_t since)
 {
 	struct orc_slot *s;
 	bool known;
@@ -268,9 +268,15 @@ orc_lose(struct orc_page *pg)
 		return;
 	if (s == NULL)
 		s = orc_page_slot(pg);
+	if (own && s != pg->slot) {
+		s = pg->slot;
+		orc_promote(s, since);
+	}
 	if (!s->present) /* zeros that were never read */
 		memset(s->w, 0, sizeof(s->w));
 	s->present = true;
+	if (s->lost != ORC_YES)
+		s->ltime = ++orc_now;
 	s->lost = ORC_YES;
 }
 
@@ -284,6 +290,18 @@ orc_lost(const struct orc_page *pg)
 	if (!known)
 		return ORC_MAYBE;
 	return s != NULL && s->present ? (enum orc_tri)s->lost : ORC_NO;
+}
+
+/* It may have been in memory when its turn came, and lost only then. */
+bool
+orc_was_lost(const struct orc_page *pg, uint64_t since)
+{
+	const struct orc_slot *s;
+	bool known;
+
+	s = shown(pg, &known);
+	return known && s != NULL && s->present && s->lost == ORC_YES &&
+	    s->ltime <= since;
 }
 
 /* -- Pages --------------------------------------------------------------------- */
@@ -322,6 +340,7 @@ slot_copy(const struct orc_slot *from, uint64_t since)
 
 	s->present = from->present;
 	s->lost = from->lost;
+	s->ltime = from->ltime;
 	s->lower = from->lower;
 	if (s->lower != NULL)
 		orc_slot_ref(s->lower);

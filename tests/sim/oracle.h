@@ -39,6 +39,7 @@ struct orc_slot {
 	bool present; /* [sim] has contents of its own */
 	bool murky; /* [sim] nothing is known until it is discarded */
 	uint8_t lost; /* [sim] enum orc_tri: swap could not be read */
+	uint64_t ltime; /* [sim] when that was found out */
 	struct orc_slot *lower; /* [sim] what is seen if not present; or zero */
 	uint64_t mtime; /* [sim] when it was last changed */
 	struct orc_word w[ORC_WORDS]; /* [sim] */
@@ -148,10 +149,14 @@ void orc_discard(struct orc_page *pg, bool maybe);
  * What swap could not give back: an access has said so, with reason
  * (prog_lost).  From then on every access has to, until the contents are
  * discarded.
+ * => own: it was a copy of the object's page; a store that began at `since' got
+ *    that, and failed
  */
-void orc_lose(struct orc_page *pg);
+void orc_lose(struct orc_page *pg, bool own, uint64_t since);
 /* => must an access fail for that? */
 enum orc_tri orc_lost(const struct orc_page *pg);
+/* => must one that began at `since', and is over, have failed for it? */
+bool orc_was_lost(const struct orc_page *pg, uint64_t since);
 /* => contents, private or shared, are zero; maybe: or not */
 void orc_zero(struct orc_page *pg, uint64_t since, bool maybe);
 

@@ -19,6 +19,7 @@
 #define WARM_SIZE (128UL << 20)
 #define NPOOLS    64
 #define TIGHT     150 /* free pages with which anything may fail */
+#define STARTING  64 /* free pages a process and its threads start with */
 #define DRAIN     4 /* one in so many quiet points frees threads' stacks too */
 
 static const struct prog *program;
@@ -256,7 +257,8 @@ thread_left(struct prog_thread *t)
 		if (procs[i] == op)
 			procs[i] = NULL;
 	zombie_process[nzombies++] = op->pr;
-	orc_stats.killed += sim_killed(op->pr);
+	if (sim_killed(op->pr))
+		orc_stats.killed++;
 	op->pr = NULL;
 	op->next = zombies;
 	zombies = op;
@@ -347,6 +349,23 @@ start_thread(u_int index, struct orc_proc *op, int slice)
 		sim_fail("kthread_create");
 }
 
+/*
+ * Is there memory for tables and stacks?  Nobody ends while the conductor waits
+ * for some: the process comes at another barrier then.
+ */
+static bool
+may_start(void)
+{
+	long free;
+
+	if (prog_cfg->swap == 0)
+		return true;
+	sim_atomic_enter();
+	free = uvm_free_count();
+	sim_atomic_leave();
+	return free >= STARTING;
+}
+
 /* => the number of the round is that of the threads that start now */
 static void
 start_missing(void)
@@ -355,7 +374,7 @@ start_missing(void)
 	u_int i, k, n = (u_int)prog_cfg->threads;
 
 	for (i = 0; i < prog_cfg->procs; i++) {
-		if (procs[i] != NULL)
+		if (procs[i] != NULL || !may_start())
 			continue;
 		op = start_space();
 		op->pr = sim_process(op->vm);

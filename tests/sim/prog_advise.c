@@ -190,7 +190,7 @@ populate_range(struct prog_thread *t, struct prog_range r, bool write,
 			want = ENOMEM;
 		else if ((pg->prot & need) == 0)
 			want = EINVAL;
-		else if (pg->past || orc_lost(pg) == ORC_YES)
+		else if (pg->past || orc_was_lost(pg, since))
 			want = EIO;
 		io |= pg->obj != 0 && simobj_has_io(pg->obj - 1);
 		if (want == 0 && write && error == 0 && pg->slot != NULL &&

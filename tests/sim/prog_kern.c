@@ -225,8 +225,11 @@ balloon_bulk(long n)
 static void
 inflate(long leave)
 {
+	long n;
+
 	balloon_bulk(uvm_free_count() - leave - BALLOON_SINGLE);
-	prog_ballooned += take_pages(&balloon, leave, __LONG_MAX__);
+	n = take_pages(&balloon, leave, __LONG_MAX__);
+	prog_ballooned += n;
 }
 
 static void

@@ -346,8 +346,8 @@ page_word(struct vm_page *pg, int w)
  * => *iop: a transfer failed before that, which is EACCES too
  */
 static int
-loan_want(
-    struct prog_thread *t, int page, u_int n, const u_int *errors, bool *iop)
+loan_want(struct prog_thread *t, int page, u_int n, const u_int *errors,
+    uint64_t since, bool *iop)
 {
 	const struct orc_page *pg = &t->op->slice[t->slice].page[page];
 
@@ -356,7 +356,7 @@ loan_want(
 		if (!pg->mapped)
 			return EFAULT;
 		if ((pg->prot & PROT_READ) == 0 || pg->past ||
-		    orc_lost(pg) == ORC_YES)
+		    orc_was_lost(pg, since))
 			return EACCES;
 		if (pg->obj != 0)
 			*iop |=
@@ -412,7 +412,7 @@ prog_loan(struct prog_thread *t, const struct prog_op *o)
 	error = uvm_loan(&t->op->vm->vm_map, orc_va(t->slice, page), ptoa(n),
 	    l->what, l->flags);
 	sim_trace_mix((uint64_t)error);
-	want = loan_want(t, page, n, errors, &io);
+	want = loan_want(t, page, n, errors, since, &io);
 	if (error == EACCES)
 		io |= prog_lost_any(t, page, page + (int)n);
 	if (!prog_try_quiet(&try) || (io && error == EACCES))

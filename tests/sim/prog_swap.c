@@ -151,9 +151,12 @@ object_lost(struct uvm_object *uobj, u_long index)
 	return is;
 }
 
-/* => map locked: the same for an address of the entry */
+/*
+ * => map locked: the same for an address of the entry
+ * => *own: what is lost is an anon
+ */
 static bool
-entry_lost(struct vm_map_entry *e, vaddr_t va)
+entry_lost(struct vm_map_entry *e, vaddr_t va, bool *own)
 {
 	struct vm_amap *amap = e->aref.ar_amap;
 	struct vm_anon *anon = NULL;
@@ -167,6 +170,7 @@ entry_lost(struct vm_map_entry *e, vaddr_t va)
 			    anon->an_page, anon->an_swslot);
 		amap_unlock(amap);
 	}
+	*own = is;
 	if (anon != NULL || !UVM_ET_ISOBJ(e))
 		return is;
 	return object_lost(
@@ -174,14 +178,15 @@ entry_lost(struct vm_map_entry *e, vaddr_t va)
 }
 
 static bool
-address_lost(struct vmspace *vm, vaddr_t va)
+address_lost(struct vmspace *vm, vaddr_t va, bool *own)
 {
 	struct vm_map_entry *e;
 	bool is = false;
 
+	*own = false;
 	vm_map_lock_read(&vm->vm_map);
 	if (uvm_map_lookup_entry(&vm->vm_map, va, &e))
-		is = entry_lost(e, va);
+		is = entry_lost(e, va, own);
 	vm_map_unlock_read(&vm->vm_map);
 	return is;
 }
@@ -190,16 +195,16 @@ bool
 prog_lost(const struct prog_try *try)
 {
 	int k = (int)(try->sl - try->op->slice);
-	bool is;
+	bool is, own = false;
 
 	if (prog_cfg->swap == 0)
 		return false;
 	is = orc_lost(try->pg) == ORC_YES ||
-	    address_lost(try->op->vm, orc_va(k, try->page));
+	    address_lost(try->op->vm, orc_va(k, try->page), &own);
 	if (!prog_try_quiet(try) || orc_mtime(try->pg) > try->since)
 		return true;
 	if (is) {
-		orc_lose(try->pg);
+		orc_lose(try->pg, own, try->since);
 		orc_stats.lost++;
 	}
 	return is;
@@ -208,9 +213,11 @@ prog_lost(const struct prog_try *try)
 bool
 prog_lost_any(struct prog_thread *t, int i, int j)
 {
+	bool own;
+
 	for (; i < j && prog_cfg->swap != 0; i++)
 		if (orc_lost(&t->op->slice[t->slice].page[i]) == ORC_YES ||
-		    address_lost(t->op->vm, orc_va(t->slice, i)))
+		    address_lost(t->op->vm, orc_va(t->slice, i), &own))
 			return true;
 	return false;
 }
@@ -471,7 +478,9 @@ prog_swap_op(struct prog_thread *t, const struct prog_op *o)
 	d = &disks[o->arg[0] % prog_cfg->swap];
 	switch (o->kind) {
 	case OP_swapon:
-		swap_on(d, o);
+		/* waits for memory, and no kernel thread is killed for that */
+		if (!t->kernel)
+			swap_on(d, o);
 		break;
 	case OP_swapoff:
 		swap_off(d);

@@ -49,7 +49,7 @@ uint64_t sim_random(void);
 uint64_t sim_below(uint64_t n);
 /* => TRUE once in n on average; n 0: never */
 bool sim_chance(u_int n);
-/* => hash over every switch, access and random draw so far */
+/* => hash over every point, switch and access so far */
 uint64_t sim_trace_hash(void);
 /* mix into the hash (results of operations) */
 void sim_trace_mix(uint64_t v);

@@ -4,7 +4,7 @@
 #	build/sim/sim-sv39		the Sv39 pmap on the adversarial MMU
 #	build/sim/sim-ref		the reference pmap
 #	build/sim/sim-*-asan		the same under ASan and UBSan
-#	build/sim/sim-sv39-clang	clang's build: must give the same hashes
+#	build/sim/sim-*-clang		clang's builds: must give the same hashes
 #	build/sim/sim-sv39-cov		counts lines and branches (make sim-coverage)
 
 # Kernel sources: everything but the machine's own and the first program.
@@ -78,6 +78,7 @@ $(eval $(call sim_variant,ref,$(HOSTCC),-O2 $(SIM_CHECKS),$(SIM_REF),-DPMAP_REF)
 $(eval $(call sim_variant,sv39-asan,$(HOSTCC),-O1 $(SIM_CHECKS) $(SIM_SAN),$(SIM_SV39),))
 $(eval $(call sim_variant,ref-asan,$(HOSTCC),-O1 $(SIM_CHECKS) $(SIM_SAN),$(SIM_REF),-DPMAP_REF))
 $(eval $(call sim_variant,sv39-clang,$(HOSTCLANG),-O2 $(SIM_CHECKS),$(SIM_SV39),))
+$(eval $(call sim_variant,ref-clang,$(HOSTCLANG),-O2 $(SIM_CHECKS),$(SIM_REF),-DPMAP_REF))
 $(eval $(call sim_variant,sv39-cov,$(HOSTCC),-O0 --coverage -DSIM_COVERAGE -DDEBUG,$(SIM_SV39),))
 
 # -- Verbs -----------------------------------------------------------------------
@@ -85,7 +86,7 @@ $(eval $(call sim_variant,sv39-cov,$(HOSTCC),-O0 --coverage -DSIM_COVERAGE -DDEB
 STEPS	?= 5000
 SIM_PMAP ?= sv39
 
-.PHONY: sim sim-soak sim-ktest test-sim sim-coverage
+.PHONY: sim sim-soak sim-same sim-ktest test-sim sim-coverage
 # One seed again, exactly.
 sim: $(B)/sim/sim-$(SIM_PMAP)
 	$(Q)$< --seed $(or $(SEED),1) --steps $(STEPS)
@@ -93,6 +94,11 @@ sim: $(B)/sim/sim-$(SIM_PMAP)
 # New seeds on all cores, both pmaps in turn.
 sim-soak: $(B)/sim/sim-ref $(B)/sim/sim-sv39
 	$(Q)scripts/sim-soak --variants ref,sv39 --time '$(or $(TIME),10m)' --steps $(STEPS) $(if $(SEED),--seed $(SEED))
+
+# Do both compilers' builds execute the same?  Both pmaps.
+sim-same: $(B)/sim/sim-ref $(B)/sim/sim-ref-clang $(B)/sim/sim-sv39 \
+	  $(B)/sim/sim-sv39-clang
+	$(Q)scripts/sim-soak --variants '' --same ref,ref-clang --same sv39,sv39-clang --seed $(or $(SEED),1) --same-count $(or $(COUNT),400) --steps $(STEPS)
 
 sim-ktest: $(B)/sim/sim-ref $(B)/sim/sim-sv39
 	$(Q)scripts/sim-ktest $(if $(T),--name '$(T)') $(if $(SEED),--seed $(SEED))

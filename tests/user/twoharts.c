@@ -2,7 +2,8 @@
 /*
  * twoharts [RATIO]: threads of one process fault zero-fill pages; tells how
  * much faster two are than one, and with RATIO asks for at least that much.
- * The ratio means something only when two host processors are idle.
+ * The ratio means something only when two host processors are idle, which
+ * scripts/test-boot sees to; alone this checks the memory only.
  */
 #include "test.h"
 

@@ -373,7 +373,20 @@ test_syscalls(void)
 	CHECK_DELTA(syscalls, 2);
 }
 
-/* Two processes take turns through pipes: two switches for each round. */
+/* An addition by the floating-point unit. */
+static void
+compute(void)
+{
+	static volatile double sum = 1;
+
+	sum = sum + 0.5;
+}
+
+/*
+ * Two processes take turns through pipes: two switches for each round, and as
+ * many loads of the floating-point unit, which both have used (a C library
+ * saves its registers before main).
+ */
 static void
 test_switches(void)
 {
@@ -386,24 +399,43 @@ test_switches(void)
 	pid = fork();
 	if (pid == 0) {
 		close(there[1]);
-		while (read(there[0], &c, 1) == 1)
+		while (read(there[0], &c, 1) == 1) {
+			compute();
 			CHECK_EQ(write(back[1], &c, 1), 1);
+		}
 		_exit(0);
 	}
 	close(there[0]);
 	for (int i = 0; i < N + 1; i++) {
 		if (i == 1)
 			snapshot(&before);
+		compute();
 		CHECK_EQ(write(there[1], &c, 1), 1);
 		CHECK_EQ(read(back[0], &c, 1), 1);
 	}
 	snapshot(&after);
 	/* the clock may let somebody else run now and then */
 	CHECK(DELTA(swtch) >= 2 * N - 2 && DELTA(swtch) <= 2 * N + N / 4);
+	CHECK(DELTA(fpswtch) >= 2 * N - 2 && DELTA(fpswtch) <= 2 * N + 2);
 	close(there[1]);
 	CHECK(waitpid(pid, NULL, 0) == pid);
 	close(back[0]);
 	close(back[1]);
+}
+
+/* Nobody else computes: the unit keeps its values while we sleep. */
+static void
+test_alone(void)
+{
+	compute();
+	snapshot(&before);
+	for (int i = 0; i < 10; i++) {
+		sleep_ms(1);
+		compute();
+	}
+	snapshot(&after);
+	CHECK(DELTA(swtch) >= 20);
+	CHECK_DELTA(fpswtch, 0);
 }
 
 static void
@@ -491,6 +523,7 @@ run_all(void)
 	test_forks();
 	test_syscalls();
 	test_switches();
+	test_alone();
 	test_errors();
 	test_vmtotal();
 	test_minimums();

@@ -404,6 +404,8 @@ sim_host_fault(uint64_t va, bool write)
 	u_long i = atop(page - KVA_BASE);
 	paddr_t pa;
 
+	/* which one comes first is the compiler's choice: it must not matter */
+	sim_trace_mix(page + write);
 	if (!kernel_translate(va, write ? MMU_STORE : MMU_LOAD, &pa))
 		return false;
 	host_alias(page, PHYS_TO_DMAP(trunc_page(pa)), write);

@@ -73,18 +73,49 @@ host_fiber_reset(struct host_fiber *hf, void (*fn)(void *), void *arg)
 	hf->hf_fake = NULL;
 }
 
+/* Stacks lie side by side, so that it is plain what is in which. */
+#define STACKS       4096
+#define STACK_STRIDE (STACK_SIZE + PAGE)
+static char *stacks; /* the first one */
+static size_t nstacks; /* in use */
+
+/* The page below stays without access: an overflow is seen. */
+static char *
+stack_alloc(void)
+{
+	char *p;
+
+	if (stacks == NULL)
+		stacks = mmap(NULL, STACKS * STACK_STRIDE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = stacks + nstacks++ * STACK_STRIDE + PAGE;
+	if (stacks == MAP_FAILED || nstacks > STACKS ||
+	    mprotect(p, STACK_SIZE, PROT_READ | PROT_WRITE) != 0)
+		die("stack of a fiber");
+	return p;
+}
+
+extern char end[]; /* of the program's variables */
+
+uintptr_t
+host_stack_of(const volatile void *p)
+{
+	uintptr_t at = (uintptr_t)p, first = (uintptr_t)stacks;
+
+	if (at - first < nstacks * STACK_STRIDE)
+		return at - (at - first) % STACK_STRIDE;
+	/* none but the first thread's, where main() was called */
+	return at >= (uintptr_t)end ? (uintptr_t)end : 0;
+}
+
 struct host_fiber *
 host_fiber_create(void (*fn)(void *), void *arg)
 {
 	struct host_fiber *hf = malloc(sizeof(*hf));
-	char *p;
 
-	/* a page without access below: an overflow is seen */
-	p = mmap(NULL, STACK_SIZE + PAGE, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (hf == NULL || p == MAP_FAILED || mprotect(p, PAGE, PROT_NONE) != 0)
-		die("stack of a fiber");
-	hf->hf_stack = p + PAGE;
+	if (hf == NULL)
+		die("fiber");
+	hf->hf_stack = stack_alloc();
 	hf->hf_size = STACK_SIZE;
 	host_fiber_reset(hf, fn, arg);
 	return hf;

@@ -25,6 +25,8 @@ void host_fiber_reset(struct host_fiber *hf, void (*fn)(void *), void *arg);
 void host_fiber_switch(struct host_fiber *from, struct host_fiber *to);
 /* => first thing in a new fiber */
 void host_fiber_started(struct host_fiber *hf);
+/* => the stack that p points into, the same for all of it; 0: none */
+uintptr_t host_stack_of(const volatile void *p);
 /* => before frames of this fiber are skipped by a jump */
 void host_skip_frames(void);
 

@@ -22,6 +22,7 @@ struct proc *sim_curproc;
 bool *sim_sie;
 volatile uint32_t sim_pending;
 int32_t sim_countdown = INT32_MAX;
+uint64_t sim_places;
 
 struct sim_config sim_config;
 struct sim_hart sim_harts[MAXCPUS];
@@ -48,6 +49,7 @@ sim_trace_mix(uint64_t v)
 uint64_t
 sim_trace_hash(void)
 {
+	sim_trace_mix(sim_places);
 	return trace_hash;
 }
 
@@ -383,6 +385,8 @@ static struct {
 } wchans[NWCHAN];
 
 /*
+ * Which variables share an address after one another on a stack is the
+ * compiler's choice: all of a stack have one number.
  * => an address of the machine, or a number that depends on how many others
  *    were slept on before
  */
@@ -390,12 +394,15 @@ uintptr_t
 sim_wchan(const volatile void *ident)
 {
 	static uintptr_t last;
-	uintptr_t i = (uintptr_t)ident;
+	uintptr_t stack, i = (uintptr_t)ident;
 	u_int n = 0;
 
 	if (i >= KDMAP_BASE && i < KVA_BASE + KVA_SIZE)
 		return i;
-	for (i = i >> 3; wchans[i % NWCHAN].wc_ident != ident; i++) {
+	if ((stack = host_stack_of(ident)) != 0)
+		ident = (void *)stack;
+	for (i = (uintptr_t)ident >> 3; wchans[i % NWCHAN].wc_ident != ident;
+	     i++) {
 		if (wchans[i % NWCHAN].wc_ident == NULL) {
 			wchans[i % NWCHAN].wc_ident = ident;
 			wchans[i % NWCHAN].wc_number = last += 32;
@@ -404,7 +411,9 @@ sim_wchan(const volatile void *ident)
 		if (++n == NWCHAN)
 			sim_fail("more than %d wait channels", NWCHAN);
 	}
-	return wchans[i % NWCHAN].wc_number;
+	i = wchans[i % NWCHAN].wc_number;
+	sim_trace_mix(i);
+	return i;
 }
 
 /* -- Contexts of threads ---------------------------------------------------------- */

@@ -21,6 +21,7 @@ struct uvm_cpu; /* uvm/uvm_page.c: magazine of free pages */
 /*
  * What cpu_switchto() keeps of a thread that is not running.  Faults of copyin
  * and its kin are known by their address in copy.S.  Offsets are in arch/riscv/assym.h.
+ * All members: [thread], and the hart that switches to or from it.
  */
 struct pcb {
 	uint64_t pcb_ra, pcb_sp;
@@ -108,13 +109,14 @@ void cpu_thread_setup(struct proc *p, void (*func)(void *), void *arg);
 /*
  * Child side of fork: copies p1's user registers and FP state to p2, which
  * will return to user mode with result 0 on `stack` (its top) if not 0.
+ * => p1 is curproc, p2 has not run; does not sleep
  */
 void cpu_fork_user(struct proc *p1, struct proc *p2, vaddr_t stack);
 /* => does not return; resumes user mode with p's trap frame */
 void cpu_return_to_user(void) __dead;
 /* => a fresh program: entry point, stack pointer, all else zero */
 void cpu_setregs(struct proc *p, vaddr_t entry, vaddr_t sp);
-/* FP state of curproc is in its PCB afterwards / is thrown away */
+/* => p is curproc: its FP state is in its PCB afterwards / is thrown away */
 void cpu_fp_save(struct proc *p);
 void cpu_fp_discard(struct proc *p);
 /* => curproc computes with these values from now on (rt_sigreturn) */
@@ -137,8 +139,10 @@ void cpu_timer_arm(uint64_t uptime);
  * => from main(), once, after the page layer, the scheduler and timeouts
  */
 void cpu_configure(void);
-/* start the other harts; each calls sched_cpu_start() */
+/* => from main(), once, after cpu_configure(): every usable hart runs, having
+ *    called sched_cpu_start(); ncpus is final; waits for each */
 void cpu_start_all(void);
+/* => any context, in a panic too: prints the calls that led here */
 void cpu_print_backtrace(void);
 
 #endif

@@ -47,6 +47,7 @@
 #ifndef __ASSEMBLER__
 #include <sys/types.h>
 
+/* Registers of who was interrupted.  All members: [thread]. */
 struct trapframe {
 	uint64_t tf_ra, tf_sp, tf_gp, tf_tp;
 	uint64_t tf_t0, tf_t1, tf_t2, tf_s0, tf_s1;
@@ -60,7 +61,7 @@ CTASSERT(sizeof(struct trapframe) == TF_SIZE);
 CTASSERT(offsetof(struct trapframe, tf_sepc) == TF_SEPC);
 CTASSERT(offsetof(struct trapframe, tf_a) == TF_A0);
 
-/* f0-f31 and fcsr */
+/* f0-f31 and fcsr.  All members: [thread]. */
 struct fpregs {
 	uint64_t fp_reg[32];
 	uint32_t fp_fcsr;

@@ -8,15 +8,25 @@
 extern int32_t sim_countdown; /* points until the next decision */
 void sim_preempt_now(void);
 
+/*
+ * Where points were, in the order in which they came: the trace hash has it, so
+ * a build that executes two of them the other way round is found out although
+ * nothing switched between.  Of the function's name, as a line or an address is
+ * the compiler's business.
+ */
+extern uint64_t sim_places;
+#define SIM_PLACE() \
+	(sim_places = sim_places * 5 + __func__[0] + (sizeof(__func__) << 8))
+
 #ifdef SIM_COVERAGE
 /* Out of line: its branch is none of the code it stands in. */
 void sim_point(void);
 #define SIM_POINT() sim_point()
 #else
-#define SIM_POINT()                                      \
-	((void)(__builtin_expect(--sim_countdown < 0, 0) \
-		? (sim_preempt_now(), 0)                 \
-		: 0))
+#define SIM_POINT()                                                           \
+	((void)(SIM_PLACE(),                                                  \
+	    __builtin_expect(--sim_countdown < 0, 0) ? (sim_preempt_now(), 0) \
+						     : 0))
 #endif
 
 /*
