@@ -11,10 +11,10 @@
 
 /* Fields [c]: of whoever has the block they are in. */
 typedef struct {
-	uint16_t le;
+	uint16_t le; /* [c] */
 } le16_t;
 typedef struct {
-	uint32_t le;
+	uint32_t le; /* [c] */
 } le32_t;
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

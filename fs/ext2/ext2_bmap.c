@@ -18,8 +18,8 @@
 
 /* Way to a block; belongs to the thread. */
 struct path {
-	u_int depth; /* blocks of pointers on the way */
-	uint32_t slot[EXT2_NLEVELS + 1]; /* [0]: in the inode */
+	u_int depth; /* [thread] blocks of pointers on the way */
+	uint32_t slot[EXT2_NLEVELS + 1]; /* [thread] the first: in the inode */
 };
 
 /* => FALSE: no file is that large */
@@ -145,9 +145,10 @@ ext2_bmap(struct ext2_inode *ip, uint64_t lbn, uint32_t max, uint32_t *blkp,
 
 /* What one step of allocation took; belongs to the thread. */
 struct taken {
-	uint32_t ind[EXT2_NLEVELS]; /* new blocks of pointers, top first */
-	u_int ninds;
-	uint32_t data, n; /* run of data */
+	uint32_t
+	    ind[EXT2_NLEVELS]; /* [thread] new blocks of pointers, top first */
+	u_int ninds; /* [thread] */
+	uint32_t data, n; /* [thread] run of data */
 };
 
 /* => i_maplock held: a block near which the next should be */
@@ -314,11 +315,11 @@ ext2_bmap_alloc(struct ext2_inode *ip, uint64_t lbn, uint32_t n)
 
 /* A truncation; belongs to the thread. */
 struct trunc {
-	struct ext2_inode *ip;
-	struct ext2_frees *fr; /* has room, or full is set */
-	uint64_t left; /* blocks the inode may have; more: damaged */
-	bool full; /* enough for one step */
-	int error;
+	struct ext2_inode *ip; /* [thread] */
+	struct ext2_frees *fr; /* [thread] has room, or full is set */
+	uint64_t left; /* [thread] blocks the inode may have; more: damaged */
+	bool full; /* [thread] enough for one step */
+	int error; /* [thread] */
 };
 
 /* => says it once */

@@ -15,10 +15,10 @@
 
 /* Where an entry is; belongs to the thread. */
 struct slot {
-	uint64_t lbn; /* block of the directory */
-	uint32_t blk; /* where that is on the disk */
-	uint32_t off, prev; /* in the block; prev == off: the first */
-	uint32_t ino;
+	uint64_t lbn; /* [thread] block of the directory */
+	uint32_t blk; /* [thread] where that is on the disk */
+	uint32_t off, prev; /* [thread] in the block; prev == off: the first */
+	uint32_t ino; /* [thread] */
 };
 
 static struct ext2_dirent *

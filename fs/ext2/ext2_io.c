@@ -18,11 +18,11 @@
 
 /* A transfer; belongs to the thread. */
 struct transfer {
-	struct ext2_inode *tr_ip;
-	struct vm_page **tr_pgs;
-	uint64_t tr_off; /* of the first page */
-	struct buf *tr_buf;
-	uint32_t tr_flags; /* B_READ, B_WRITE */
+	struct ext2_inode *tr_ip; /* [thread] */
+	struct vm_page **tr_pgs; /* [thread] */
+	uint64_t tr_off; /* [thread] of the first page */
+	struct buf *tr_buf; /* [thread] */
+	uint32_t tr_flags; /* [thread] B_READ, B_WRITE */
 };
 
 /* -- Pages ------------------------------------------------------------------------- */

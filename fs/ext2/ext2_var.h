@@ -62,7 +62,7 @@ struct ext2_frees {
 	bool fr_isdir; /* [b] it was a directory */
 	uint32_t fr_n; /* [b] */
 	struct {
-		uint32_t start, n;
+		uint32_t start, n; /* [b] blocks */
 	} fr_run[EXT2_FREERUNS]; /* [b] */
 };
 

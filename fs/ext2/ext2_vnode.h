@@ -54,7 +54,9 @@ struct vnode *ext2_vnew(struct ext2_mount *em, struct ext2_inode *ip);
 struct vnode *ext2_vfind(struct ext2_inode *ip);
 void ext2_inactive(struct vnode *vp);
 
-/* -- ext2_io.c: see sys/vnode.h ---------------------------------------------------- */
+/* -- ext2_io.c --------------------------------------------------------------------- */
+
+/* => as vop_readpages and so on, in sys/vnode.h */
 int ext2_readpages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n);
 int ext2_writepages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n);
 int ext2_allocpages(struct vnode *vp, voff_t off, int n);
