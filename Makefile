@@ -33,7 +33,7 @@ KFLAGS	:= -std=gnu11 -O2 -g -ffreestanding -fno-builtin -nostdinc \
 	   -fno-omit-frame-pointer -ffunction-sections -fdata-sections \
 	   $(KINC) $(DEFS) $(WARN) $(KEXTRA)
 
-KDIRS	:= arch/riscv kern uvm pmap/sv39 fs drivers/uart drivers/virtio lib
+KDIRS	:= arch/riscv kern uvm pmap/sv39 fs fs/ext2 drivers/uart drivers/virtio lib
 KSRC	:= $(sort $(foreach d,$(KDIRS),$(wildcard $d/*.c $d/*.S)))
 KOBJ	:= $(patsubst %,$(B)/obj/%.o,$(basename $(KSRC)))
 # The kernel's own tests make an image of their own: build/Image-test.

@@ -9,8 +9,11 @@
 #include <sys/proc.h>
 #include <sys/tty.h>
 #include <sys/vnode.h>
+#include <fs/devmem.h>
 
 /* Numbers are the riscv64 Linux convention's. */
+#define DEV_MEM     makedev(1, 1)
+#define DEV_KMEM    makedev(1, 2)
 #define DEV_NULL    makedev(1, 3)
 #define DEV_ZERO    makedev(1, 5)
 #define DEV_FULL    makedev(1, 7)
@@ -146,6 +149,8 @@ static const struct {
 	dev_t rdev;
 	const struct fileops *ops;
 } devices[] = {
+	{ DEV_MEM, &mem_fileops },
+	{ DEV_KMEM, &kmem_fileops },
 	{ DEV_NULL, &null_ops },
 	{ DEV_ZERO, &zero_ops },
 	{ DEV_FULL, &full_ops },
@@ -161,6 +166,22 @@ bool
 dev_is_zero(dev_t rdev)
 {
 	return rdev == DEV_ZERO;
+}
+
+int
+dev_mmap(dev_t rdev, voff_t off, vsize_t len, vm_prot_t maxprot,
+    struct uvm_object **uobjp)
+{
+	if (rdev != DEV_MEM)
+		return ENODEV;
+	*uobjp = udv_attach(rdev, mem_mmap, maxprot, off, len);
+	return *uobjp != NULL ? 0 : EPERM;
+}
+
+bool
+dev_is_address(dev_t rdev)
+{
+	return rdev == DEV_KMEM || rdev == DEV_MEM;
 }
 
 int

@@ -15,13 +15,14 @@
 #include <sys/param.h>
 #include <sys/systm.h>
 #include <sys/errno.h>
+#include <sys/mount.h>
 #include <sys/pool.h>
 #include <sys/queue.h>
 #include <sys/timeout.h>
 #include <sys/vnode.h>
 #include <uvm/uvm.h>
 
-#define TMPFS_DEV   1
+#define TMPFS_MAGIC 0x01021994
 #define RENAME_SAME (-1) /* both names are of one file: done already */
 
 struct tmpfs_node;
@@ -53,18 +54,21 @@ LIST_HEAD(tmpfs_bucket, tmpfs_dirent);
  */
 struct tmpfs_node {
 	struct vnode tn_vnode;
+	LIST_ENTRY(tmpfs_node) tn_list; /* [tm_mtx] nodes of the mount */
 	ino_t tn_ino; /* [I] */
 	mode_t tn_mode; /* [v] */
 	uid_t tn_uid; /* [v] */
 	gid_t tn_gid; /* [v] */
 	uint32_t tn_nlink; /* [a] */
+	struct tmpfs_node
+	    *tn_up; /* [v] no directory: one that names it, or NULL */
 	int64_t tn_atime; /* [a] ns since 1970 */
 	int64_t tn_mtime, tn_ctime; /* [v] */
 	union {
 		struct {
 			struct uvm_object *uobj; /* [I] */
 			off_t size; /* [v] bytes */
-			long counted; /* [v] pages of it in tmpfs_pages */
+			long counted; /* [v] pages of it in tm_pages */
 		} tn_file;
 		struct {
 			TAILQ_HEAD(, tmpfs_dirent) list; /* [v] */
@@ -77,15 +81,42 @@ struct tmpfs_node {
 	};
 };
 
+/*
+ * A mount.
+ * Locks used to protect members:
+ *	I	immutable
+ *	a	atomic operations; limits are set by a remount
+ *	t	tm_mtx
+ */
+struct tmpfs_mount {
+	struct mount *tm_mount; /* [I] */
+	struct mutex tm_mtx; /* LR_MISC */
+	LIST_HEAD(, tmpfs_node) tm_list; /* [t] all nodes */
+	volatile ino_t tm_lastino; /* [a] */
+	volatile long tm_nodes, tm_maxnodes; /* [a] */
+	volatile long tm_pages; /* [a] of data, as far as counted */
+	volatile long tm_maxpages; /* [a] */
+	bool tm_sized; /* [mount_ctl_lock] size= was given */
+};
+
 static const struct vnodeops tmpfs_ops;
 static struct pool node_pool;
 static struct rwlock tmpfs_rename_lock =
     RWLOCK_INITIALIZER(LR_MOUNT, "tmpfs rename");
-static ino_t last_ino = 1; /* [a] */
-static long tmpfs_pages; /* [a] of data, as far as counted */
-static long tmpfs_maxpages; /* [I] after boot: half of memory */
 
 #define VTOTN(vp) container_of(vp, struct tmpfs_node, tn_vnode)
+
+static inline struct tmpfs_mount *
+tn_mount(const struct tmpfs_node *tn)
+{
+	return tn->tn_vnode.v_mount->mnt_data;
+}
+
+static inline bool
+tn_cached(const struct tmpfs_node *dn)
+{
+	return (dn->tn_vnode.v_mount->mnt_flag & MNTK_NAMECACHE) != 0;
+}
 
 /* -- Nodes --------------------------------------------------------------------------- */
 
@@ -125,29 +156,49 @@ node_setup(struct tmpfs_node *tn, const char *target)
 	}
 }
 
+/* => one node more, or FALSE: the mount has no room for it */
+static bool
+node_count(struct tmpfs_mount *tm)
+{
+	if (atomic_add(&tm->tm_nodes, 1) < atomic_load(&tm->tm_maxnodes))
+		return true;
+	(void)atomic_add(&tm->tm_nodes, -1);
+	return false;
+}
+
 /* => a node with one reference and no name, or NULL */
 static struct tmpfs_node *
-node_alloc(const struct vattr *va, const char *target)
+node_alloc(struct tmpfs_mount *tm, const struct vattr *va, const char *target)
 {
-	struct tmpfs_node *tn = pool_get(&node_pool, PR_NOWAIT | PR_ZERO);
+	struct tmpfs_node *tn;
 
-	if (tn == NULL)
+	if (!node_count(tm))
 		return NULL;
+	tn = pool_get(&node_pool, PR_NOWAIT | PR_ZERO);
+	if (tn == NULL) {
+		(void)atomic_add(&tm->tm_nodes, -1);
+		return NULL;
+	}
 	rw_init(&tn->tn_vnode.v_lock, LR_VNODE, "tmpfs");
 	refcnt_init(&tn->tn_vnode.v_refs);
 	tn->tn_vnode.v_type = mode_to_vtype(va->va_mode);
 	tn->tn_vnode.v_op = &tmpfs_ops;
 	tn->tn_vnode.v_rdev = va->va_rdev;
-	tn->tn_ino = atomic_add(&last_ino, 1) + 1;
+	tn->tn_vnode.v_mount = tm->tm_mount;
+	tn->tn_ino = atomic_add(&tm->tm_lastino, 1) + 1;
 	tn->tn_mode = va->va_mode;
 	tn->tn_uid = va->va_uid;
 	tn->tn_gid = va->va_gid;
 	touch(tn, true);
 	tn->tn_atime = tn->tn_mtime; /* nobody knows it yet */
 	if (node_setup(tn, target) != 0) {
+		(void)atomic_add(&tm->tm_nodes, -1);
 		pool_put(&node_pool, tn);
 		return NULL;
 	}
+	mtx_enter(&tm->tm_mtx);
+	LIST_INSERT_HEAD(&tm->tm_list, tn, tn_list);
+	mtx_leave(&tm->tm_mtx);
 	return tn;
 }
 
@@ -156,11 +207,16 @@ static void
 tmpfs_inactive(struct vnode *vp)
 {
 	struct tmpfs_node *tn = VTOTN(vp);
+	struct tmpfs_mount *tm = tn_mount(tn);
 
 	KASSERT(atomic_load(&tn->tn_nlink) == 0 && vp->v_fifo == NULL);
+	mtx_enter(&tm->tm_mtx);
+	LIST_REMOVE(tn, tn_list);
+	mtx_leave(&tm->tm_mtx);
+	(void)atomic_add(&tm->tm_nodes, -1);
 	switch (vp->v_type) {
 	case VREG:
-		atomic_add(&tmpfs_pages, -tn->tn_file.counted);
+		(void)atomic_add(&tm->tm_pages, -tn->tn_file.counted);
 		uao_detach(tn->tn_file.uobj);
 		break;
 	case VDIR:
@@ -226,6 +282,8 @@ static void
 dir_insert(
     struct tmpfs_node *dn, struct tmpfs_dirent *td, struct tmpfs_node *tn)
 {
+	if (tn_cached(dn))
+		cache_remove(&dn->tn_vnode, td->td_name, td->td_len);
 	td->td_node = tn;
 	td->td_cookie = dn->tn_dir.cookie++;
 	TAILQ_INSERT_TAIL(&dn->tn_dir.list, td, td_link);
@@ -235,7 +293,8 @@ dir_insert(
 	if (tn->tn_vnode.v_type == VDIR) {
 		tn->tn_dir.parent = dn;
 		atomic_add(&dn->tn_nlink, 1);
-	}
+	} else
+		tn->tn_up = dn;
 	touch(dn, true);
 }
 
@@ -245,13 +304,16 @@ dir_remove(struct tmpfs_node *dn, struct tmpfs_dirent *td)
 {
 	struct tmpfs_node *tn = td->td_node;
 
+	if (tn_cached(dn))
+		cache_remove(&dn->tn_vnode, td->td_name, td->td_len);
 	TAILQ_REMOVE(&dn->tn_dir.list, td, td_link);
 	LIST_REMOVE(td, td_hash);
 	atomic_add(&tn->tn_nlink, -1);
 	if (tn->tn_vnode.v_type == VDIR) {
 		tn->tn_dir.parent = NULL;
 		atomic_add(&dn->tn_nlink, -1);
-	}
+	} else if (tn->tn_up == dn)
+		tn->tn_up = NULL;
 	touch(dn, true);
 }
 
@@ -301,19 +363,43 @@ set_unlock(const struct node_set *ns)
 		rw_exit(&ns->ns_node[i]->tn_vnode.v_lock);
 }
 
+/* => dn locked; the node the name leads to, referenced, or NULL */
+static inline struct tmpfs_node *
+child_locked(struct tmpfs_node *dn, const char *name, size_t len)
+{
+	struct tmpfs_dirent *td = dir_find(dn, name, len);
+
+	if (td == NULL)
+		return NULL;
+	vref(&td->td_node->tn_vnode);
+	return td->td_node;
+}
+
+/* dir_child() that the name cache hears of. */
+static __noinline struct tmpfs_node *
+dir_child_cached(struct tmpfs_node *dn, const char *name, size_t len)
+{
+	struct tmpfs_node *tn;
+
+	rw_enter_read(&dn->tn_vnode.v_lock);
+	tn = child_locked(dn, name, len);
+	if (!dir_dead(dn))
+		cache_enter(&dn->tn_vnode, name, len,
+		    tn != NULL ? &tn->tn_vnode : NULL);
+	rw_exit(&dn->tn_vnode.v_lock);
+	return tn;
+}
+
 /* => dn unlocked; the node the name leads to, referenced, or NULL */
 static struct tmpfs_node *
 dir_child(struct tmpfs_node *dn, const char *name, size_t len)
 {
-	struct tmpfs_node *tn = NULL;
-	struct tmpfs_dirent *td;
+	struct tmpfs_node *tn;
 
+	if (__predict_false(tn_cached(dn)))
+		return dir_child_cached(dn, name, len);
 	rw_enter_read(&dn->tn_vnode.v_lock);
-	td = dir_find(dn, name, len);
-	if (td != NULL) {
-		tn = td->td_node;
-		vref(&tn->tn_vnode);
-	}
+	tn = child_locked(dn, name, len);
 	rw_exit(&dn->tn_vnode.v_lock);
 	return tn;
 }
@@ -349,7 +435,8 @@ static int
 tmpfs_create(struct vnode *dvp, const char *name, size_t len,
     const struct vattr *va, const char *target, struct vnode **vpp)
 {
-	struct tmpfs_node *dn = VTOTN(dvp), *tn = node_alloc(va, target);
+	struct tmpfs_node *dn = VTOTN(dvp);
+	struct tmpfs_node *tn = node_alloc(tn_mount(dn), va, target);
 	struct tmpfs_dirent *td = dirent_alloc(name, len);
 	int error = 0;
 
@@ -416,6 +503,8 @@ may_remove(struct tmpfs_node *tn, bool dir)
 		return tn->tn_vnode.v_type == VDIR ? EISDIR : 0;
 	if (tn->tn_vnode.v_type != VDIR)
 		return ENOTDIR;
+	if (tn->tn_vnode.v_covered != NULL)
+		return EBUSY;
 	return TAILQ_EMPTY(&tn->tn_dir.list) ? 0 : ENOTEMPTY;
 }
 
@@ -459,6 +548,8 @@ remove_child(struct tmpfs_node *dn, struct tmpfs_node *tn, const char *name,
 	set_unlock(&ns);
 	if (error == 0) {
 		dirent_free(td);
+		if (dir)
+			cache_purge_dir(&tn->tn_vnode);
 		node_rele(tn); /* the entry's */
 	}
 	return error;
@@ -541,12 +632,20 @@ exchange(struct rename *rn, struct tmpfs_dirent *ftd, struct tmpfs_dirent *ttd)
 	bool fdir = rn->rn_from->tn_vnode.v_type == VDIR;
 	bool tdir = rn->rn_to->tn_vnode.v_type == VDIR;
 
+	if (tn_cached(rn->rn_fdir)) {
+		cache_remove(&rn->rn_fdir->tn_vnode, ftd->td_name, ftd->td_len);
+		cache_remove(&rn->rn_tdir->tn_vnode, ttd->td_name, ttd->td_len);
+	}
 	ftd->td_node = rn->rn_to;
 	ttd->td_node = rn->rn_from;
 	if (fdir)
 		rn->rn_from->tn_dir.parent = rn->rn_tdir;
+	else
+		rn->rn_from->tn_up = rn->rn_tdir;
 	if (tdir)
 		rn->rn_to->tn_dir.parent = rn->rn_fdir;
+	else
+		rn->rn_to->tn_up = rn->rn_fdir;
 	atomic_add(&rn->rn_tdir->tn_nlink, (uint32_t)fdir - (uint32_t)tdir);
 	atomic_add(&rn->rn_fdir->tn_nlink, (uint32_t)tdir - (uint32_t)fdir);
 	touch(rn->rn_fdir, true);
@@ -613,8 +712,11 @@ rename_try(struct rename *rn)
 	rn->rn_to =
 	    dir_child(rn->rn_tdir, rn->rn_new->td_name, rn->rn_new->td_len);
 	error = rename_locked(rn);
-	if (error == 0 && rn->rn_free[1] != NULL)
+	if (error == 0 && rn->rn_free[1] != NULL) {
+		if (rn->rn_to->tn_vnode.v_type == VDIR)
+			cache_purge_dir(&rn->rn_to->tn_vnode);
 		node_rele(rn->rn_to); /* the entry's */
+	}
 	node_rele(rn->rn_to);
 	node_rele(rn->rn_from);
 	return error;
@@ -650,12 +752,19 @@ tmpfs_rename(struct vnode *fdvp, const char *fname, size_t flen,
 
 /* -- Reading directories and links ---------------------------------------------------------------- */
 
+static __noinline void
+set_atime(struct tmpfs_node *tn)
+{
+	if ((tn->tn_vnode.v_mount->mnt_flag & (MNT_RDONLY | MNT_NOATIME)) == 0)
+		atomic_store(&tn->tn_atime, (int64_t)nsecwall());
+}
+
 /* Read: the time is worth a store only if something changed since. => locked */
-static void
+static inline void
 accessed(struct tmpfs_node *tn)
 {
 	if (atomic_load(&tn->tn_atime) <= MAX(tn->tn_mtime, tn->tn_ctime))
-		atomic_store(&tn->tn_atime, (int64_t)nsecwall());
+		set_atime(tn);
 }
 
 static int
@@ -699,7 +808,21 @@ tmpfs_readlink(struct vnode *vp, char *buf, size_t size, size_t *lenp)
 	return 0;
 }
 
-/* The name of a directory, for getcwd. */
+/* => a directory that names tn, referenced, or NULL */
+static struct tmpfs_node *
+node_up(struct tmpfs_node *tn)
+{
+	struct tmpfs_node *dn;
+
+	rw_enter_read(&tn->tn_vnode.v_lock);
+	dn = tn->tn_vnode.v_type == VDIR ? tn->tn_dir.parent : tn->tn_up;
+	if (dn != NULL)
+		vref(&dn->tn_vnode);
+	rw_exit(&tn->tn_vnode.v_lock);
+	return dn;
+}
+
+/* A name of a file, for getcwd and links of procfs. */
 static int
 tmpfs_parent(struct vnode *vp, char *name, size_t size, struct vnode **dvpp)
 {
@@ -707,17 +830,14 @@ tmpfs_parent(struct vnode *vp, char *name, size_t size, struct vnode **dvpp)
 	struct tmpfs_dirent *td;
 	int error = ENOENT;
 
-	if (vp->v_type != VDIR)
-		return ENOTDIR;
 	rw_enter_read(&tmpfs_rename_lock);
-	dn = tn->tn_dir.parent;
+	dn = node_up(tn);
 	if (dn != NULL) {
 		rw_enter_read(&dn->tn_vnode.v_lock);
 		TAILQ_FOREACH (td, &dn->tn_dir.list, td_link)
 			if (td->td_node == tn && td->td_len < size) {
 				memcpy(name, td->td_name, td->td_len);
 				name[td->td_len] = '\0';
-				vref(&dn->tn_vnode);
 				*dvpp = &dn->tn_vnode;
 				error = 0;
 				break;
@@ -725,6 +845,8 @@ tmpfs_parent(struct vnode *vp, char *name, size_t size, struct vnode **dvpp)
 		rw_exit(&dn->tn_vnode.v_lock);
 	}
 	rw_exit(&tmpfs_rename_lock);
+	if (error)
+		node_rele(dn);
 	return error;
 }
 
@@ -740,7 +862,7 @@ tmpfs_getattr(struct vnode *vp, struct vattr *va)
 	va->va_nlink = atomic_load(&tn->tn_nlink);
 	va->va_uid = tn->tn_uid;
 	va->va_gid = tn->tn_gid;
-	va->va_dev = TMPFS_DEV;
+	va->va_dev = vp->v_mount->mnt_dev;
 	va->va_rdev = vp->v_rdev;
 	va->va_ino = tn->tn_ino;
 	va->va_atime = atomic_load(&tn->tn_atime);
@@ -763,7 +885,8 @@ count_pages(struct tmpfs_node *tn)
 	long now = uao_pages(tn->tn_file.uobj);
 
 	if (now != tn->tn_file.counted) {
-		atomic_add(&tmpfs_pages, now - tn->tn_file.counted);
+		(void)atomic_add(
+		    &tn_mount(tn)->tm_pages, now - tn->tn_file.counted);
 		tn->tn_file.counted = now;
 	}
 }
@@ -881,15 +1004,17 @@ static int
 write_pages(struct tmpfs_node *tn, struct uio *uio, size_t len)
 {
 	struct uvm_object *uobj = tn->tn_file.uobj;
+	struct tmpfs_mount *tm = tn_mount(tn);
+	long max = atomic_load(&tm->tm_maxpages);
 	int error = 0;
 	size_t n;
 
-	if (atomic_load(&tmpfs_pages) + (long)atop(len) + 2 <= tmpfs_maxpages)
+	if (atomic_load(&tm->tm_pages) + (long)atop(len) + 2 <= max)
 		return uvm_obj_uiomove(uobj, uio, len);
 	for (; len > 0 && error == 0; len -= n) {
 		n = MIN(len, PAGE_SIZE - ((size_t)uio->uio_offset & PAGE_MASK));
 		count_pages(tn);
-		if (atomic_load(&tmpfs_pages) >= tmpfs_maxpages &&
+		if (atomic_load(&tm->tm_pages) >= max &&
 		    !uao_has_page(uobj, uio->uio_offset))
 			return ENOSPC;
 		error = uvm_obj_uiomove(uobj, uio, n);
@@ -939,6 +1064,99 @@ tmpfs_write(struct vnode *vp, struct uio *uio, bool append)
 	return error;
 }
 
+/* => write-locked; zeros at [off, off + len), within the file */
+static int
+write_zeros(struct tmpfs_node *tn, off_t off, size_t len)
+{
+	static const char zeros[256];
+	int error = 0;
+	size_t n;
+
+	for (; len > 0 && error == 0; len -= n, off += (off_t)n) {
+		n = MIN(len, sizeof(zeros));
+		struct iovec iov = { (void *)(uintptr_t)zeros, n };
+		struct uio uio = { &iov, 1, off, n, UIO_SYSSPACE, UIO_WRITE,
+			NULL };
+		error = write_pages(tn, &uio, n);
+	}
+	return error;
+}
+
+/* => write-locked; [off, end) is as if never written */
+static int
+punch(struct tmpfs_node *tn, off_t off, off_t end)
+{
+	off_t first = (off_t)round_page((vaddr_t)off);
+	off_t last = (off_t)trunc_page((vaddr_t)end);
+	int error;
+
+	if (first >= last)
+		return write_zeros(tn, off, (size_t)(end - off));
+	error = write_zeros(tn, off, (size_t)(first - off));
+	if (error == 0)
+		error = write_zeros(tn, last, (size_t)(end - last));
+	if (error == 0)
+		uao_punch(tn->tn_file.uobj, first, last);
+	count_pages(tn);
+	return error;
+}
+
+/* => write-locked; every page of [off, end) is there */
+static int
+fill(struct tmpfs_node *tn, off_t off, off_t end)
+{
+	int error = 0;
+
+	off = (off_t)trunc_page((vaddr_t)off);
+	for (; off < end && error == 0; off += PAGE_SIZE)
+		if (!uao_has_page(tn->tn_file.uobj, off)) {
+			error = write_zeros(tn, off, 1);
+			count_pages(tn);
+			if (error == 0 && sig_killed(curproc))
+				error = EINTR;
+		}
+	return error;
+}
+
+/* => write-locked; memory for what lies behind the end there is none to keep */
+static int
+allocate_locked(struct tmpfs_node *tn, int mode, off_t off, off_t end)
+{
+	off_t old = tn->tn_file.size;
+	int error = 0;
+
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		return off < old ? punch(tn, off, MIN(end, old)) : 0;
+	if (end > old && (mode & FALLOC_FL_KEEP_SIZE))
+		return EOPNOTSUPP;
+	if (end > old && vn_limit_write(curproc, end - 1, 1) == 0)
+		return EFBIG;
+	if (end > old)
+		error = set_size(tn, end);
+	if (error == 0 && (mode & FALLOC_FL_ZERO_RANGE))
+		error = punch(tn, off, end);
+	if (error == 0)
+		error = fill(tn, off, end);
+	if (error && end > old)
+		(void)set_size(tn, old);
+	return error;
+}
+
+static int
+tmpfs_allocate(struct vnode *vp, int mode, off_t off, off_t len)
+{
+	struct tmpfs_node *tn = VTOTN(vp);
+	int error;
+
+	rw_enter_write(&vp->v_lock);
+	error = allocate_locked(tn, mode, off, off + len);
+	count_pages(tn);
+	if (error == 0)
+		touch(tn, true);
+	rw_exit(&vp->v_lock);
+	return error;
+}
+
 static int
 tmpfs_uobj(struct vnode *vp, struct uvm_object **uobjp)
 {
@@ -964,20 +1182,274 @@ static const struct vnodeops tmpfs_ops = {
 	.vop_parent = tmpfs_parent,
 	.vop_uobj = tmpfs_uobj,
 	.vop_inactive = tmpfs_inactive,
+	.vop_allocate = tmpfs_allocate,
 };
 
-struct vnode *
-tmpfs_mkroot(void)
-{
-	const struct vattr va = { .va_mode = S_IFDIR | 0755 };
-	struct tmpfs_node *tn;
+/* -- Mounts ----------------------------------------------------------------------------------------- */
 
-	pool_init(&node_pool, sizeof(struct tmpfs_node), 0, "tmpfs");
-	tn = node_alloc(&va, NULL);
-	if (tn == NULL)
-		panic("tmpfs_mkroot: no memory for the root");
-	tn->tn_nlink = 2;
-	tn->tn_dir.parent = tn;
-	tmpfs_maxpages = uvmexp.npages / 2;
-	return &tn->tn_vnode;
+/* Options of a mount; all members belong to the thread. */
+struct tmpfs_args {
+	uint64_t ta_size, ta_nodes; /* [thread] bytes, files; 0: the default */
+	uint64_t ta_mode, ta_uid, ta_gid; /* [thread] of the root */
+	bool ta_sized; /* [thread] size= was there */
+};
+
+/* => len bytes with a size, a percentage of memory too */
+static bool
+parse_size(const char *s, int len, uint64_t *out)
+{
+	if (len == 0 || s[len - 1] != '%')
+		return mount_number(s, len, 10, out);
+	if (!mount_number(s, len - 1, 10, out) || *out > 100)
+		return false;
+	*out = ptoa((u_long)uvmexp.npages) / 100 * *out;
+	return true;
 }
+
+/* => the option at s, n bytes; EINVAL */
+static int
+parse_one(const char *s, int n, struct tmpfs_args *ta)
+{
+	static const char *const names[] = { "size", "nr_inodes", "mode", "uid",
+		"gid" };
+	uint64_t *const out[] = { &ta->ta_size, &ta->ta_nodes, &ta->ta_mode,
+		&ta->ta_uid, &ta->ta_gid };
+
+	for (int i = 0; i < (int)nitems(names); i++) {
+		int len = (int)strlen(names[i]);
+
+		if (n <= len || memcmp(s, names[i], (size_t)len) != 0 ||
+		    s[len] != '=')
+			continue;
+		s += len + 1;
+		n -= len + 1;
+		ta->ta_sized |= i == 0;
+		if (i == 0 ? !parse_size(s, n, out[i])
+			   : !mount_number(s, n, i == 2 ? 8 : 10, out[i]))
+			return EINVAL;
+		return 0;
+	}
+	return n == 9 && memcmp(s, "namecache", 9) == 0 ? 0 : EINVAL;
+}
+
+static int
+parse_options(const char *options, struct tmpfs_args *ta)
+{
+	int error = 0, n;
+
+	for (; *options != '\0' && error == 0;
+	     options += n + (options[n] == ',')) {
+		for (n = 0; options[n] != '\0' && options[n] != ',';)
+			n++;
+		if (n > 0)
+			error = parse_one(options, n, ta);
+	}
+	if (ta->ta_mode > ALLPERMS || ta->ta_uid > UINT32_MAX ||
+	    ta->ta_gid > UINT32_MAX || ta->ta_size > INT64_MAX ||
+	    ta->ta_nodes > INT64_MAX)
+		error = EINVAL;
+	return error;
+}
+
+/* => size 0 is no limit but memory, as without the option: half of it */
+static void
+set_limits(struct tmpfs_mount *tm, const struct tmpfs_args *ta)
+{
+	long half = uvmexp.npages / 2;
+
+	if (ta->ta_sized) {
+		atomic_store(&tm->tm_maxpages,
+		    ta->ta_size == 0 ? (long)uvmexp.npages
+				     : (long)atop(round_page(ta->ta_size)));
+		tm->tm_sized = true;
+	} else if (tm->tm_maxpages == 0)
+		atomic_store(&tm->tm_maxpages, half);
+	if (ta->ta_nodes != 0)
+		atomic_store(&tm->tm_maxnodes, (long)ta->ta_nodes);
+	else if (tm->tm_maxnodes == 0)
+		atomic_store(&tm->tm_maxnodes, half);
+}
+
+static int
+tmpfs_mount(struct mount *mp, const char *options)
+{
+	struct tmpfs_args ta = { .ta_mode = 01777 };
+	struct tmpfs_mount *tm;
+	struct tmpfs_node *root;
+	struct vattr va;
+	const char *value;
+	int error;
+
+	if (rootmount == NULL) {
+		pool_init(&node_pool, sizeof(struct tmpfs_node), 0, "tmpfs");
+		ta.ta_mode = 0755;
+	}
+	error = parse_options(options, &ta);
+	if (error)
+		return error;
+	tm = kmem_zalloc(sizeof(*tm), PR_WAITOK);
+	tm->tm_mount = mp;
+	mtx_init(&tm->tm_mtx, LR_MISC, "tmpfs nodes");
+	set_limits(tm, &ta);
+	mp->mnt_data = tm;
+	if (mount_option(options, "namecache", &value) >= 0)
+		mp->mnt_flag |= MNTK_NAMECACHE;
+	va = (struct vattr){ .va_mode = S_IFDIR | (mode_t)ta.ta_mode,
+		.va_uid = (uid_t)ta.ta_uid,
+		.va_gid = (gid_t)ta.ta_gid };
+	root = node_alloc(tm, &va, NULL);
+	if (root == NULL) {
+		kmem_free(tm, sizeof(*tm));
+		return ENOMEM;
+	}
+	root->tn_nlink = 2;
+	root->tn_dir.parent = root;
+	mp->mnt_root = &root->tn_vnode;
+	return 0;
+}
+
+/* => less than there is already: EINVAL */
+static int
+tmpfs_remount(struct mount *mp, uint32_t flags, const char *options)
+{
+	struct tmpfs_mount *tm = mp->mnt_data;
+	struct tmpfs_args ta = { .ta_size = 0 };
+	int error = parse_options(options, &ta);
+
+	if (error)
+		return error;
+	if ((ta.ta_size != 0 &&
+		(long)atop(round_page(ta.ta_size)) <
+		    atomic_load(&tm->tm_pages)) ||
+	    (ta.ta_nodes != 0 &&
+		(long)ta.ta_nodes < atomic_load(&tm->tm_nodes)))
+		return EINVAL;
+	set_limits(tm, &ta);
+	return 0;
+}
+
+/* Is the node referenced by more than its names, or its pages by a mapping? */
+static bool
+node_busy(struct tmpfs_node *tn, const struct tmpfs_node *root)
+{
+	u_int refs = refcnt_read(&tn->tn_vnode.v_refs);
+
+	switch (tn->tn_vnode.v_type) {
+	case VDIR:
+		return refs != (tn == root || tn->tn_dir.parent != NULL);
+	case VREG:
+		if (atomic_load(&tn->tn_file.uobj->uo_refs) > 1)
+			return true;
+		/* FALLTHROUGH */
+	default:
+		return refs != atomic_load(&tn->tn_nlink);
+	}
+}
+
+static bool
+tmpfs_busy(struct mount *mp)
+{
+	struct tmpfs_mount *tm = mp->mnt_data;
+	struct tmpfs_node *tn;
+	bool busy = false;
+
+	mtx_enter(&tm->tm_mtx);
+	LIST_FOREACH (tn, &tm->tm_list, tn_list)
+		if (node_busy(tn, VTOTN(mp->mnt_root))) {
+			busy = true;
+			break;
+		}
+	mtx_leave(&tm->tm_mtx);
+	return busy;
+}
+
+/* Take all names out of the tree, the lowest first. => nobody else is there */
+static void
+tree_free(struct tmpfs_node *root)
+{
+	struct tmpfs_node *dn = root, *tn;
+	struct tmpfs_dirent *td;
+
+	for (;;) {
+		td = TAILQ_FIRST(&dn->tn_dir.list);
+		if (td == NULL && dn == root)
+			return;
+		if (td == NULL) {
+			dn = dn->tn_dir.parent;
+			td = TAILQ_FIRST(&dn->tn_dir.list);
+		} else if (td->td_node->tn_vnode.v_type == VDIR &&
+		    !TAILQ_EMPTY(&td->td_node->tn_dir.list)) {
+			dn = td->td_node;
+			continue;
+		}
+		tn = td->td_node;
+		unname(dn, td);
+		dirent_free(td);
+		node_rele(tn);
+	}
+}
+
+static void
+tmpfs_unmount(struct mount *mp)
+{
+	struct tmpfs_mount *tm = mp->mnt_data;
+	struct tmpfs_node *root = VTOTN(mp->mnt_root);
+
+	tree_free(root);
+	root->tn_dir.parent = NULL;
+	root->tn_nlink = 0;
+	vrele(&root->tn_vnode);
+	KASSERT(LIST_EMPTY(&tm->tm_list) && tm->tm_pages == 0);
+	kmem_free(tm, sizeof(*tm));
+}
+
+/* => pages that are there now: tm_pages lags behind faults */
+static long
+pages_now(struct tmpfs_mount *tm)
+{
+	struct tmpfs_node *tn;
+	long n = 0;
+
+	mtx_enter(&tm->tm_mtx);
+	LIST_FOREACH (tn, &tm->tm_list, tn_list)
+		if (tn->tn_vnode.v_type == VREG)
+			n += uao_pages(tn->tn_file.uobj);
+	mtx_leave(&tm->tm_mtx);
+	return n;
+}
+
+static int
+tmpfs_statfs(struct mount *mp, struct statfs *sf)
+{
+	struct tmpfs_mount *tm = mp->mnt_data;
+	long max = atomic_load(&tm->tm_maxpages);
+	long files = atomic_load(&tm->tm_maxnodes);
+
+	sf->f_type = TMPFS_MAGIC;
+	sf->f_bsize = PAGE_SIZE;
+	sf->f_blocks = (uint64_t)max;
+	sf->f_bfree = sf->f_bavail = (uint64_t)MAX(0, max - pages_now(tm));
+	sf->f_files = (uint64_t)files;
+	sf->f_ffree = (uint64_t)MAX(0, files - atomic_load(&tm->tm_nodes));
+	return 0;
+}
+
+static void
+tmpfs_options(struct mount *mp, char *buf, size_t len)
+{
+	struct tmpfs_mount *tm = mp->mnt_data;
+
+	if (tm->tm_sized)
+		snprintf(buf, len, ",size=%luk",
+		    (u_long)ptoa(atomic_load(&tm->tm_maxpages)) >> 10);
+}
+
+const struct vfsops tmpfs_vfsops = {
+	.vfs_name = "tmpfs",
+	.vfs_mount = tmpfs_mount,
+	.vfs_remount = tmpfs_remount,
+	.vfs_busy = tmpfs_busy,
+	.vfs_unmount = tmpfs_unmount,
+	.vfs_statfs = tmpfs_statfs,
+	.vfs_options = tmpfs_options,
+};

@@ -440,6 +440,8 @@ exec_stack(
 	vec = kmem_alloc(veclen, PR_WAITOK);
 	vec[0] = (uint64_t)ea->ea_argc;
 	off = exec_pointers(vec + 1, ea->ea_argc, ea->ea_text, text);
+	p->p_vmspace->vm_argaddr = text;
+	p->p_vmspace->vm_arglen = off;
 	exec_pointers(vec + 1 + ea->ea_argc + 1, ea->ea_envc, ea->ea_text + off,
 	    text + off);
 	end = vec + nwords;

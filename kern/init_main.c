@@ -10,6 +10,7 @@
 #include <sys/pool.h>
 #include <sys/proc.h>
 #include <sys/timeout.h>
+#include <sys/mount.h>
 #include <sys/vnode.h>
 #include <machine/boot.h>
 #include <machine/cpu.h>
@@ -52,6 +53,7 @@ load_root(void)
 		      "initrd (-initrd initramfs.cpio)");
 	initramfs_load(archive, size);
 	boot_initrd_free();
+	vfs_mount_boot("proc", "/proc");
 }
 
 static void
@@ -112,6 +114,7 @@ main(void)
 	cpu_start_all();
 	sched_start_threads();
 	uvm_start_daemons();
+	mount_start_thread();
 	uvm_swap_init();
 	uvm_swap_boot(boot_option("swap"));
 	cold = 0;

@@ -43,6 +43,7 @@ struct filedesc {
 	u_int fd_last; /* [d] none in use at or above */
 	struct fdent *fd_ent; /* [d] */
 	struct vnode *fd_cdir; /* [d] current directory */
+	struct vnode *volatile fd_rdir; /* [d] root; NULL: the root of all */
 	struct fdent fd_inline[NFD_INLINE]; /* [d] */
 };
 
@@ -82,6 +83,7 @@ file_alloc(int flags, const struct fileops *ops, void *data, struct vnode *vp)
 	refcnt_init(&fp->f_refs);
 	fp->f_flags = flags & ~O_ONCE;
 	fp->f_mode = file_mode(flags);
+	fp->f_flocked = false;
 	fp->f_ops = ops;
 	fp->f_data = data;
 	fp->f_vnode = vp;
@@ -101,6 +103,8 @@ file_rele(struct file *fp)
 {
 	if (!refcnt_drop(&fp->f_refs))
 		return;
+	if (__predict_false(fp->f_flocked))
+		flock_close(fp);
 	fp->f_ops->fo_close(fp);
 	if (fp->f_vnode != NULL)
 		vrele(fp->f_vnode);
@@ -222,6 +226,9 @@ fd_copy(struct filedesc *old)
 	fd_copy_entries(old, fdp);
 	fdp->fd_cdir = old->fd_cdir;
 	vref(fdp->fd_cdir);
+	fdp->fd_rdir = old->fd_rdir;
+	if (fdp->fd_rdir != NULL)
+		vref(fdp->fd_rdir);
 	rw_exit(&old->fd_lock);
 	return fdp;
 }
@@ -242,6 +249,8 @@ fd_free(struct filedesc *fdp)
 		if (fdp->fd_ent[i].fe_file != NULL)
 			file_rele(fdp->fd_ent[i].fe_file);
 	vrele(fdp->fd_cdir);
+	if (fdp->fd_rdir != NULL)
+		vrele(fdp->fd_rdir);
 	fd_release(fdp);
 }
 
@@ -283,7 +292,9 @@ fd_unshare(struct proc *p)
 	copy = fd_copy(fdp);
 	if (copy == NULL)
 		return ENOMEM;
+	rw_enter_write(&p->p_p->ps_lock);
 	p->p_p->ps_fd = copy;
+	rw_exit(&p->p_p->ps_lock);
 	fd_free(fdp);
 	return 0;
 }
@@ -466,16 +477,32 @@ fd_discard(struct proc *p, int fd)
 }
 
 struct vnode *
-fd_cwd(struct proc *p)
+fd_dir_of(struct filedesc *fdp, bool root)
 {
-	struct filedesc *fdp = p->p_p->ps_fd;
 	struct vnode *vp;
 
+	/* most processes have no root of their own */
+	if (root && (fdp == NULL || atomic_load(&fdp->fd_rdir) == NULL)) {
+		vref(rootvnode);
+		return rootvnode;
+	}
 	rw_enter_read(&fdp->fd_lock);
-	vp = fdp->fd_cdir;
+	vp = root ? fdp->fd_rdir : fdp->fd_cdir;
 	vref(vp);
 	rw_exit(&fdp->fd_lock);
 	return vp;
+}
+
+struct vnode *
+fd_cwd(struct proc *p)
+{
+	return fd_dir_of(p->p_p->ps_fd, false);
+}
+
+struct vnode *
+fd_root(struct proc *p)
+{
+	return fd_dir_of(p->p_p->ps_fd, true);
 }
 
 void
@@ -489,6 +516,51 @@ fd_set_cwd(struct proc *p, struct vnode *vp)
 	fdp->fd_cdir = vp;
 	rw_exit(&fdp->fd_lock);
 	vrele(old);
+}
+
+volatile bool fd_chroots;
+
+void
+fd_set_root(struct proc *p, struct vnode *vp)
+{
+	struct filedesc *fdp = p->p_p->ps_fd;
+	struct vnode *old;
+
+	rw_enter_write(&fdp->fd_lock);
+	old = fdp->fd_rdir;
+	atomic_store(&fd_chroots, true);
+	atomic_store_rel(&fdp->fd_rdir, vp);
+	rw_exit(&fdp->fd_lock);
+	if (old != NULL)
+		vrele(old);
+}
+
+int
+fd_next_of(struct filedesc *fdp, int from)
+{
+	int fd = -1;
+
+	rw_enter_read(&fdp->fd_lock);
+	for (u_int i = (u_int)from; i < fdp->fd_last && fd < 0; i++)
+		if (fdp->fd_ent[i].fe_file != NULL)
+			fd = (int)i;
+	rw_exit(&fdp->fd_lock);
+	return fd;
+}
+
+struct file *
+fd_file_of(struct filedesc *fdp, int fd)
+{
+	struct file *fp = NULL;
+
+	rw_enter_read(&fdp->fd_lock);
+	if ((u_int)fd < fdp->fd_last) {
+		fp = fdp->fd_ent[fd].fe_file;
+		if (fp != NULL)
+			refcnt_take(&fp->f_refs);
+	}
+	rw_exit(&fdp->fd_lock);
+	return fp;
 }
 
 /* -- System calls ----------------------------------------------------------------------- */

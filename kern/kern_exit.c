@@ -156,6 +156,7 @@ static void
 process_release(struct process *pr)
 {
 	struct vmspace *vm;
+	struct filedesc *fdp;
 	struct vnode *vp = pr->ps_textvp;
 
 	mtx_enter(&pr->ps_sigmtx);
@@ -166,10 +167,12 @@ process_release(struct process *pr)
 	vm = pr->ps_vmspace;
 	pr->ps_vmspace = NULL;
 	pr->ps_textvp = NULL;
+	fdp = pr->ps_fd;
+	pr->ps_fd = NULL;
 	rw_exit(&pr->ps_lock);
 	uvmspace_free(vm);
 	shm_reap();
-	fd_free(pr->ps_fd);
+	fd_free(fdp);
 	if (vp != NULL)
 		vn_text_rele(vp);
 }

@@ -34,6 +34,12 @@ static const struct utsname system_name = {
 	.domainname = "(none)",
 };
 
+const char *
+uname_release(void)
+{
+	return system_name.release;
+}
+
 int
 sys_uname(struct proc *p, const uint64_t a[6], int64_t *ret)
 {

@@ -17,7 +17,6 @@
 
 #define PIDHASH        256
 #define PIDHASH_OF(id) ((u_int)(id) & (PIDHASH - 1))
-#define PID_MAX        32768 /* ids are below this */
 #define PID_RESERVED   300 /* ids below are not used again after a wrap */
 
 LIST_HEAD(threadlist, proc);
@@ -645,6 +644,42 @@ process_info(struct process *pr, struct uvm_procinfo *pi)
 		pi->rss = (uint64_t)pmap_resident_count(vm->vm_map.pmap);
 	}
 	rw_exit(&pr->ps_lock);
+}
+
+int
+proc_info(pid_t pid, struct uvm_procinfo *pi)
+{
+	struct process *pr;
+
+	rw_enter_read(&proctree_lock);
+	pr = prfind_any(pid);
+	if (pr != NULL)
+		process_info(pr, pi);
+	rw_exit(&proctree_lock);
+	return pr != NULL ? 0 : ESRCH;
+}
+
+static pid_t
+next_in(const struct processlist *list, pid_t from, pid_t best)
+{
+	const struct process *pr;
+
+	LIST_FOREACH (pr, list, ps_list)
+		if (pr->ps_pid > from && (best == 0 || pr->ps_pid < best))
+			best = pr->ps_pid;
+	return best;
+}
+
+pid_t
+proc_next(pid_t from)
+{
+	pid_t best;
+
+	rw_enter_read(&proctree_lock);
+	best = next_in(&allprocess, from, 0);
+	best = next_in(&zombprocess, from, best);
+	rw_exit(&proctree_lock);
+	return best;
 }
 
 /*

@@ -60,15 +60,15 @@ simple_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw,
 	bool counted;
 	int error;
 
-	if (flags & FOF_OFFSET) {
+	if (flags & FOF_OFFSET)
 		uio.uio_offset = (off_t)a[3];
-		if (uio.uio_offset < 0)
-			return EINVAL;
-	}
 	fp = fd_hold(p, (int)a[0], &counted);
 	if (fp == NULL)
-		return EBADF;
-	if ((flags & FOF_OFFSET) && (fp->f_mode & FM_SEEK) == 0)
+		return uio.uio_offset < 0 ? EINVAL : EBADF;
+	if (__predict_false(
+		uio.uio_offset < 0 && (fp->f_mode & FM_ADDRESS) == 0))
+		error = EINVAL;
+	else if ((flags & FOF_OFFSET) && (fp->f_mode & FM_SEEK) == 0)
 		error = ESPIPE;
 	else if (__predict_true(
 		     fp->f_mode & (rw == UIO_READ ? FM_READ : FM_WRITE)))
@@ -122,13 +122,16 @@ iovec_copyin(const void *uiov, int n, struct iovec *iov, size_t *totalp)
 
 static int
 vector_file(struct proc *p, struct file *fp, const void *uiov, int n,
-    int64_t *ret, enum uio_rw rw)
+    int64_t *ret, enum uio_rw rw, off_t off)
 {
 	struct iovec small[IOV_INLINE], *iov = small;
+	int flags = off >= 0 ? FOF_OFFSET : 0;
 	struct uio uio;
 	size_t total;
 	int error;
 
+	if (off >= 0 && (fp->f_mode & FM_SEEK) == 0)
+		return ESPIPE;
 	if ((fp->f_mode & (rw == UIO_READ ? FM_READ : FM_WRITE)) == 0)
 		return EBADF;
 	if (n < 0 || n > UIO_MAXIOV)
@@ -140,16 +143,19 @@ vector_file(struct proc *p, struct file *fp, const void *uiov, int n,
 	}
 	error = iovec_copyin(uiov, n, iov, &total);
 	if (error == 0) {
-		uio = (struct uio){ iov, n, 0, total, UIO_USERSPACE, rw, p };
-		error = file_io(p, fp, &uio, rw, 0, ret);
+		uio = (struct uio){ iov, n, MAX(off, 0), total, UIO_USERSPACE,
+			rw, p };
+		error = file_io(p, fp, &uio, rw, flags, ret);
 	}
 	if (iov != small)
 		kmem_free(iov, n * sizeof(*iov));
 	return error;
 }
 
+/* => off < 0: where the file is, which moves */
 static int
-vector_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw)
+vector_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw,
+    off_t off)
 {
 	struct file *fp;
 	bool counted;
@@ -158,7 +164,7 @@ vector_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw)
 	fp = fd_hold(p, (int)a[0], &counted);
 	if (fp == NULL)
 		return EBADF;
-	error = vector_file(p, fp, (void *)a[1], (int)a[2], ret, rw);
+	error = vector_file(p, fp, (void *)a[1], (int)a[2], ret, rw, off);
 	fd_drop(fp, counted);
 	return error;
 }
@@ -166,13 +172,50 @@ vector_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw)
 int
 sys_readv(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	return vector_io(p, a, ret, UIO_READ);
+	return vector_io(p, a, ret, UIO_READ, -1);
 }
 
 int
 sys_writev(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	return vector_io(p, a, ret, UIO_WRITE);
+	return vector_io(p, a, ret, UIO_WRITE, -1);
+}
+
+int
+sys_preadv(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	return (off_t)a[3] < 0 ? EINVAL
+			       : vector_io(p, a, ret, UIO_READ, (off_t)a[3]);
+}
+
+int
+sys_pwritev(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	return (off_t)a[3] < 0 ? EINVAL
+			       : vector_io(p, a, ret, UIO_WRITE, (off_t)a[3]);
+}
+
+/* preadv2, pwritev2: flags (RWF_*) are for what the file was not opened for. */
+static int
+vector2_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw)
+{
+	if (a[5] != 0)
+		return EOPNOTSUPP;
+	if ((off_t)a[3] < -1)
+		return EINVAL;
+	return vector_io(p, a, ret, rw, (off_t)a[3]);
+}
+
+int
+sys_preadv2(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	return vector2_io(p, a, ret, UIO_READ);
+}
+
+int
+sys_pwritev2(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	return vector2_io(p, a, ret, UIO_WRITE);
 }
 
 /*

@@ -3,17 +3,63 @@
 #include <sys/systm.h>
 #include <sys/errno.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/proc.h>
 #include <sys/tty.h>
 #include <sys/vnode.h>
 
+/* Every kind of file system there is. */
+static const struct vfsops *const filesystems[] = {
+	&tmpfs_vfsops,
+	&procfs_vfsops,
+	&ext2_vfsops,
+};
+
+const struct vfsops *
+vfs_find(const char *name)
+{
+	for (size_t i = 0; i < nitems(filesystems); i++)
+		if (strcmp(filesystems[i]->vfs_name, name) == 0)
+			return filesystems[i];
+	return NULL;
+}
+
+void
+vfs_foreach(void (*fn)(const struct vfsops *, void *), void *arg)
+{
+	for (size_t i = 0; i < nitems(filesystems); i++)
+		fn(filesystems[i], arg);
+}
+
 void
 vfs_init(void)
 {
+	int error;
+
 	file_init();
 	pipe_init();
-	rootvnode = tmpfs_mkroot();
+	cache_init();
+	error = mount_root("tmpfs", NULL, 0, "");
+	if (error)
+		panic("root: error %d", error);
 	tty_init();
+}
+
+/* A file system on a directory of the root, if there is that directory. */
+void
+vfs_mount_boot(const char *type, const char *path)
+{
+	struct nameidata nd;
+	int error =
+	    namei(curproc, AT_FDCWD, path, UIO_SYSSPACE, NAMEI_FOLLOW, &nd);
+
+	if (error == 0) {
+		error = mount_on(type, NULL, type, nd.ni_vp,
+		    MNT_NOSUID | MNT_NODEV | MNT_NOEXEC, "");
+		namei_done(&nd);
+	}
+	if (error)
+		printf("%s: not mounted on %s, error %d\n", type, path, error);
 }
 
 int

@@ -3,6 +3,7 @@
 #include <sys/systm.h>
 #include <sys/errno.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/pool.h>
 #include <sys/proc.h>
 #include <sys/vnode.h>
@@ -46,6 +47,16 @@ mode_to_vtype(mode_t mode)
 	}
 }
 
+/* => where "/" is, referenced */
+static inline struct vnode *
+root_vnode(struct proc *p)
+{
+	if (__predict_false(atomic_load(&fd_chroots)))
+		return fd_root(p);
+	refcnt_take(&rootvnode->v_refs);
+	return rootvnode;
+}
+
 /* The vnode a relative path starts at; EBADF or ENOTDIR. */
 static int
 start_vnode(struct proc *p, int dirfd, struct vnode **vpp)
@@ -79,18 +90,65 @@ component(const char *name, size_t *slashes)
 	return len;
 }
 
-static int
-lookup_in(struct vnode *dvp, const char *name, size_t len, struct vnode **vpp)
+/*
+ * ".." of a directory; of the process's root, and of the root of all, that is
+ * the directory itself; of the root of a mount, what is above what it covers.
+ */
+static __noinline int
+lookup_up(
+    struct proc *p, struct vnode *dvp, struct vnode **vpp, struct mount **walk)
 {
-	if (dvp->v_type != VDIR)
+	struct vnode *root = fd_root(p), *at = dvp;
+	int error = 0;
+
+	vref(at);
+	if (at != root && mount_up(&at, walk) && at != root) {
+		error = at->v_op->vop_lookup(at, "..", 2, vpp);
+		vrele(at);
+	} else
+		*vpp = at;
+	vrele(root);
+	return error;
+}
+
+static __noinline int
+lookup_cached(
+    struct vnode *dvp, const char *name, size_t len, struct vnode **vpp)
+{
+	int error;
+
+	if (cache_lookup(dvp, name, len, vpp))
+		return *vpp != NULL ? 0 : ENOENT;
+	error = dvp->v_op->vop_lookup(dvp, name, len, vpp);
+	cache_trim();
+	return error;
+}
+
+/* => "." or ".." */
+static __noinline int
+lookup_dots(struct proc *p, struct vnode *dvp, size_t len, struct vnode **vpp,
+    struct mount **walk)
+{
+	if (len == 2)
+		return lookup_up(p, dvp, vpp, walk);
+	vref(dvp);
+	*vpp = dvp;
+	return 0;
+}
+
+/* => across no mount but by ".." */
+static inline int
+lookup_in(struct proc *p, struct vnode *dvp, const char *name, size_t len,
+    struct vnode **vpp, struct mount **walk)
+{
+	if (__predict_false(dvp->v_type != VDIR))
 		return ENOTDIR;
-	if (len > MAXNAMLEN)
+	if (__predict_false(len > MAXNAMLEN))
 		return ENAMETOOLONG;
-	if (len == 1 && name[0] == '.') {
-		vref(dvp);
-		*vpp = dvp;
-		return 0;
-	}
+	if (__predict_false(name[0] == '.' && len <= 2 && name[len - 1] == '.'))
+		return lookup_dots(p, dvp, len, vpp, walk);
+	if (__predict_false(dvp->v_mount->mnt_flag & MNTK_NAMECACHE))
+		return lookup_cached(dvp, name, len, vpp);
 	return dvp->v_op->vop_lookup(dvp, name, len, vpp);
 }
 
@@ -152,6 +210,30 @@ follow_link(
 }
 
 /*
+ * Follow the link *vpp.
+ * => NULL: the path begins anew; else what the link stands for, itself and not
+ *    by a name, with the link's reference given up
+ */
+static int
+follow(struct vnode **vpp, struct nameidata *nd, const char *rest)
+{
+	struct vnode *link = *vpp, *vp = NULL;
+	int error;
+
+	if (link->v_op->vop_jump != NULL)
+		error = link->v_op->vop_jump(link, &vp);
+	else
+		error = splice_link(link, nd, rest);
+	if (error)
+		return error;
+	if (vp != NULL)
+		mount_walk(vp, &nd->ni_walk);
+	vrele(link);
+	*vpp = vp;
+	return 0;
+}
+
+/*
  * The component at nd->ni_name is the last one, and is vp, or NULL: not there.
  * => references to dvp and vp are taken over; as namei()
  */
@@ -197,7 +279,7 @@ walk_component(const char *name, struct nameidata *nd, const char **restp)
  * => as namei(), the buffer still the caller's to free
  */
 static int
-walk(struct vnode *dvp, int flags, struct nameidata *nd)
+walk(struct proc *p, struct vnode *dvp, int flags, struct nameidata *nd)
 {
 	const char *name = nd->ni_path, *rest;
 	int error, links = 0;
@@ -205,28 +287,33 @@ walk(struct vnode *dvp, int flags, struct nameidata *nd)
 	bool last;
 
 	for (;;) {
-		if (name[0] == '/' && name == nd->ni_path) {
+		if (name[0] == '/' && name == nd->ni_path && links > 0) {
 			vrele(dvp);
-			dvp = rootvnode;
-			vref(dvp);
+			dvp = root_vnode(p);
+			mount_walk(dvp, &nd->ni_walk);
 		}
 		while (name[0] == '/')
 			name++;
 		last = walk_component(name, nd, &rest);
-		error = lookup_in(dvp, nd->ni_name, nd->ni_len, &vp);
+		error = lookup_in(
+		    p, dvp, nd->ni_name, nd->ni_len, &vp, &nd->ni_walk);
 		if (error == ENOENT && last && (flags & NAMEI_PARENT))
 			return walk_end(dvp, NULL, flags, nd);
-		if (error)
-			break;
+		if (error) {
+			vrele(dvp);
+			return error;
+		}
+		if (!last || (flags & NAMEI_PARENT) == 0)
+			(void)mount_cross(&vp, &nd->ni_walk);
 		if (follow_link(vp, nd, last, flags)) {
-			error = ++links > MAXSYMLINKS
-			    ? ELOOP
-			    : splice_link(vp, nd, rest);
-			vrele(vp);
+			error = ++links > MAXSYMLINKS ? ELOOP
+						      : follow(&vp, nd, rest);
 			if (error)
 				break;
-			name = nd->ni_path;
-			continue;
+			if (vp == NULL) {
+				name = nd->ni_path;
+				continue;
+			}
 		}
 		if (last)
 			return walk_end(dvp, vp, flags, nd);
@@ -234,6 +321,7 @@ walk(struct vnode *dvp, int flags, struct nameidata *nd)
 		dvp = vp;
 		name = rest;
 	}
+	vrele(vp);
 	vrele(dvp);
 	return error;
 }
@@ -269,25 +357,29 @@ int
 namei(struct proc *p, int dirfd, const char *path, enum uio_seg seg, int flags,
     struct nameidata *nd)
 {
-	struct vnode *dvp = rootvnode;
-	int error;
+	struct vnode *dvp;
+	int error = 0;
 
 	nd->ni_vp = nd->ni_dvp = NULL;
+	nd->ni_walk = NULL;
 	error = path_copyin(path, seg, flags, nd);
 	if (error)
 		return error;
 	if (nd->ni_path[0] == '/')
-		vref(dvp);
+		dvp = root_vnode(p);
 	else
 		error = start_vnode(p, dirfd, &dvp);
 	if (error == 0) {
+		mount_walk(dvp, &nd->ni_walk);
 		if (nd->ni_path[0] == '\0')
 			nd->ni_vp = dvp;
 		else
-			error = walk(dvp, flags, nd);
+			error = walk(p, dvp, flags, nd);
 	}
-	if (error)
+	if (error) {
+		mount_walk_end(&nd->ni_walk);
 		path_free(nd);
+	}
 	return error;
 }
 
@@ -298,5 +390,6 @@ namei_done(struct nameidata *nd)
 		vrele(nd->ni_vp);
 	if (nd->ni_dvp != NULL)
 		vrele(nd->ni_dvp);
+	mount_walk_end(&nd->ni_walk);
 	path_free(nd);
 }

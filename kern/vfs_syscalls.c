@@ -3,6 +3,7 @@
 #include <sys/systm.h>
 #include <sys/errno.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/pool.h>
 #include <sys/proc.h>
 #include <sys/syscall.h>
@@ -47,6 +48,21 @@ open_flags(int *flagsp)
 	return 0;
 }
 
+static int
+create_in(struct nameidata *nd, const struct vattr *va, const char *target,
+    struct vnode **vpp)
+{
+	struct vnode *dvp = nd->ni_dvp;
+	int error = mount_write_get(dvp->v_mount);
+
+	if (error)
+		return error;
+	error = dvp->v_op->vop_create(
+	    dvp, nd->ni_name, nd->ni_len, va, target, vpp);
+	mount_write_put(dvp->v_mount);
+	return error;
+}
+
 /*
  * Found, or not found and to be created?
  * => vnode to open, referenced
@@ -60,10 +76,8 @@ open_or_create(struct proc *p, int flags, mode_t mode, struct nameidata *nd,
 	if ((flags & O_CREAT) && nd->ni_slash)
 		return EISDIR;
 	if (nd->ni_vp == NULL)
-		return name_is_dots(nd)
-		    ? ENOENT
-		    : nd->ni_dvp->v_op->vop_create(
-			  nd->ni_dvp, nd->ni_name, nd->ni_len, &va, NULL, vpp);
+		return name_is_dots(nd) ? ENOENT
+					: create_in(nd, &va, NULL, vpp);
 	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		return EEXIST;
 	if ((flags & O_CREAT) && nd->ni_vp->v_type == VDIR)
@@ -130,6 +144,36 @@ sys_openat(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return error;
 }
 
+/* Fields [c]: of whoever made the copy. */
+struct open_how {
+	uint64_t flags, mode, resolve;
+};
+
+/* Resolution with restrictions (RESOLVE_*) is not offered. */
+int
+sys_openat2(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct open_how how;
+	uint64_t args[6] = { a[0], a[1] };
+	int error;
+
+	if (a[3] < sizeof(how))
+		return EINVAL;
+	if (a[3] > sizeof(how))
+		return E2BIG;
+	error = copyin((void *)a[2], &how, sizeof(how));
+	if (error)
+		return error;
+	if (how.flags > UINT32_MAX || (how.mode & ~(uint64_t)ALLPERMS) != 0 ||
+	    (how.mode != 0 && (how.flags & O_CREAT) == 0))
+		return EINVAL;
+	if (how.resolve != 0)
+		return EOPNOTSUPP;
+	args[2] = how.flags;
+	args[3] = how.mode;
+	return sys_openat(p, args, ret);
+}
+
 /* -- Making and removing names ------------------------------------------------------------ */
 
 /*
@@ -164,8 +208,7 @@ make_node(struct proc *p, int dirfd, uint64_t path, const struct vattr *va,
 
 	if (error)
 		return error;
-	error = nd.ni_dvp->v_op->vop_create(
-	    nd.ni_dvp, nd.ni_name, nd.ni_len, va, target, &vp);
+	error = create_in(&nd, va, target, &vp);
 	if (error == 0)
 		vrele(vp);
 	namei_done(&nd);
@@ -213,6 +256,24 @@ sys_symlinkat(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return error;
 }
 
+static int
+link_to(struct vnode *vp, const struct nameidata *to)
+{
+	struct vnode *dvp = to->ni_dvp;
+	int error;
+
+	if (vp->v_mount != dvp->v_mount)
+		return EXDEV;
+	if (vp->v_type == VDIR)
+		return EPERM;
+	error = mount_write_get(dvp->v_mount);
+	if (error)
+		return error;
+	error = dvp->v_op->vop_link(dvp, to->ni_name, to->ni_len, vp);
+	mount_write_put(dvp->v_mount);
+	return error;
+}
+
 int
 sys_linkat(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
@@ -228,10 +289,7 @@ sys_linkat(struct proc *p, const uint64_t a[6], int64_t *ret)
 		return error;
 	error = new_name(p, (int)a[2], a[3], false, &to);
 	if (error == 0) {
-		error = from.ni_vp->v_type == VDIR
-		    ? EPERM
-		    : to.ni_dvp->v_op->vop_link(
-			  to.ni_dvp, to.ni_name, to.ni_len, from.ni_vp);
+		error = link_to(from.ni_vp, &to);
 		namei_done(&to);
 	}
 	namei_done(&from);
@@ -252,6 +310,8 @@ unlink_check(const struct nameidata *nd, bool dir)
 		return nd->ni_len == 1 ? EINVAL : ENOTEMPTY;
 	if (nd->ni_vp == NULL)
 		return ENOENT;
+	if (nd->ni_vp->v_covered != NULL)
+		return dir ? EBUSY : EISDIR;
 	if (nd->ni_slash && !dir)
 		return nd->ni_vp->v_type == VDIR ? EISDIR : ENOTDIR;
 	return 0;
@@ -272,8 +332,12 @@ sys_unlinkat(struct proc *p, const uint64_t a[6], int64_t *ret)
 		return error;
 	error = unlink_check(&nd, dir);
 	if (error == 0)
+		error = mount_write_get(nd.ni_dvp->v_mount);
+	if (error == 0) {
 		error = nd.ni_dvp->v_op->vop_remove(
 		    nd.ni_dvp, nd.ni_name, nd.ni_len, dir);
+		mount_write_put(nd.ni_dvp->v_mount);
+	}
 	namei_done(&nd);
 	return error;
 }
@@ -282,10 +346,15 @@ static int
 rename_check(
     const struct nameidata *from, const struct nameidata *to, u_int flags)
 {
+	if (from->ni_dvp->v_mount != to->ni_dvp->v_mount)
+		return EXDEV;
 	if (name_is_dots(from) || name_is_dots(to))
 		return EBUSY;
 	if (from->ni_vp == NULL)
 		return ENOENT;
+	if (from->ni_vp->v_covered != NULL ||
+	    (to->ni_vp != NULL && to->ni_vp->v_covered != NULL))
+		return EBUSY;
 	if ((flags & RENAME_NOREPLACE) && to->ni_vp != NULL)
 		return EEXIST;
 	if (from->ni_vp->v_type != VDIR &&
@@ -321,8 +390,12 @@ sys_renameat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 	}
 	error = rename_check(&from, &to, flags);
 	if (error == 0)
+		error = mount_write_get(to.ni_dvp->v_mount);
+	if (error == 0) {
 		error = from.ni_dvp->v_op->vop_rename(from.ni_dvp, from.ni_name,
 		    from.ni_len, to.ni_dvp, to.ni_name, to.ni_len, (int)flags);
+		mount_write_put(to.ni_dvp->v_mount);
+	}
 	namei_done(&to);
 	namei_done(&from);
 	return error;
@@ -465,19 +538,41 @@ sys_statx(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return copyout(&sx, (void *)a[4], sizeof(sx));
 }
 
-/* The one user is root: only execute permission can be missing. */
+/* The one user is root: what is not writable or executable is so for all. */
+static int
+access_vnode(struct vnode *vp, int how)
+{
+	bool data = vp->v_type == VREG || vp->v_type == VDIR;
+	struct vattr va;
+	int error = vp->v_op->vop_getattr(vp, &va);
+
+	if (error)
+		return error;
+	if ((how & W_OK) && data && (vn_mntflags(vp) & MNT_RDONLY))
+		return EROFS;
+	if ((how & X_OK) == 0 || vp->v_type == VDIR)
+		return 0;
+	return (va.va_mode & 0111) == 0 ||
+		(vp->v_type == VREG && (vn_mntflags(vp) & MNT_NOEXEC))
+	    ? EACCES
+	    : 0;
+}
+
 static int
 access_at(struct proc *p, const uint64_t a[6], uint64_t flags)
 {
-	struct stat st;
-	int error;
+	struct nameidata nd;
+	int error, how = (flags & AT_SYMLINK_NOFOLLOW) ? 0 : NAMEI_FOLLOW;
 
 	if ((u_int)a[2] & ~(u_int)(R_OK | W_OK | X_OK))
 		return EINVAL;
-	error = stat_at(p, (int)a[0], a[1], flags & ~(uint64_t)AT_EACCESS, &st);
-	if (error == 0 && (a[2] & X_OK) && !S_ISDIR(st.st_mode) &&
-	    !(st.st_mode & 0111))
-		error = EACCES;
+	if (flags & AT_EMPTY_PATH)
+		how |= NAMEI_EMPTY;
+	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, how, &nd);
+	if (error)
+		return error;
+	error = access_vnode(nd.ni_vp, (int)a[2]);
+	namei_done(&nd);
 	return error;
 }
 
@@ -496,6 +591,18 @@ sys_faccessat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return access_at(p, a, a[3]);
 }
 
+static int
+setattr_vnode(struct vnode *vp, const struct vattr *va, int which)
+{
+	int error = mount_write_get(vp->v_mount);
+
+	if (error)
+		return error;
+	error = vp->v_op->vop_setattr(vp, va, which);
+	mount_write_put(vp->v_mount);
+	return error;
+}
+
 /* Set attributes of an open file, or of a name. */
 static int
 setattr_fd(struct proc *p, int fd, const struct vattr *va, int which)
@@ -508,7 +615,7 @@ setattr_fd(struct proc *p, int fd, const struct vattr *va, int which)
 	if ((which & VA_SIZE) && !FWRITABLE(fp))
 		error = EINVAL;
 	else if (fp->f_vnode != NULL)
-		error = fp->f_vnode->v_op->vop_setattr(fp->f_vnode, va, which);
+		error = setattr_vnode(fp->f_vnode, va, which);
 	file_rele(fp);
 	return error;
 }
@@ -525,7 +632,7 @@ setattr_at(struct proc *p, int dirfd, uint64_t path, uint64_t flags,
 	error = namei(p, dirfd, (void *)path, UIO_USERSPACE, how, &nd);
 	if (error)
 		return error;
-	error = nd.ni_vp->v_op->vop_setattr(nd.ni_vp, va, which);
+	error = setattr_vnode(nd.ni_vp, va, which);
 	namei_done(&nd);
 	return error;
 }
@@ -547,9 +654,11 @@ truncate_vnode(struct vnode *vp, const struct vattr *va)
 
 	if (vp->v_type != VREG)
 		return vp->v_type == VDIR ? EISDIR : EINVAL;
+	if (mount_rdonly(vp->v_mount))
+		return EROFS;
 	if (!vn_write_get(vp))
 		return ETXTBSY;
-	error = vp->v_op->vop_setattr(vp, va, VA_SIZE);
+	error = setattr_vnode(vp, va, VA_SIZE);
 	vn_write_put(vp);
 	return error;
 }
@@ -569,6 +678,50 @@ sys_truncate(struct proc *p, const uint64_t a[6], int64_t *ret)
 		return error;
 	error = truncate_vnode(nd.ni_vp, &va);
 	namei_done(&nd);
+	return error;
+}
+
+#define FALLOC_ALL \
+	(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
+
+static int
+fallocate_file(struct file *fp, int mode, off_t off, off_t len)
+{
+	struct vnode *vp = fp->f_vnode;
+
+	if (!FWRITABLE(fp))
+		return EBADF;
+	if (vp == NULL)
+		return ESPIPE;
+	if (vp->v_type != VREG)
+		return vp->v_type == VFIFO ? ESPIPE : ENODEV;
+	if (off > INT64_MAX - len)
+		return EFBIG;
+	return vp->v_op->vop_allocate != NULL
+	    ? vp->v_op->vop_allocate(vp, mode, off, len)
+	    : EOPNOTSUPP;
+}
+
+int
+sys_fallocate(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	int mode = (int)a[1], error;
+	off_t off = (off_t)a[2], len = (off_t)a[3];
+	struct file *fp;
+
+	if (off < 0 || len <= 0)
+		return EINVAL;
+	if (mode & ~FALLOC_ALL)
+		return EOPNOTSUPP;
+	/* a hole is made in a file as it is, and is nothing else at once */
+	if ((mode & FALLOC_FL_PUNCH_HOLE) &&
+	    mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
+		return EOPNOTSUPP;
+	fp = fd_getfile(p, (int)a[0]);
+	if (fp == NULL)
+		return EBADF;
+	error = fallocate_file(fp, mode, off, len);
+	file_rele(fp);
 	return error;
 }
 
@@ -673,12 +826,13 @@ sys_umask(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return 0;
 }
 
-int
-sys_chdir(struct proc *p, const uint64_t a[6], int64_t *ret)
+static int
+set_dir(
+    struct proc *p, uint64_t path, void (*set)(struct proc *, struct vnode *))
 {
 	struct nameidata nd;
 	int error =
-	    namei(p, AT_FDCWD, (void *)a[0], UIO_USERSPACE, NAMEI_FOLLOW, &nd);
+	    namei(p, AT_FDCWD, (void *)path, UIO_USERSPACE, NAMEI_FOLLOW, &nd);
 
 	if (error)
 		return error;
@@ -686,10 +840,22 @@ sys_chdir(struct proc *p, const uint64_t a[6], int64_t *ret)
 		error = ENOTDIR;
 	else {
 		vref(nd.ni_vp);
-		fd_set_cwd(p, nd.ni_vp);
+		set(p, nd.ni_vp);
 	}
 	namei_done(&nd);
 	return error;
+}
+
+int
+sys_chdir(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	return set_dir(p, a[0], fd_set_cwd);
+}
+
+int
+sys_chroot(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	return set_dir(p, a[0], fd_set_root);
 }
 
 int
@@ -714,10 +880,11 @@ int
 sys_getcwd(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	char *buf = kmem_alloc(PATH_MAX, PR_WAITOK);
-	struct vnode *vp = fd_cwd(p);
-	int error = vn_path(vp, buf, PATH_MAX);
+	struct vnode *vp = fd_cwd(p), *root = fd_root(p);
+	int error = vn_path(vp, root, buf, PATH_MAX);
 
 	vrele(vp);
+	vrele(root);
 	if (error == 0 && strlen(buf) + 1 > a[1])
 		error = ERANGE;
 	else if (error == 0) {
@@ -776,6 +943,12 @@ read_dirents(struct file *fp, void *ubuf, size_t size, int64_t *ret)
 
 	if (fp->f_vnode == NULL || fp->f_vnode->v_type != VDIR)
 		return ENOTDIR;
+	if (fp->f_vnode->v_op->vop_refresh != NULL) {
+		error =
+		    fp->f_vnode->v_op->vop_refresh(fp->f_vnode, fp->f_offset);
+		if (error)
+			return error;
+	}
 	db.db_buf = kmem_alloc(alloc, PR_WAITOK);
 	rw_enter_write(&fp->f_lock);
 	db.db_next = fp->f_offset;
@@ -807,33 +980,34 @@ sys_getdents64(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return error;
 }
 
-/* -- Synchronising: everything is in memory ------------------------------------------------------ */
+/* -- Synchronising ------------------------------------------------------------------------------ */
 
-int
-sys_sync(struct proc *p, const uint64_t a[6], int64_t *ret)
+static int
+sync_fd(struct proc *p, int fd, int flags)
 {
-	return 0;
-}
-
-int
-sys_fsync(struct proc *p, const uint64_t a[6], int64_t *ret)
-{
-	struct file *fp = fd_getfile(p, (int)a[0]);
-	int error = 0;
+	struct file *fp = fd_getfile(p, fd);
+	int error = EINVAL;
 
 	if (fp == NULL)
 		return EBADF;
-	if (fp->f_ops->fo_sync != NULL)
+	if (flags != 0 && fp->f_vnode != NULL && fp->f_vnode->v_type == VREG)
+		error = fp->f_vnode->v_op->vop_fsync != NULL
+		    ? fp->f_vnode->v_op->vop_fsync(fp->f_vnode, flags)
+		    : 0;
+	else if (fp->f_ops->fo_sync != NULL)
 		error = fp->f_ops->fo_sync(fp);
-	else if (fp->f_vnode == NULL ||
-	    (fp->f_vnode->v_type != VREG && fp->f_vnode->v_type != VDIR))
-		error = EINVAL;
 	file_rele(fp);
 	return error;
 }
 
 int
+sys_fsync(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	return sync_fd(p, (int)a[0], 0);
+}
+
+int
 sys_fdatasync(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	return sys_fsync(p, a, ret);
+	return sync_fd(p, (int)a[0], FSYNC_DATA);
 }

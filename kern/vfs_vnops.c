@@ -3,6 +3,7 @@
 #include <sys/systm.h>
 #include <sys/errno.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/pool.h>
 #include <sys/proc.h>
 #include <sys/vnode.h>
@@ -21,6 +22,12 @@ vn_fo_read(struct file *fp, struct uio *uio, int flags)
 	struct vnode *vp = fp->f_vnode;
 	int error;
 
+	if (__predict_false(vp->v_op->vop_refresh != NULL)) {
+		error = vp->v_op->vop_refresh(
+		    vp, flags & FOF_OFFSET ? uio->uio_offset : fp->f_offset);
+		if (error)
+			return error;
+	}
 	if (flags & FOF_OFFSET)
 		return vp->v_op->vop_read(vp, uio);
 	rw_enter_write(&fp->f_lock);
@@ -65,6 +72,37 @@ vn_fo_write(struct file *fp, struct uio *uio, int flags)
 		fp->f_offset = uio->uio_offset;
 	rw_exit(&fp->f_lock);
 	return error;
+}
+
+uint32_t
+vn_mntflags(const struct vnode *vp)
+{
+	return vp->v_mount != NULL ? vp->v_mount->mnt_flag : 0;
+}
+
+/* O_SYNC, O_DSYNC, or a mount that wants it: not done before it is safe. */
+static int
+vn_fo_write_sync(struct file *fp, struct uio *uio, int flags)
+{
+	struct vnode *vp = fp->f_vnode;
+	int error = vn_fo_write(fp, uio, flags);
+	bool all = (fp->f_flags & O_SYNC) == O_SYNC ||
+	    (vn_mntflags(vp) & MNT_SYNCHRONOUS);
+
+	if (error == 0 && vp->v_op->vop_fsync != NULL &&
+	    (all || (fp->f_flags & O_DSYNC)))
+		error = vp->v_op->vop_fsync(vp, all ? 0 : FSYNC_DATA);
+	return error;
+}
+
+static int
+vn_fo_sync(struct file *fp)
+{
+	struct vnode *vp = fp->f_vnode;
+
+	if (vp->v_type != VREG && vp->v_type != VDIR)
+		return EINVAL;
+	return vp->v_op->vop_fsync != NULL ? vp->v_op->vop_fsync(vp, 0) : 0;
 }
 
 /* Nanoseconds since 1970, which may be before 1970. */
@@ -128,17 +166,20 @@ vn_fo_ioctl(struct file *fp, u_long cmd, uint64_t arg, struct proc *p)
 static void
 vn_fo_close(struct file *fp)
 {
-	if (FWRITABLE(fp) && fp->f_vnode->v_type == VREG)
+	if (FWRITABLE(fp) && fp->f_vnode->v_type == VREG) {
 		vn_write_put(fp->f_vnode);
+		mount_write_put(fp->f_vnode->v_mount);
+	}
 }
 
 static const struct fileops vn_fileops = {
 	.fo_read = vn_fo_read,
-	.fo_write = vn_fo_write,
+	.fo_write = vn_fo_write_sync,
 	.fo_ioctl = vn_fo_ioctl,
 	.fo_poll = fo_poll_always,
 	.fo_stat = vn_fo_stat,
 	.fo_close = vn_fo_close,
+	.fo_sync = vn_fo_sync,
 };
 
 /* -- Opening ------------------------------------------------------------------------- */
@@ -165,14 +206,23 @@ open_regular(struct vnode *vp, int flags)
 {
 	const struct vattr zero = { .va_size = 0 };
 	bool writing = (flags & O_ACCMODE) != O_RDONLY;
-	int error = 0;
+	int error;
 
-	if ((writing || (flags & O_TRUNC)) && !vn_write_get(vp))
+	if (!writing && (flags & O_TRUNC) == 0)
+		return 0;
+	error = mount_write_get(vp->v_mount);
+	if (error)
+		return error;
+	if (!vn_write_get(vp)) {
+		mount_write_put(vp->v_mount);
 		return ETXTBSY;
+	}
 	if (flags & O_TRUNC)
 		error = vp->v_op->vop_setattr(vp, &zero, VA_SIZE);
-	if ((writing || (flags & O_TRUNC)) && (!writing || error != 0))
+	if (!writing || error != 0) {
 		vn_write_put(vp);
+		mount_write_put(vp->v_mount);
+	}
 	return error;
 }
 
@@ -180,12 +230,18 @@ static int
 open_device(struct proc *p, struct file *fp, int flags)
 {
 	dev_t rdev = fp->f_vnode->v_rdev;
-	int error = fp->f_vnode->v_type == VBLK
+	int error;
+
+	if (vn_mntflags(fp->f_vnode) & MNT_NODEV)
+		return EACCES;
+	error = fp->f_vnode->v_type == VBLK
 	    ? blkdev_open(rdev, flags, &fp->f_ops, &fp->f_data)
 	    : dev_open(p, rdev, flags, &fp->f_ops, &fp->f_data);
 
 	if (error == 0 && fp->f_ops->fo_seek != NULL)
 		fp->f_mode |= FM_SEEK;
+	if (fp->f_vnode->v_type == VCHR && dev_is_address(rdev))
+		fp->f_mode |= FM_ADDRESS;
 	return error;
 }
 
@@ -314,7 +370,9 @@ vn_lookup_exec(
 	if (error)
 		return error;
 	error = nd.ni_vp->v_op->vop_getattr(nd.ni_vp, &va);
-	if (error == 0 && (nd.ni_vp->v_type != VREG || !(va.va_mode & 0111)))
+	if (error == 0 &&
+	    (nd.ni_vp->v_type != VREG || !(va.va_mode & 0111) ||
+		(vn_mntflags(nd.ni_vp) & MNT_NOEXEC)))
 		error = EACCES;
 	if (error == 0)
 		error = vn_text_get(nd.ni_vp);
@@ -352,7 +410,8 @@ vn_uobj(struct vnode *vp, struct uvm_object **uobjp)
  * => its beginning in *pathp; ENOENT, ENAMETOOLONG
  */
 static int
-path_upwards(struct vnode *vp, char *buf, size_t len, char **pathp)
+path_upwards(
+    struct vnode *vp, struct vnode *root, char *buf, size_t len, char **pathp)
 {
 	char name[256], *p = buf + len - 1;
 	struct vnode *at = vp, *up;
@@ -361,8 +420,18 @@ path_upwards(struct vnode *vp, char *buf, size_t len, char **pathp)
 
 	*p = '\0';
 	vref(at);
-	while (at != rootvnode) {
+	while (at != root) {
+		/* the root of all lies above ours, or beside it */
+		if (!mount_up(&at, NULL)) {
+			error = at == root ? 0 : ESRCH;
+			break;
+		}
+		if (at == root)
+			break;
 		error = at->v_op->vop_parent(at, name, sizeof(name), &up);
+		if (error && at->v_type != VDIR &&
+		    cache_parent(at, name, sizeof(name), &up))
+			error = 0;
 		if (error)
 			break;
 		vrele(at);
@@ -382,15 +451,31 @@ path_upwards(struct vnode *vp, char *buf, size_t len, char **pathp)
 }
 
 int
-vn_path(struct vnode *vp, char *buf, size_t len)
+vn_path(struct vnode *vp, struct vnode *root, char *buf, size_t len)
 {
+	static const char unreachable[] = "(unreachable)";
 	char *p;
-	int error = path_upwards(vp, buf, len, &p);
+	int error = path_upwards(vp, root, buf, len, &p);
+	bool outside = error == ESRCH;
 
+	if (outside)
+		error = 0;
+	if (error == 0 && *p == '\0') {
+		if (p == buf)
+			error = ENAMETOOLONG;
+		else
+			*--p = '/';
+	}
+	if (error == 0 && outside) {
+		if ((size_t)(p - buf) < sizeof(unreachable) - 1)
+			error = ENAMETOOLONG;
+		else {
+			p -= sizeof(unreachable) - 1;
+			memcpy(p, unreachable, sizeof(unreachable) - 1);
+		}
+	}
 	if (error)
 		strlcpy(buf, "?", len);
-	else if (*p == '\0')
-		strlcpy(buf, "/", len);
 	else
 		memmove(buf, p, (size_t)(buf + len - p));
 	return error;
@@ -405,6 +490,11 @@ mmap_rights(struct file *fp, bool shared, vm_prot_t prot, vm_prot_t *maxprot)
 	*maxprot = PROT_READ | PROT_EXEC | PROT_WRITE;
 	if (shared && !FWRITABLE(fp))
 		*maxprot = PROT_READ | PROT_EXEC;
+	if (fp->f_vnode != NULL && (vn_mntflags(fp->f_vnode) & MNT_NOEXEC)) {
+		if (prot & PROT_EXEC)
+			return EPERM;
+		*maxprot &= ~PROT_EXEC;
+	}
 	return (prot & ~*maxprot) ? EACCES : 0;
 }
 
@@ -422,9 +512,24 @@ mmap_vnode(struct vnode *vp, bool writing, struct uvm_object **uobjp)
 	return error;
 }
 
+/* Devices are not copied: a private mapping can be read and no more. */
+static int
+mmap_device(dev_t rdev, voff_t off, vsize_t len, bool shared, vm_prot_t prot,
+    vm_prot_t *maxprot, struct uvm_object **uobjp)
+{
+	if (!shared && (prot & PROT_WRITE))
+		return EINVAL;
+	if (prot & PROT_EXEC)
+		return EPERM;
+	*maxprot &= ~PROT_EXEC;
+	if (!shared)
+		*maxprot &= ~PROT_WRITE;
+	return dev_mmap(rdev, off, len, *maxprot, uobjp);
+}
+
 int
-fd_mmap(struct proc *p, int fd, bool shared, vm_prot_t prot, vm_prot_t *maxprot,
-    struct uvm_object **uobjp)
+fd_mmap(struct proc *p, int fd, voff_t off, vsize_t len, bool shared,
+    vm_prot_t prot, vm_prot_t *maxprot, struct uvm_object **uobjp)
 {
 	struct file *fp = fd_getfile(p, fd);
 	int error;
@@ -440,7 +545,8 @@ fd_mmap(struct proc *p, int fd, bool shared, vm_prot_t prot, vm_prot_t *maxprot,
 			error = mmap_vnode(
 			    fp->f_vnode, shared && FWRITABLE(fp), uobjp);
 		else if (!dev_is_zero(fp->f_vnode->v_rdev))
-			error = ENODEV;
+			error = mmap_device(fp->f_vnode->v_rdev, off, len,
+			    shared, prot, maxprot, uobjp);
 	}
 	file_rele(fp);
 	return error;

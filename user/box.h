@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct swapent;
 struct uvmexp;
@@ -132,6 +133,12 @@ int get_swaps(struct swapent **out);
  * "2 days, 3:04" into buf.
  */
 void format_uptime(char *buf, size_t len, uint64_t seconds);
+
+/*
+ * "-rwxr-xr-x", 11 bytes; "2026-11-27 06:03:15" in UTC, at least 20 bytes.
+ */
+void format_mode(char *text, mode_t mode);
+void format_date(char *text, time_t when);
 
 /*
  * Signal names: number of "INT", "SIGINT" or "2"; name of 2.

@@ -53,67 +53,21 @@ by_name(const void *a, const void *b)
 }
 
 static void
-print_mode(mode_t mode)
-{
-	static const char types[] = "?pc?d?b?-?l?s???";
-	char text[11] = "?rwxrwxrwx";
-
-	text[0] = types[mode >> 12 & 15];
-	for (int bit = 0; bit < 9; bit++)
-		if ((mode >> bit & 1) == 0)
-			text[9 - bit] = '-';
-	if (mode & S_ISUID)
-		text[3] = text[3] == 'x' ? 's' : 'S';
-	if (mode & S_ISGID)
-		text[6] = text[6] == 'x' ? 's' : 'S';
-	if (mode & S_ISVTX)
-		text[9] = text[9] == 'x' ? 't' : 'T';
-	fputs(text, stdout);
-}
-
-/*
- * Days since 1970 to a date: years are counted from March, so that the leap
- * day comes last, and in cycles of 400 years (146097 days).
- */
-static void
-print_date(time_t when)
-{
-	long days = (long)(when / 86400), secs = (long)(when % 86400);
-	long cycle, day, year, month;
-
-	if (secs < 0) {
-		secs += 86400;
-		days--;
-	}
-	days += 719468;
-	cycle = (days >= 0 ? days : days - 146096) / 146097;
-	day = days - cycle * 146097;
-	year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
-	day -= 365 * year + year / 4 - year / 100;
-	month = (5 * day + 2) / 153;
-	day -= (153 * month + 2) / 5;
-	month += month < 10 ? 3 : -9;
-	year += cycle * 400 + (month <= 2);
-	printf(" %04ld-%02ld-%02ld %02ld:%02ld ", year, month, day + 1,
-	    secs / 3600, secs / 60 % 60);
-}
-
-static void
 print_long(const struct item *it, const char *dir)
 {
-	char target[256], *path;
+	char target[256], text[24], *path;
 	ssize_t n;
 
-	print_mode(it->st.st_mode);
-	printf(" %3lu %4u %4u", (unsigned long)it->st.st_nlink, it->st.st_uid,
-	    it->st.st_gid);
+	format_mode(text, it->st.st_mode);
+	printf("%s %3lu %4u %4u", text, (unsigned long)it->st.st_nlink,
+	    it->st.st_uid, it->st.st_gid);
 	if (S_ISCHR(it->st.st_mode) || S_ISBLK(it->st.st_mode))
 		printf(
 		    " %4u, %4u", major(it->st.st_rdev), minor(it->st.st_rdev));
 	else
 		printf(" %10lld", (long long)it->st.st_size);
-	print_date(it->st.st_mtime);
-	fputs(it->name, stdout);
+	format_date(text, it->st.st_mtime);
+	printf(" %.16s %s", text, it->name);
 	if (S_ISLNK(it->st.st_mode)) {
 		path = path_join(dir, it->name);
 		n = readlink(path, target, sizeof(target) - 1);

@@ -479,3 +479,48 @@ signal_name(int number)
 			return signals[i].name;
 	return NULL;
 }
+
+void
+format_mode(char *text, mode_t mode)
+{
+	static const char types[] = "?pc?d?b?-?l?s???";
+
+	memcpy(text, "?rwxrwxrwx", 11);
+	text[0] = types[mode >> 12 & 15];
+	for (int bit = 0; bit < 9; bit++)
+		if ((mode >> bit & 1) == 0)
+			text[9 - bit] = '-';
+	if (mode & S_ISUID)
+		text[3] = text[3] == 'x' ? 's' : 'S';
+	if (mode & S_ISGID)
+		text[6] = text[6] == 'x' ? 's' : 'S';
+	if (mode & S_ISVTX)
+		text[9] = text[9] == 'x' ? 't' : 'T';
+}
+
+/*
+ * Days since 1970 to a date: years are counted from March, so that the leap
+ * day comes last, and in cycles of 400 years (146097 days).
+ */
+void
+format_date(char *text, time_t when)
+{
+	long days = (long)(when / 86400), secs = (long)(when % 86400);
+	long cycle, day, year, month;
+
+	if (secs < 0) {
+		secs += 86400;
+		days--;
+	}
+	days += 719468;
+	cycle = (days >= 0 ? days : days - 146096) / 146097;
+	day = days - cycle * 146097;
+	year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	day -= 365 * year + year / 4 - year / 100;
+	month = (5 * day + 2) / 153;
+	day -= (153 * month + 2) / 5;
+	month += month < 10 ? 3 : -9;
+	year += cycle * 400 + (month <= 2);
+	sprintf(text, "%04ld-%02ld-%02ld %02ld:%02ld:%02ld", year, month,
+	    day + 1, secs / 3600, secs / 60 % 60, secs % 60);
+}

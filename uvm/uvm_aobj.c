@@ -285,6 +285,24 @@ uao_shrink(struct uvm_object *uobj, vsize_t size)
 }
 
 /* => object unlocked; it holds at least `size' bytes from now on; 0 or EFBIG */
+void
+uao_punch(struct uvm_object *uobj, voff_t start, voff_t end)
+{
+	uint64_t i = (uint64_t)start >> PAGE_SHIFT;
+	uint64_t last = (uint64_t)end >> PAGE_SHIFT;
+	struct vm_page *pg;
+
+	KASSERT(((start | end) & (voff_t)PAGE_MASK) == 0);
+	rw_enter_write(&uobj->uo_lock);
+	while ((pg = next_unbusy(uobj, i)) != NULL &&
+	    (uint64_t)pg->offset >> PAGE_SHIFT < last) {
+		i = ((uint64_t)pg->offset >> PAGE_SHIFT) + 1;
+		free_page(uobj, pg);
+	}
+	free_slots(to_aobj(uobj), start >> PAGE_SHIFT, last);
+	rw_exit(&uobj->uo_lock);
+}
+
 int
 uao_grow(struct uvm_object *uobj, vsize_t size)
 {

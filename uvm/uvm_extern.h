@@ -159,6 +159,8 @@ struct vmspace {
 	struct rwlock vm_brklock; /* LR_PROCESS */
 	vaddr_t vm_brkbase, vm_brk; /* [b] start and end of brk memory */
 	vaddr_t vm_sigcode; /* [I] trampoline page, 0: none */
+	vaddr_t vm_argaddr; /* [I] text of the arguments */
+	vsize_t vm_arglen; /* [I] its bytes; 0: none */
 };
 
 /* -- Initialisation (1.2) -------------------------------------------------- */

@@ -328,13 +328,8 @@ fill_info(struct vmspace *vm, struct vm_map_entry *e, struct uvm_mapinfo *mi)
 	strlcpy(mi->name, entry_name(vm, e), sizeof(mi->name));
 }
 
-/*
- * Describe vm's entries in an array of room; entries that came since it was
- * sized are left out.
- * => how many
- */
-static size_t
-map_snapshot(struct vmspace *vm, struct uvm_mapinfo *mi, size_t room)
+size_t
+uvm_map_snapshot(struct vmspace *vm, struct uvm_mapinfo *mi, size_t room)
 {
 	struct vm_map_entry *e;
 	size_t n = 0;
@@ -370,7 +365,7 @@ uvm_map_sysctl_info(pid_t pid, void *oldp, size_t *oldlenp)
 		return ESRCH;
 	room = vm->vm_map.nentries + 8;
 	mi = kmem_alloc(room * sizeof(*mi), PR_WAITOK);
-	size = map_snapshot(vm, mi, room) * sizeof(*mi);
+	size = uvm_map_snapshot(vm, mi, room) * sizeof(*mi);
 	if (oldp != NULL) {
 		if (*oldlenp < size)
 			error = ENOMEM;

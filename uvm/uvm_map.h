@@ -304,6 +304,15 @@ uvm_map_populate(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access);
 int uvm_map_pageout(vm_map_t map, vaddr_t start, vaddr_t end);
 /* => fills struct uvm_mapinfo[] at user address oldp; *oldlenp bytes there are,
  *    then bytes written; oldp NULL: bytes needed; 0, ESRCH, ENOMEM, EFAULT */
+struct uvm_mapinfo;
+struct vmspace;
+/*
+ * Describe vm's entries in an array of room; entries that came since it was
+ * sized are left out.
+ * => vm referenced, unlocked; how many
+ */
+size_t
+uvm_map_snapshot(struct vmspace *vm, struct uvm_mapinfo *mi, size_t room);
 int uvm_map_sysctl_info(pid_t pid, void *oldp, size_t *oldlenp);
 
 /*

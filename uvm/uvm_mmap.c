@@ -120,7 +120,8 @@ mmap_backing(struct proc *p, struct mmap_req *rq)
 	rq->maxprot = PROT_MASK;
 	if (rq->flags & MAP_ANONYMOUS)
 		return 0;
-	error = fd_mmap(p, rq->fd, shared, rq->prot, &rq->maxprot, &rq->uobj);
+	error = fd_mmap(p, rq->fd, rq->offset, rq->size, shared, rq->prot,
+	    &rq->maxprot, &rq->uobj);
 	KASSERT(error != 0 || (rq->prot & ~rq->maxprot) == 0);
 	return error;
 }

@@ -48,6 +48,8 @@ int uvm_obj_uiomove(struct uvm_object *uobj, struct uio *uio, size_t len);
 /* => new size in bytes; pages beyond it are freed, the last one's tail zeroed */
 int uao_shrink(struct uvm_object *uobj, vsize_t size);
 int uao_grow(struct uvm_object *uobj, vsize_t size);
+/* => the pages of [start, end), page-aligned, are as if never written */
+void uao_punch(struct uvm_object *uobj, voff_t start, voff_t end);
 /* => resident pages */
 long uao_pages(struct uvm_object *uobj);
 /* => has the page at off been written to, so that there is one? */

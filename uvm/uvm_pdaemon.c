@@ -14,6 +14,8 @@
 #include <uvm/uvm_aobj.h>
 #include <uvm/uvm_swap.h>
 #include <uvm/uvm_vnode.h>
+#include <sys/mcache.h>
+#include <sys/mount.h>
 #include <sys/pool.h>
 #include <sys/signalvar.h>
 
@@ -825,8 +827,11 @@ pd_pass(void)
 	pd_gave_seen = gave;
 	if (freed)
 		pd_fruitless_passes = 0;
-	if (!pd_enough())
+	if (!pd_enough()) {
+		cache_shrink();
+		(void)mc_shrink_all();
 		drained = pool_drain_wait() > 0;
+	}
 	if (pd_report(waited, freed))
 		pd_fruitless(drained);
 }

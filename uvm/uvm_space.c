@@ -156,6 +156,7 @@ recycle(struct vmspace *vm, vaddr_t start, vaddr_t end)
 	vm->vm_maxsaddr = vm->vm_minsaddr = 0;
 	vm->vm_brkbase = vm->vm_brk = 0;
 	vm->vm_sigcode = 0;
+	vm->vm_argaddr = vm->vm_arglen = 0;
 	remove_map_holes(vm);
 }
 
@@ -390,6 +391,8 @@ uvmspace_fork_vm(struct vmspace *vm1)
 	vm2->vm_brkbase = vm1->vm_brkbase;
 	vm2->vm_brk = vm1->vm_brk;
 	vm2->vm_sigcode = vm1->vm_sigcode;
+	vm2->vm_argaddr = vm1->vm_argaddr;
+	vm2->vm_arglen = vm1->vm_arglen;
 	vm_map_unlock(parent);
 	audit(parent);
 	audit(child);

@@ -316,6 +316,45 @@ bootmem_print(void)
 	    size_text(buf, sizeof(buf), total), nsegs, nsegs == 1 ? "" : "s");
 }
 
+/* -- For programs ------------------------------------------------------------------ */
+
+static bool
+in_range(const struct fdt_range *r, paddr_t pa)
+{
+	return pa + PAGE_SIZE > r->base && pa < r->base + r->size;
+}
+
+/* Memory that somebody set aside, and that is neither ours nor firmware's. */
+static bool
+is_set_aside(paddr_t pa)
+{
+	const struct fdt_range *r;
+	bool found = false;
+
+	for (u_int i = 0; i < platform.nrsv; i++) {
+		r = &platform.rsv[i];
+		if (!in_range(r, pa))
+			continue;
+		if (r->nomap || strcmp(r->name, "kernel") == 0 ||
+		    strcmp(r->name, "initrd") == 0 ||
+		    strcmp(r->name, "fdt") == 0)
+			return false;
+		found = true;
+	}
+	return found;
+}
+
+bool
+cpu_paddr_mappable(paddr_t pa)
+{
+	if (pa >> 56 != 0)
+		return false;
+	for (u_int i = 0; i < platform.nmem; i++)
+		if (in_range(&platform.mem[i], pa))
+			return is_set_aside(pa);
+	return true;
+}
+
 /* -- Initial file system ---------------------------------------------------------- */
 
 bool

@@ -15,6 +15,8 @@
 #define O_TRUNC     0x200
 #define O_APPEND    0x400
 #define O_NONBLOCK  0x800
+#define O_DSYNC     0x1000
+#define O_SYNC      0x101000 /* O_DSYNC too */
 #define O_DIRECTORY 0x10000
 #define O_NOFOLLOW  0x20000
 #define O_CLOEXEC   0x80000
@@ -46,33 +48,43 @@
 #define F_DUPFD_CLOEXEC     1030
 #define FD_CLOEXEC          1
 
-#define SEEK_SET            0
-#define SEEK_CUR            1
-#define SEEK_END            2
-#define SEEK_DATA           3
-#define SEEK_HOLE           4
+/* fallocate(2) */
+#define FALLOC_FL_KEEP_SIZE  0x1
+#define FALLOC_FL_PUNCH_HOLE 0x2
+#define FALLOC_FL_ZERO_RANGE 0x10
 
-#define S_IFMT              0170000
-#define S_IFSOCK            0140000
-#define S_IFLNK             0120000
-#define S_IFREG             0100000
-#define S_IFBLK             0060000
-#define S_IFDIR             0040000
-#define S_IFCHR             0020000
-#define S_IFIFO             0010000
-#define S_ISREG(m)          (((m)&S_IFMT) == S_IFREG)
-#define S_ISDIR(m)          (((m)&S_IFMT) == S_IFDIR)
-#define S_ISLNK(m)          (((m)&S_IFMT) == S_IFLNK)
-#define S_ISCHR(m)          (((m)&S_IFMT) == S_IFCHR)
-#define ALLPERMS            07777
+#define LOCK_SH              1
+#define LOCK_EX              2
+#define LOCK_NB              4
+#define LOCK_UN              8
 
-#define R_OK                4
-#define W_OK                2
-#define X_OK                1
+#define SEEK_SET             0
+#define SEEK_CUR             1
+#define SEEK_END             2
+#define SEEK_DATA            3
+#define SEEK_HOLE            4
 
-#define makedev(maj, min)   (((dev_t)(maj) << 8) | (min))
-#define major(dev)          ((u_int)((dev) >> 8))
-#define minor(dev)          ((u_int)((dev)&0xff))
+#define S_IFMT               0170000
+#define S_IFSOCK             0140000
+#define S_IFLNK              0120000
+#define S_IFREG              0100000
+#define S_IFBLK              0060000
+#define S_IFDIR              0040000
+#define S_IFCHR              0020000
+#define S_IFIFO              0010000
+#define S_ISREG(m)           (((m)&S_IFMT) == S_IFREG)
+#define S_ISDIR(m)           (((m)&S_IFMT) == S_IFDIR)
+#define S_ISLNK(m)           (((m)&S_IFMT) == S_IFLNK)
+#define S_ISCHR(m)           (((m)&S_IFMT) == S_IFCHR)
+#define ALLPERMS             07777
+
+#define R_OK                 4
+#define W_OK                 2
+#define X_OK                 1
+
+#define makedev(maj, min)    (((dev_t)(maj) << 8) | (min))
+#define major(dev)           ((u_int)((dev) >> 8))
+#define minor(dev)           ((u_int)((dev)&0xff))
 
 /* 128 bytes: the generic layout. Fields [c]: of whoever made the copy. */
 struct stat {

@@ -44,6 +44,7 @@ struct file {
 	refcnt_t f_refs; /* [a] descriptors and calls in progress */
 	volatile int f_flags; /* [a] O_* of open, as F_SETFL left them */
 	int f_mode; /* [I] FM_* */
+	volatile bool f_flocked; /* [a] has, or had, a lock of flock(2) */
 	const struct fileops *f_ops; /* [I] */
 	void *f_data; /* [I] pipe, or driver's */
 	struct vnode *f_vnode; /* [I] referenced, or NULL */
@@ -56,6 +57,7 @@ struct file {
 #define FM_WRITE      0x2
 #define FM_PATH       0x4 /* O_PATH: it only stands for a place */
 #define FM_SEEK       0x8 /* it has an offset */
+#define FM_ADDRESS    0x10 /* which is an address: may be negative */
 #define FREADABLE(fp) (((fp)->f_mode & FM_READ) != 0)
 #define FWRITABLE(fp) (((fp)->f_mode & FM_WRITE) != 0)
 
@@ -105,7 +107,22 @@ int fo_ioctl_none(struct file *fp, u_long cmd, uint64_t arg, struct proc *p);
 
 /* => root and current directory, referenced */
 struct vnode *fd_cwd(struct proc *p);
+struct vnode *fd_root(struct proc *p);
+/* Has there ever been a process whose root is not that of all? */
+extern volatile bool fd_chroots; /* [a] */
 void fd_set_cwd(struct proc *p, struct vnode *vp);
+void fd_set_root(struct proc *p, struct vnode *vp);
+/*
+ * Another process's, by number.
+ * => fd_next_of: the first descriptor >= from in use, or -1
+ * => fd_file_of: referenced, or NULL; the process has not given up its table
+ */
+int fd_next_of(struct filedesc *fdp, int from);
+struct file *fd_file_of(struct filedesc *fdp, int fd);
+struct vnode *fd_dir_of(struct filedesc *fdp, bool root);
+
+/* kern/vfs_lock.c: the file is closed; its lock goes */
+void flock_close(struct file *fp);
 
 /* => boot, from vfs_init() */
 void file_init(void);

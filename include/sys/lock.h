@@ -24,10 +24,14 @@ enum lock_rank {
 	LR_PROCTREE, /* rw: process tree, pid hash, sessions and groups */
 	LR_FILEDESC, /* rw: a process's descriptor table */
 	LR_FILE, /* rw: offset of an open file */
-	LR_MOUNT, /* rw: mount table, directory rename */
+	LR_MOUNTCTL, /* rw: mounting and unmounting, one at a time */
+	LR_MOUNT, /* rw: what covers what, directory rename */
 	LR_SWAPCTL, /* rw: configuring swap devices */
 	LR_UVN, /* rw: attaching to vnodes, writing all of them */
 	LR_VNODE, /* rw: a vnode */
+	LR_FSSYNC, /* rw: writing a file system's metadata in order */
+	LR_FSMAP, /* rw: what of an inode goes to disk, its blocks */
+	LR_FSALLOC, /* rw: free blocks and inodes of a file system */
 	LR_PIPE, /* rw: a pipe */
 	LR_TTY, /* rw: a terminal */
 	LR_FUTEX, /* rw: a futex bucket */

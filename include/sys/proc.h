@@ -172,7 +172,7 @@ struct process {
 	u_int ps_nthreads; /* [P] and [S] to change, either to read */
 	struct proc *ps_single; /* [S] thread that PS_SINGLE leaves alive */
 	struct vmspace *ps_vmspace; /* [P] */
-	struct filedesc *ps_fd; /* [I] own lock; replaced only at exec */
+	struct filedesc *ps_fd; /* [P to change] own lock; of exec, exit only */
 	struct process *ps_pptr; /* [T] parent */
 	pid_t ps_ppid; /* [T] to change; its id, read without a lock */
 	LIST_HEAD(, process) ps_children; /* [T] */
@@ -199,6 +199,8 @@ struct process {
 	mode_t ps_umask; /* [P] */
 	int ps_nice; /* [P] */
 };
+
+#define PID_MAX 32768 /* ids are below this */
 
 /* ps_flags */
 #define PS_SYSTEM    0x0001 /* kernel threads' process */
@@ -336,6 +338,13 @@ int thread_count(void);
  *    room in, bytes there are out; ENOMEM if cut short, EFAULT
  */
 int proc_sysctl_info(void *oldp, size_t *oldlenp);
+/* => one process, zombies too; 0 or ESRCH; nothing locked */
+struct uvm_procinfo;
+int proc_info(pid_t pid, struct uvm_procinfo *pi);
+/* => the lowest id above `from' that a process has; 0: none; nothing locked */
+pid_t proc_next(pid_t from);
+/* => what uname(2) says the release is */
+const char *uname_release(void);
 
 /* => never returns; whole process ends; status as wait(2) reports it */
 void exit1(struct proc *p, int status) __dead;

@@ -55,7 +55,12 @@ typedef int sy_call_t(struct proc *p, const uint64_t a[6], int64_t *ret);
 	X(72, pselect6) X(46, ftruncate) X(45, truncate) X(37, linkat)      \
 	X(36, symlinkat) X(81, sync) X(82, fsync) X(83, fdatasync)          \
 	X(33, mknodat) X(52, fchmod) X(53, fchmodat) X(88, utimensat)       \
-	X(54, fchownat) X(55, fchown)
+	X(54, fchownat) X(55, fchown) X(40, mount) X(39, umount2)           \
+	X(43, statfs) X(44, fstatfs) X(267, syncfs) X(47, fallocate)        \
+	X(51, chroot) X(32, flock) X(69, preadv) X(70, pwritev)             \
+	X(286, preadv2) X(287, pwritev2) X(71, sendfile)                    \
+	X(285, copy_file_range) X(76, splice) X(437, openat2)               \
+	X(223, fadvise64)
 /* clang-format on */
 
 #define SYS_DECLARE(n, name) sy_call_t sys_##name;

@@ -116,6 +116,15 @@ struct vnodeops {
 	int (*vop_uobj)(struct vnode *vp, struct uvm_object **uobjp);
 	/* => last reference gone */
 	void (*vop_inactive)(struct vnode *vp);
+	/* => the vnode a link of procfs stands for, referenced; NULL: no such */
+	int (*vop_jump)(struct vnode *vp, struct vnode **vpp);
+	/*
+	 * => before the file's offset and the vnode are locked: something is
+	 *    read from off on, or the directory's names are; NULL: nothing to do
+	 */
+	int (*vop_refresh)(struct vnode *vp, off_t off);
+	/* => 0: give [off, off + len) memory, or take it (FALLOC_FL_*) */
+	int (*vop_allocate)(struct vnode *vp, int mode, off_t off, off_t len);
 };
 
 /*
@@ -136,6 +145,8 @@ struct vnode {
 	struct mount *v_mount; /* [I] or NULL */
 	struct uvm_vnode *v_uvm; /* [see uvm_vnode.c] NULL: never attached */
 	struct pipe *v_fifo; /* [v] of a named pipe that is open, or NULL */
+	struct mount *v_covered; /* [m, v: mount.h] what is mounted on it */
+	volatile u_int v_cached; /* [a] names in it that are cached */
 };
 
 extern struct vnode *rootvnode; /* [I] set at boot */
@@ -164,6 +175,7 @@ struct nameidata {
 	const char *ni_name; /* [thread] last component, in ni_path */
 	size_t ni_len; /* [thread] */
 	bool ni_slash; /* [thread] name ended in '/': must be a directory */
+	struct mount *ni_walk; /* [thread] see mount_walk(), or NULL */
 	char *ni_path; /* [thread] ni_inline, or PATH_MAX bytes */
 	char ni_inline[NI_INLINE]; /* [thread] */
 };
@@ -208,19 +220,25 @@ size_t vn_limit_write(struct proc *p, off_t off, size_t n);
 int vn_read(struct vnode *vp, void *buf, size_t len, off_t off, size_t *residp);
 /* => object with the file's pages, one reference for the caller; errno */
 int vn_uobj(struct vnode *vp, struct uvm_object **uobjp);
-/* => absolute path of the directory; ENOENT, ENAMETOOLONG: it is "?" */
-int vn_path(struct vnode *vp, char *buf, size_t len);
+/*
+ * The path of a directory, or of a file if that is known, up to `root', or from the root of all with
+ * "(unreachable)" before it if it does not lie below that.
+ * => ENOENT, ENAMETOOLONG: it is "?"
+ */
+int vn_path(struct vnode *vp, struct vnode *root, char *buf, size_t len);
 /* => opens vp (reference taken over on success) as a file */
 int vn_open(struct proc *p, struct vnode *vp, int flags, struct file **fpp);
+/* => MNT_* of its mount, if it has one */
+uint32_t vn_mntflags(const struct vnode *vp);
 void vn_stat(const struct vattr *va, struct stat *st);
 /* => fo_stat of every file that has a vnode */
 int vn_fo_stat(struct file *fp, struct stat *st);
 /*
- * mmap of descriptor fd: object (referenced) and rights the open mode allows.
+ * mmap of len bytes at off of descriptor fd: object (referenced) and rights the open mode allows.
  * => 0; EBADF, EACCES, ENODEV; *uobjp NULL: anonymous memory (/dev/zero)
  */
-int fd_mmap(struct proc *p, int fd, bool shared, vm_prot_t prot,
-    vm_prot_t *maxprot, struct uvm_object **uobjp);
+int fd_mmap(struct proc *p, int fd, voff_t off, vsize_t len, bool shared,
+    vm_prot_t prot, vm_prot_t *maxprot, struct uvm_object **uobjp);
 
 /* -- Character devices (fs/devfs.c) ---------------------------------------------------- */
 
@@ -232,16 +250,21 @@ int
 blkdev_open(dev_t rdev, int flags, const struct fileops **opsp, void **datap);
 /* => is it /dev/zero, whose mapping is anonymous memory? */
 bool dev_is_zero(dev_t rdev);
+/* => are offsets in it addresses, of any size? */
+bool dev_is_address(dev_t rdev);
+/* => the device's memory, referenced; ENODEV; EPERM: not that part, not so */
+int dev_mmap(dev_t rdev, voff_t off, vsize_t len, vm_prot_t maxprot,
+    struct uvm_object **uobjp);
 
 /* -- Boot (kern/vfs_init.c, fs/) --------------------------------------------------------- */
 /* => boot, once, before any vnode: pools, the root */
 void vfs_init(void);
+/* => boot, with a root: mounts type on the directory path */
+void vfs_mount_boot(const char *type, const char *path);
 /* => unpacks a cpio archive into the root; panics if there is none or broken;
  *    the archive's memory is the caller's to free */
 void initramfs_load(const void *archive, size_t size);
 /* => opens /dev/console as descriptors 0, 1, 2 of p; 0 or errno */
 int fd_open_console(struct proc *p);
-/* => an empty file system in memory; its root, referenced */
-struct vnode *tmpfs_mkroot(void);
 
 #endif

@@ -18,7 +18,11 @@ PURE_UVM	?= $(wildcard uvm/uvm_maptree.c uvm/uvm_buddy.c \
 		   uvm/uvm_pagetree.c uvm/uvm_pdpolicy.c uvm/uvm_swapmap.c \
 		   uvm/uvm_amap_slots.c uvm/uvm_amap_cover.c)
 PURE_MMU	:= $(wildcard pmap/host/mmu_*.c)
-PURE_SRCS	+= $(PURE_LIB) $(PURE_DRV) $(PURE_UVM) $(PURE_MMU)
+# All of ext2 but its vnodes; ktest_ext2_env.c is the kernel below it.
+PURE_EXT2	:= kern/vfs_mcache.c \
+		   $(filter-out %/ext2_vnops.c %/ext2_vfsops.c %/ext2_io.c, \
+		   $(wildcard fs/ext2/*.c))
+PURE_SRCS	+= $(PURE_LIB) $(PURE_DRV) $(PURE_UVM) $(PURE_MMU) $(PURE_EXT2)
 
 HOST_TESTS	:= $(wildcard tests/host/main.c tests/host/test_*.c \
 		   tests/host/oracle_*.c)
@@ -68,7 +72,7 @@ endef
 
 $(eval $(call host_binary,$(HOSTCC),$(B)/host))
 $(eval $(call host_binary,$(HOSTCLANG),$(B)/host-clang))
-$(eval $(call host_objects,$(HOSTCLANG),$(B)/fuzz,$(HOST_SAN) -fsanitize=fuzzer-no-link,$(PURE_LIB) $(PURE_DRV)))
+$(eval $(call host_objects,$(HOSTCLANG),$(B)/fuzz,$(HOST_SAN) -fsanitize=fuzzer-no-link,$(PURE_LIB) $(PURE_DRV) $(PURE_EXT2) tests/host/ktest_ext2_env.c tests/host/ktest_ext2_walk.c))
 
 # The nasty trees are meant to be wrong: warnings would only be noise.
 $(B)/dts/%.dtb: dts/%.dts

@@ -6,6 +6,7 @@
 #include <sys/errno.h>
 #include <sys/fcntl.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/ktest.h>
 #include <sys/pool.h>
 #include <sys/proc.h>
@@ -402,6 +403,89 @@ KTEST(file_tree_hammer)
 	kt_parallel(4, tree_hammer, th, sizeof(th[0]));
 	remove_tree(&ac->ac_proc, "/kt");
 	KT_EQ(do_remove(&ac->ac_proc, "/kt", true), 0);
+	actor_free(ac);
+}
+
+/* => what the file system says, without the name cache, in a mount of its own */
+static int
+true_lookup(struct vnode *root, const char *path, struct vnode **vpp)
+{
+	struct vnode *dvp = root, *vp = NULL;
+	const char *end;
+	int error = 0;
+
+	vref(dvp);
+	while (error == 0 && *path == '/') {
+		end = strchr(++path, '/');
+		if (end == NULL)
+			end = path + strlen(path);
+		error = dvp->v_type != VDIR ? ENOTDIR
+					    : dvp->v_op->vop_lookup(dvp, path,
+						  (size_t)(end - path), &vp);
+		vrele(dvp);
+		dvp = vp;
+		path = end;
+	}
+	*vpp = vp;
+	return error;
+}
+
+/* => nothing moves: names lead where the file system says */
+static void
+check_cached(struct proc *p, struct vnode *root, const char *path)
+{
+	struct nameidata nd;
+	struct vnode *vp;
+	int cached = name_of(p, path, 0, &nd);
+	int error = true_lookup(root, path + strlen("/kt"), &vp);
+
+	KT_EQ(cached, error);
+	if (cached == 0) {
+		KT_CHECK(error == 0 && nd.ni_vp == vp);
+		namei_done(&nd);
+	}
+	if (error == 0)
+		vrele(vp);
+}
+
+/*
+ * The same in a file system whose names are cached: what the cache says
+ * afterwards is so, it keeps no mount busy, and nothing is left of it.
+ */
+KTEST(file_namecache_hammer)
+{
+	static const char *const path[] = { "/kt/a", "/kt/b", "/kt/a/1",
+		"/kt/b/1", "/kt/a/1/x", "/kt/b/1/x", "/kt/a/2", "/kt/b/2" };
+	struct table_hammer th[4];
+	struct actor *ac = actor_make();
+	struct proc *p = &ac->ac_proc;
+	struct nameidata nd;
+	struct vnode *root;
+	struct mount *mp;
+	long before = cache_count();
+
+	KT_EQ(do_create(p, "/kt", S_IFDIR | 0755, NULL), 0);
+	KT_EQ(name_of(p, "/kt", 0, &nd), 0);
+	KT_EQ(mount_on("tmpfs", NULL, "kt", nd.ni_vp, 0, "namecache"), 0);
+	mp = nd.ni_vp->v_covered;
+	namei_done(&nd);
+	KT_REQUIRE(mp != NULL);
+	root = mp->mnt_root;
+	ac->ac_process->ps_nthreads = 4;
+	for (int round = 0; round < 4; round++) {
+		for (int i = 0; i < 4; i++)
+			th[i] = (struct table_hammer){ ac, kt_random() };
+		kt_parallel(4, tree_hammer, th, sizeof(th[0]));
+		for (size_t i = 0; i < nitems(path); i++)
+			check_cached(p, root, path[i]);
+	}
+	KT_CHECK(cache_count() > before);
+	KT_EQ(name_of(p, "/kt/.", 0, &nd), 0);
+	KT_EQ(mount_remove(mp), EBUSY);
+	namei_done(&nd);
+	KT_EQ(mount_remove(mp), 0);
+	KT_EQ(cache_count(), before);
+	KT_EQ(do_remove(p, "/kt", true), 0);
 	actor_free(ac);
 }
 

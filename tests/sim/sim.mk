@@ -9,7 +9,7 @@
 
 # Kernel sources: everything but the machine's own and the first program.
 SIM_KERN	:= $(filter-out kern/init_main.c, \
-		   $(wildcard kern/*.c uvm/*.c lib/*.c fs/*.c))
+		   $(wildcard kern/*.c uvm/*.c lib/*.c fs/*.c fs/ext2/*.c))
 SIM_SV39	:= $(filter-out pmap/sv39/pmap_hw.c pmap/sv39/pmap_boot.c, \
 		   $(wildcard pmap/sv39/*.c)) $(wildcard pmap/host/mmu_*.c)
 SIM_REF		:= $(wildcard pmap/host/pmap_ref*.c)

@@ -590,3 +590,10 @@ cpu_reset(int howto)
 		sim_fail("panic: %s", panicstr);
 	host_exit(sim_exit_status());
 }
+
+/* There are no devices. */
+bool
+cpu_paddr_mappable(paddr_t pa)
+{
+	return false;
+}

@@ -88,6 +88,11 @@ extern u_int ncpus; /* harts running; set at boot, before init starts */
 #define IPI_TIMER   0x8 /* look at the timer queue */
 #define IPI_PMAP    0x10 /* leave an address space that is going away */
 
+/*
+ * => any context; may programs map the page at pa: is it no memory, but maybe a
+ *    device's registers, or memory that was kept from the kernel?
+ */
+bool cpu_paddr_mappable(paddr_t pa);
 /* => any context; raises the software interrupt on another hart */
 void cpu_ipi(struct cpu_info *ci, uint32_t reason);
 /*

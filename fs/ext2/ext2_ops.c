@@ -1,0 +1,266 @@
+/*
+ * Operations on names.  Each keeps counts at or above the names there are
+ * while it goes on, so that writing in the middle of it loses nothing.
+ */
+#include <sys/param.h>
+#include <sys/systm.h>
+#include <sys/errno.h>
+#include <sys/fcntl.h>
+#include <fs/ext2/ext2_var.h>
+
+/* => 0: ext2_end() follows */
+static int
+begin(struct ext2fs *fs)
+{
+	int error = 0;
+
+	if (fs->fs_rdonly)
+		return EROFS;
+	if (mc_crowded(fs->fs_mc))
+		error = ext2_sync(fs);
+	if (error)
+		return error;
+	mc_reserve(fs->fs_mc, EXT2_OPBLKS);
+	return 0;
+}
+
+static int
+end(struct ext2fs *fs, int error)
+{
+	mc_unreserve(fs->fs_mc, EXT2_OPBLKS);
+	return error;
+}
+
+/* => may a name be added? */
+static int
+may_add(struct ext2_inode *dp, const char *name, size_t len)
+{
+	uint32_t ino;
+	int error;
+
+	if (dp->i_nlink == 0)
+		return ENOENT;
+	if (len > EXT2_NAMELEN)
+		return ENAMETOOLONG;
+	error = ext2_dir_lookup(dp, name, len, &ino);
+	if (error == ENOENT)
+		return 0;
+	return error ? error : EEXIST;
+}
+
+/* => a new inode gets what belongs to its type */
+static int
+fill_new(struct ext2_inode *dp, struct ext2_inode *ip, dev_t rdev,
+    const char *target)
+{
+	if (S_ISDIR(ip->i_mode))
+		return ext2_dir_init(ip, dp);
+	if (S_ISLNK(ip->i_mode))
+		return ext2_symlink(ip, target, strlen(target));
+	if (!S_ISREG(ip->i_mode))
+		ext2_set_rdev(ip, rdev);
+	return 0;
+}
+
+static int
+create_reserved(struct ext2_inode *dp, const char *name, size_t len,
+    mode_t mode, uid_t uid, gid_t gid, dev_t rdev, const char *target,
+    struct ext2_inode **ipp)
+{
+	struct ext2_inode *ip;
+	int error = may_add(dp, name, len);
+
+	if (error == 0 && S_ISDIR(mode) && dp->i_nlink >= EXT2_LINKMAX)
+		error = EMLINK;
+	if (error == 0)
+		error = ext2_inew(dp->i_fs, dp->i_ino, mode, uid, gid, &ip);
+	if (error)
+		return error;
+	error = fill_new(dp, ip, rdev, target);
+	if (error == 0)
+		error = ext2_dir_add(dp, name, len, ip);
+	if (error) {
+		ext2_iput(ip);
+		return error;
+	}
+	ext2_nlink(ip, S_ISDIR(mode) ? 2 : 1);
+	if (S_ISDIR(mode))
+		ext2_nlink(dp, 1);
+	*ipp = ip;
+	return 0;
+}
+
+/* => ENOSPC, but what was freed is only waiting to be written */
+static bool
+try_again(struct ext2fs *fs, int error)
+{
+	return error == ENOSPC && ext2_frees_pending(fs) && ext2_sync(fs) == 0;
+}
+
+int
+ext2_create(struct ext2_inode *dp, const char *name, size_t len, mode_t mode,
+    uid_t uid, gid_t gid, dev_t rdev, const char *target,
+    struct ext2_inode **ipp)
+{
+	struct ext2fs *fs = dp->i_fs;
+	bool again = false;
+	int error;
+
+	do {
+		error = begin(fs);
+		if (error)
+			return error;
+		error = end(fs,
+		    create_reserved(
+			dp, name, len, mode, uid, gid, rdev, target, ipp));
+		again = !again && try_again(fs, error);
+	} while (again);
+	return error;
+}
+
+static int
+link_reserved(
+    struct ext2_inode *dp, const char *name, size_t len, struct ext2_inode *ip)
+{
+	int error = may_add(dp, name, len);
+
+	if (error == 0 && S_ISDIR(ip->i_mode))
+		error = EPERM;
+	if (error == 0 && ip->i_nlink == 0)
+		error = ENOENT;
+	if (error == 0 && ip->i_nlink >= EXT2_LINKMAX)
+		error = EMLINK;
+	if (error)
+		return error;
+	ext2_nlink(ip, 1);
+	error = ext2_dir_add(dp, name, len, ip);
+	if (error)
+		ext2_nlink(ip, -1);
+	return error;
+}
+
+int
+ext2_link(
+    struct ext2_inode *dp, const char *name, size_t len, struct ext2_inode *ip)
+{
+	struct ext2fs *fs = dp->i_fs;
+	bool again = false;
+	int error;
+
+	do {
+		error = begin(fs);
+		if (error)
+			return error;
+		error = end(fs, link_reserved(dp, name, len, ip));
+		again = !again && try_again(fs, error);
+	} while (again);
+	return error;
+}
+
+/* => a name of ip, which was in dp, is gone */
+static void
+uncount(struct ext2_inode *dp, struct ext2_inode *ip)
+{
+	if (S_ISDIR(ip->i_mode)) {
+		ext2_nlink(ip, -(int)ip->i_nlink);
+		ext2_nlink(dp, -1);
+	} else
+		ext2_nlink(ip, -1);
+}
+
+int
+ext2_remove(
+    struct ext2_inode *dp, const char *name, size_t len, struct ext2_inode *ip)
+{
+	struct ext2fs *fs = dp->i_fs;
+	int error = begin(fs);
+
+	if (error)
+		return error;
+	if (S_ISDIR(ip->i_mode))
+		error = ext2_dir_empty(ip);
+	if (error == 0)
+		error = ext2_dir_remove(dp, name, len, ip);
+	if (error == 0)
+		uncount(dp, ip);
+	return end(fs, error);
+}
+
+/* => ip has its new name, which may have been tip's; counted */
+static int
+rename_to(struct ext2_inode *ip, struct ext2_inode *tdp, const char *name,
+    size_t len, struct ext2_inode *tip)
+{
+	int error;
+
+	if (tdp->i_nlink == 0)
+		return ENOENT;
+	if (tip != NULL && S_ISDIR(tip->i_mode)) {
+		error = ext2_dir_empty(tip);
+		if (error)
+			return error;
+	}
+	/* what replaces a file must be there when the name is */
+	if (tip != NULL && ip->i_fresh) {
+		error = ext2_write_inode(ip);
+		if (error)
+			return error;
+	}
+	ext2_nlink(ip, 1);
+	if (tip != NULL)
+		error = ext2_dir_replace(tdp, name, len, ip, tip);
+	else
+		error = ext2_dir_add(tdp, name, len, ip);
+	if (error)
+		ext2_nlink(ip, -1);
+	else if (tip != NULL)
+		uncount(tdp, tip);
+	return error;
+}
+
+static int
+rename_reserved(struct ext2_inode *fdp, const char *fname, size_t flen,
+    struct ext2_inode *ip, struct ext2_inode *tdp, const char *tname,
+    size_t tlen, struct ext2_inode *tip)
+{
+	bool moves = S_ISDIR(ip->i_mode) && fdp != tdp;
+	int error;
+
+	if (tlen > EXT2_NAMELEN)
+		return ENAMETOOLONG;
+	if (moves && tdp->i_nlink >= EXT2_LINKMAX)
+		return EMLINK;
+	error = rename_to(ip, tdp, tname, tlen, tip);
+	if (error == 0 && moves) {
+		ext2_nlink(tdp, 1);
+		error = ext2_dir_replace(ip, "..", 2, tdp, NULL);
+		if (error == 0)
+			ext2_nlink(fdp, -1);
+	}
+	if (error == 0)
+		error = ext2_dir_remove(fdp, fname, flen, ip);
+	if (error == 0)
+		ext2_nlink(ip, -1);
+	return error;
+}
+
+int
+ext2_rename(struct ext2_inode *fdp, const char *fname, size_t flen,
+    struct ext2_inode *ip, struct ext2_inode *tdp, const char *tname,
+    size_t tlen, struct ext2_inode *tip)
+{
+	struct ext2fs *fs = fdp->i_fs;
+	bool again = false;
+	int error;
+
+	do {
+		error = begin(fs);
+		if (error)
+			return error;
+		error = end(fs,
+		    rename_reserved(
+			fdp, fname, flen, ip, tdp, tname, tlen, tip));
+		again = !again && try_again(fs, error);
+	} while (again);
+	return error;
+}
