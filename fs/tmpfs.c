@@ -16,6 +16,7 @@
 #include <sys/systm.h>
 #include <sys/errno.h>
 #include <sys/mount.h>
+#include <sys/mutant.h>
 #include <sys/pool.h>
 #include <sys/queue.h>
 #include <sys/timeout.h>
@@ -383,6 +384,11 @@ dir_child_cached(struct tmpfs_node *dn, const char *name, size_t len)
 
 	rw_enter_read(&dn->tn_vnode.v_lock);
 	tn = child_locked(dn, name, len);
+	if (MUTANT(NC_ENTERED_LATE)) {
+		rw_exit(&dn->tn_vnode.v_lock);
+		yield();
+		rw_enter_read(&dn->tn_vnode.v_lock);
+	}
 	if (!dir_dead(dn))
 		cache_enter(&dn->tn_vnode, name, len,
 		    tn != NULL ? &tn->tn_vnode : NULL);
@@ -632,7 +638,7 @@ exchange(struct rename *rn, struct tmpfs_dirent *ftd, struct tmpfs_dirent *ttd)
 	bool fdir = rn->rn_from->tn_vnode.v_type == VDIR;
 	bool tdir = rn->rn_to->tn_vnode.v_type == VDIR;
 
-	if (tn_cached(rn->rn_fdir)) {
+	if (tn_cached(rn->rn_fdir) && !MUTANT(NC_EXCHANGE_STALE)) {
 		cache_remove(&rn->rn_fdir->tn_vnode, ftd->td_name, ftd->td_len);
 		cache_remove(&rn->rn_tdir->tn_vnode, ttd->td_name, ttd->td_len);
 	}

@@ -11,6 +11,7 @@
 #include <sys/systm.h>
 #include <sys/atomic.h>
 #include <sys/mount.h>
+#include <sys/mutant.h>
 #include <sys/pool.h>
 #include <sys/queue.h>
 #include <uvm/uvm_extern.h>
@@ -107,7 +108,8 @@ nc_free(struct ncentry *nc)
 	(void)atomic_add(&dvp->v_cached, (u_int)-1);
 	if (vp != NULL)
 		vrele(vp);
-	vrele(dvp);
+	if (!MUTANT(NC_REF_LOST))
+		vrele(dvp);
 }
 
 bool
@@ -201,7 +203,8 @@ cache_remove(struct vnode *dvp, const char *name, size_t len)
 	struct ncbucket *nb = &buckets[hash % NC_BUCKETS];
 	struct ncentry *nc;
 
-	if (atomic_load(&dvp->v_cached) == 0 || len > NC_NAMEMAX)
+	if (atomic_load(&dvp->v_cached) == 0 || len > NC_NAMEMAX ||
+	    MUTANT(NC_KEEPS_REMOVED))
 		return;
 	mtx_enter(&nb->nb_mtx);
 	nc = nc_find(nb, dvp, hash, name, len);

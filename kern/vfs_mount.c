@@ -8,6 +8,7 @@
 #include <sys/fcntl.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/mutant.h>
 #include <sys/pool.h>
 #include <sys/proc.h>
 #include <sys/syscall.h>
@@ -390,7 +391,7 @@ is_busy(struct mount *mp)
 	if (has_mounts(mp) || atomic_load(&mp->mnt_walkers) != 0)
 		return true;
 	cache_purge_mount(mp);
-	return mp->mnt_op->vfs_busy(mp);
+	return !MUTANT(MNT_BUSY_NEVER) && mp->mnt_op->vfs_busy(mp);
 }
 
 /* => mount_ctl_lock write-held; on no list, and nobody can get in */

@@ -769,7 +769,21 @@
 	    "return to zero")                                               \
 	X(POOL_FREES_USED_SLAB, "pool",                                     \
 	    "a slab with one item in use is freed: its page is given out "  \
-	    "under the item's owner")
+	    "under the item's owner")                                       \
+	/* Names and mounts */                                              \
+	X(NC_KEEPS_REMOVED, "vfs",                                          \
+	    "a name that is made or removed stays cached as it was: a "     \
+	    "file that is gone is found")                                   \
+	X(NC_ENTERED_LATE, "vfs",                                           \
+	    "what was found is cached when the directory is unlocked: "     \
+	    "removed in between, it is found for ever")                     \
+	X(NC_EXCHANGE_STALE, "vfs",                                         \
+	    "an exchange leaves both names cached: each leads to what the " \
+	    "other one does")                                               \
+	X(NC_REF_LOST, "vfs",                                               \
+	    "an entry that goes keeps its reference to the directory: a "   \
+	    "mount is busy for ever")                                       \
+	X(MNT_BUSY_NEVER, "vfs", "a mount whose vnodes are in use is unmounted")
 
 #define MUTANT_ENUM(name, subsystem, text) MUT_##name,
 enum mutant { MUT_NONE, MUTANTS(MUTANT_ENUM) MUT_COUNT };

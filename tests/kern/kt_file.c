@@ -222,6 +222,7 @@ KTEST(file_hold)
 struct table_hammer {
 	struct actor *th_actor; /* [I] */
 	uint64_t th_seed; /* [thread] */
+	int th_ops; /* [I] tree_hammer */
 };
 
 static void
@@ -274,7 +275,7 @@ KTEST(file_table_hammer)
 
 	ac->ac_process->ps_nthreads = 4;
 	for (int i = 0; i < 4; i++)
-		th[i] = (struct table_hammer){ ac, kt_random() };
+		th[i] = (struct table_hammer){ ac, kt_random(), 0 };
 	kt_parallel(4, table_hammer, th, sizeof(th[0]));
 	actor_free(ac);
 	KT_EQ(fd_open_files(), 0);
@@ -291,7 +292,7 @@ tree_hammer(void *arg)
 	struct proc *p = &th->th_actor->ac_proc;
 	int fd;
 
-	for (int i = 0; i < 1500; i++) {
+	for (int i = 0; i < th->th_ops; i++) {
 		uint64_t r = kt_random_r(&th->th_seed);
 		const char *a = place[r >> 8 & 7], *b = place[r >> 16 & 7];
 
@@ -399,7 +400,7 @@ KTEST(file_tree_hammer)
 	KT_EQ(do_create(&ac->ac_proc, "/kt", S_IFDIR | 0755, NULL), 0);
 	ac->ac_process->ps_nthreads = 4;
 	for (int i = 0; i < 4; i++)
-		th[i] = (struct table_hammer){ ac, kt_random() };
+		th[i] = (struct table_hammer){ ac, kt_random(), 1500 };
 	kt_parallel(4, tree_hammer, th, sizeof(th[0]));
 	remove_tree(&ac->ac_proc, "/kt");
 	KT_EQ(do_remove(&ac->ac_proc, "/kt", true), 0);
@@ -472,9 +473,9 @@ KTEST(file_namecache_hammer)
 	KT_REQUIRE(mp != NULL);
 	root = mp->mnt_root;
 	ac->ac_process->ps_nthreads = 4;
-	for (int round = 0; round < 4; round++) {
+	for (int round = 0; round < 60; round++) {
 		for (int i = 0; i < 4; i++)
-			th[i] = (struct table_hammer){ ac, kt_random() };
+			th[i] = (struct table_hammer){ ac, kt_random(), 60 };
 		kt_parallel(4, tree_hammer, th, sizeof(th[0]));
 		for (size_t i = 0; i < nitems(path); i++)
 			check_cached(p, root, path[i]);
