@@ -7,7 +7,11 @@
 struct fileops;
 
 extern const struct fileops mem_fileops, kmem_fileops;
-/* => registers of devices, and memory the kernel was told not to use */
-udv_mmap_t mem_mmap;
+/*
+ * The udv_mmap_t of /dev/mem.
+ * => registers of devices, and memory the kernel was told not to use; anything
+ *    else, and to be executed: UDV_NOADDR
+ */
+paddr_t mem_mmap(dev_t dev, voff_t off, vm_prot_t prot);
 
 #endif

@@ -488,8 +488,9 @@ text_maps(struct text *t, const struct pnode *pn)
 	return 0;
 }
 
-/* Pages: what statm and status tell. */
+/* Pages: what statm and status tell.  Belongs to the caller. */
 struct sizes {
+	/* [caller] */
 	u_long size, resident, shared, text, data, stack, swapped, locked;
 };
 

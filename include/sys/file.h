@@ -110,7 +110,9 @@ struct vnode *fd_cwd(struct proc *p);
 struct vnode *fd_root(struct proc *p);
 /* Has there ever been a process whose root is not that of all? */
 extern volatile bool fd_chroots; /* [a] */
+/* => vp's reference is taken over, that on the old one dropped */
 void fd_set_cwd(struct proc *p, struct vnode *vp);
+/* => the same, of the root */
 void fd_set_root(struct proc *p, struct vnode *vp);
 /*
  * Another process's, by number.
@@ -121,7 +123,7 @@ int fd_next_of(struct filedesc *fdp, int from);
 struct file *fd_file_of(struct filedesc *fdp, int fd);
 struct vnode *fd_dir_of(struct filedesc *fdp, bool root);
 
-/* kern/vfs_lock.c: the file is closed; its lock goes */
+/* => the file is closed: its lock goes; may wake others (kern/vfs_lock.c) */
 void flock_close(struct file *fp);
 
 /* => boot, from vfs_init() */
