@@ -391,7 +391,8 @@ model_synced(void)
 			continue;
 		nd->synced = malloc(nd->size + 1);
 		nd->nsynced = nd->size;
-		memcpy(nd->synced, nd->data, nd->size);
+		if (nd->size > 0)
+			memcpy(nd->synced, nd->data, nd->size);
 	}
 	note_paths();
 }
