@@ -15,12 +15,14 @@
 #include <sys/systm.h>
 #include <sys/disk.h>
 #include <sys/errno.h>
+#include <sys/filedesc.h>
 #include <sys/cons.h>
 #include <sys/mount.h>
 #include <sys/proc.h>
 #include <sys/signalvar.h>
 #include <sys/vnode.h>
 #include <machine/boot.h>
+#include <uvm/uvm_extern.h>
 
 #define SHUTDOWN_TRIES 300 /* looks, 10 ms apart, at who is still alive */
 #define SHUTDOWN_POLL  10000000UL /* ns */
@@ -210,10 +212,31 @@ end_processes(struct proc *p)
 	printf("reboot: %u processes do not end\n", n);
 }
 
+/* => p does not return to user mode: its files are closed and unmapped, too */
+static void
+release_files(struct proc *p)
+{
+	struct process *pr = p->p_p;
+	struct filedesc *fdp;
+	struct vnode *vp;
+
+	uvm_unmap(&p->p_vmspace->vm_map, VM_MIN_ADDRESS, VM_MAXUSER_ADDRESS);
+	rw_enter_write(&pr->ps_lock);
+	fdp = pr->ps_fd;
+	pr->ps_fd = NULL;
+	vp = pr->ps_textvp;
+	pr->ps_textvp = NULL;
+	rw_exit(&pr->ps_lock);
+	fd_free(fdp);
+	if (vp != NULL)
+		vn_text_rele(vp);
+}
+
 void
 vfs_shutdown(struct proc *p)
 {
 	atomic_store(&going_down, 1);
 	end_processes(p);
+	release_files(p);
 	mount_shutdown();
 }
