@@ -584,8 +584,8 @@ mount_shutdown(void)
 		if (mp->mnt_bdev == NULL || mount_rdonly(mp))
 			continue;
 		(void)atomic_sub_acq_rel(&mp->mnt_writers, NO_WRITERS);
-		error = mp->mnt_op->vfs_remount(
-		    mp, mp->mnt_flag | MNT_RDONLY, "");
+		error =
+		    mp->mnt_op->vfs_remount(mp, mp->mnt_flag | MNT_RDONLY, "");
 		if (error == 0)
 			atomic_or(&mp->mnt_flag, MNT_RDONLY);
 		else

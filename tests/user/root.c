@@ -36,8 +36,8 @@ look(void)
 	CHECK(bsd_sysctl(name, 2, &s.u, &len, NULL, 0) == 0);
 	f = fopen("/proc/diskstats", "r");
 	CHECK(f != NULL && fgets(line, sizeof(line), f) != NULL);
-	CHECK(sscanf(line, "%*u %*u vda %lu %*u %lu", &s.reads, &s.sectors) ==
-	    2);
+	CHECK(
+	    sscanf(line, "%*u %*u vda %lu %*u %lu", &s.reads, &s.sectors) == 2);
 	fclose(f);
 	return s;
 }
@@ -226,7 +226,8 @@ check_file(const char *name, unsigned seed)
 	for (unsigned page = 0; page < 64; page++) {
 		CHECK(read(fd, buf, sizeof(buf)) == sizeof(buf));
 		for (unsigned i = 0; i < 512; i++)
-			CHECK_EQ(buf[i], ((uint64_t)seed << 32) + page * 512 + i);
+			CHECK_EQ(
+			    buf[i], ((uint64_t)seed << 32) + page * 512 + i);
 	}
 	close(fd);
 }
@@ -237,7 +238,7 @@ busy_writer(int n)
 {
 	char name[32];
 
-	snprintf(name, sizeof(name), "/root/busy%d", n);
+	snprintf(name, sizeof(name), "/tmp/busy%d", n);
 	for (unsigned i = 0;; i++)
 		write_file(name, i, "coc"[i % 3]);
 }
@@ -248,11 +249,11 @@ leave(void)
 	char *m;
 	int fd;
 
-	write_file("/root/closed", 1, 'c');
-	write_file("/root/open", 2, 'o');
-	write_file("/root/gone", 3, 'o');
-	CHECK(unlink("/root/gone") == 0);
-	fd = open("/root/mapped", O_RDWR | O_CREAT | O_TRUNC, 0644);
+	write_file("/tmp/closed", 1, 'c');
+	write_file("/tmp/open", 2, 'o');
+	write_file("/tmp/gone", 3, 'o');
+	CHECK(unlink("/tmp/gone") == 0);
+	fd = open("/tmp/mapped", O_RDWR | O_CREAT | O_TRUNC, 0644);
 	CHECK(fd >= 0 && ftruncate(fd, 8192) == 0);
 	m = mmap(NULL, 8192, RW, MAP_SHARED, fd, 0);
 	CHECK(m != MAP_FAILED);
@@ -269,16 +270,16 @@ static void
 verify(void)
 {
 	char buf[8192];
-	int fd = open("/root/mapped", O_RDONLY);
+	int fd = open("/tmp/mapped", O_RDONLY);
 
-	check_file("/root/closed", 1);
-	check_file("/root/open", 2);
-	CHECK_ERRNO(access("/root/gone", F_OK), ENOENT);
+	check_file("/tmp/closed", 1);
+	check_file("/tmp/open", 2);
+	CHECK_ERRNO(access("/tmp/gone", F_OK), ENOENT);
 	CHECK(fd >= 0 && read(fd, buf, sizeof(buf)) == 8192);
 	for (int i = 0; i < 8192; i++)
 		CHECK_EQ(buf[i], 'm');
 	close(fd);
-	fd = open("/root/new", O_WRONLY | O_CREAT, 0644);
+	fd = open("/tmp/new", O_WRONLY | O_CREAT, 0644);
 	CHECK(fd >= 0);
 	close(fd);
 }
@@ -289,7 +290,7 @@ cut(void)
 	char name[32];
 
 	for (unsigned i = 0;; i++) {
-		snprintf(name, sizeof(name), "/root/cut%u", i % 20);
+		snprintf(name, sizeof(name), "/tmp/cut%u", i % 20);
 		write_file(name, i, 's');
 		printf("%u\n", i);
 		fflush(stdout);
@@ -306,7 +307,7 @@ verify_cut(unsigned last)
 
 	/* the name that was written next may be in any state */
 	for (unsigned i = last > 18 ? last - 18 : 0; i <= last; i++) {
-		snprintf(name, sizeof(name), "/root/cut%u", i % 20);
+		snprintf(name, sizeof(name), "/tmp/cut%u", i % 20);
 		CHECK(stat(name, &st) == 0);
 		check_file(name, i);
 	}

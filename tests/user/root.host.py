@@ -83,7 +83,7 @@ def case_poweroff(tmp):
         clean(disk)
         run(disk, ["/t/root", "verify"], "--smp", smp)
         clean(disk)
-        if b"new" not in tool("debugfs", "-R", "ls /root", disk):
+        if b"new" not in tool("debugfs", "-R", "ls /tmp", disk):
             raise Failed("a root that was left clean was read-only")
 
 
@@ -91,10 +91,10 @@ def case_reboot(tmp):
     """The shell's poweroff and reboot."""
     for what in ("poweroff", "reboot"):
         disk = make(tmp)
-        run(disk, ["/bin/sh", "-c", f"echo kept > /root/f; {what}"],
+        run(disk, ["/bin/sh", "-c", f"echo kept > /tmp/f; {what}"],
             ok=(70,))
         clean(disk)
-        if tool("debugfs", "-R", "cat /root/f", disk) != b"kept\n":
+        if tool("debugfs", "-R", "cat /tmp/f", disk) != b"kept\n":
             raise Failed(f"{what}: the file is not there")
 
 
@@ -128,7 +128,7 @@ def case_cut(tmp):
         disk = make(tmp)
         last = cut_once(disk, random.randrange(5, 60))
         out, log = run(disk, ["/bin/sh", "-c",
-                              "echo x > /root/no; mount; "
+                              "echo x > /tmp/no; mount; "
                               "/bin/mount -o remount,rw /"], ok=(1,))
         need(log, "mounted read-only: repair it with e2fsck -fy")
         need(out, "type ext2 (ro", "Read-only file system")
