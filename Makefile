@@ -43,7 +43,7 @@ TSRC	:= $(sort $(wildcard tests/kern/*.c tests/audit/*.c \
 	   $(filter-out %/conform_host.c,$(wildcard tests/conform/*.c)))
 TOBJ	:= $(patsubst %,$(B)/obj/%.o,$(basename $(TSRC)))
 
-.PHONY: all kernel run test test-host test-guest test-mutants bench bench-linux report debug \
+.PHONY: all kernel run disk test test-host test-guest test-mutants bench bench-linux report debug \
 	help clean lint format deps-run deps-test
 
 all: $(B)/Image $(B)/kernel.elf $(B)/initramfs.cpio
@@ -113,19 +113,38 @@ QEMUARGS = -machine $(BOARD) -smp $(SMP) -m $(MEM) -nographic -bios default \
 	   -kernel $(B)/Image -initrd $(B)/initramfs.cpio \
 	   $(if $(BOOTARGS),-append '$(BOOTARGS)') $(if $(DISK),$(call \
 	   drive,disk,$(DISK),)) $(if $(SWAP),$(call \
-	   drive,swap,$(SWAPFILE),$(comma)cache=unsafe)) $(QEMUEXTRA)
-# With SWAP the kernel is told to page to that disk, unless APPEND says where.
+	   drive,swap,$(SWAPFILE),$(comma)cache=unsafe)) $(if $(ROOT),$(call \
+	   drive,root,$(ROOTFILE),)) $(QEMUEXTRA)
+# With SWAP the kernel is told to page to that disk, and with ROOT to use that
+# one as its root, unless APPEND says where.
 BOOTARGS = $(strip $(if $(SWAP),$(if $(filter swap=%,$(APPEND)),,$(if \
-	   $(DISK),swap=vdb,swap=vda))) $(APPEND))
+	   $(DISK),swap=vdb,swap=vda))) $(if $(ROOT),$(if $(filter \
+	   root=%,$(APPEND)),,root=$(ROOTDEV))) $(APPEND))
 # $(1) name, $(2) file, $(3) options: the first is vda in the guest
 drive	= -drive file=$(2),format=raw,if=none,id=$(1)$(3) \
 	  -device virtio-blk-device,drive=$(1),serial=$(1)
 comma	:= ,
 # SWAP is a size or a file.
 SWAPFILE = $(or $(wildcard $(SWAP)),$(B)/swap.img)
+# ROOT is "disk", which is kept from run to run, or a file; the last disk.
+ROOTFILE = $(if $(filter disk,$(ROOT)),$(B)/disk.img,$(ROOT))
+ROOTDEV  = $(if $(DISK),$(if $(SWAP),vdc,vdb),$(if $(SWAP),vdb,vda))
+DISKSIZE ?= 256M
+
+# What is on it is somebody's: it is made once, and again by `make disk' only.
+$(B)/disk.img: | $(B)/user/box
+	@echo "  DISK    $@"
+	$(Q)scripts/mkinitramfs --ext2 $(DISKSIZE) --box $(B)/user/box --output $@
+disk: deps-run
+	@rm -f $(B)/disk.img
+	@$(MAKE) --no-print-directory $(B)/disk.img
 
 run: deps-run
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(if $(filter disk,$(ROOT)),$(B)/disk.img)
+	@$(if $(filter disk,$(ROOT)),[ ! $(B)/user/box -nt $(B)/disk.img ] || \
+	    echo "$(B)/disk.img has older programs: make disk makes it anew.")
+	@$(if $(ROOT),PATH=$$PATH:/sbin:/usr/sbin e2fsck -y $(ROOTFILE); \
+	    [ $$? -lt 4 ])
 	@$(if $(SWAP),[ $(SWAPFILE) = '$(SWAP)' ] || { \
 	    truncate -s 0 $(SWAPFILE) && truncate -s $(SWAP) $(SWAPFILE); })
 	@echo "Booting $(BOARD): $(SMP) harts, $(MEM).  Ctrl-A X leaves."
@@ -178,6 +197,8 @@ help:
 	@echo "make             kernel (build/Image, build/kernel.elf) and initramfs"
 	@echo "make run         boot to a shell [MEM=256M] [SMP=2] [APPEND='aslr=0']"
 	@echo "                 [DISK=FILE] [SWAP=512M|FILE: paged to]"
+	@echo "                 [ROOT=disk|FILE: root on build/disk.img, which is kept]"
+	@echo "make disk        that image anew [DISKSIZE=256M]"
 	@echo "make test        every test; last line: N passed, N failed, N skipped"
 	@echo "make test-host   tests on this machine, under ASan and UBSan [T=name] [SEED=n]"
 	@echo "make test-guest  tests in the booted kernel [T=name] [SEED=n]"

@@ -148,19 +148,49 @@ DEV_OPS(kmsg_ops, null_read, kmsg_write);
 static const struct {
 	dev_t rdev;
 	const struct fileops *ops;
+	const char *name; /* in /dev, NULL: none */
+	mode_t mode;
 } devices[] = {
-	{ DEV_MEM, &mem_fileops },
-	{ DEV_KMEM, &kmem_fileops },
-	{ DEV_NULL, &null_ops },
-	{ DEV_ZERO, &zero_ops },
-	{ DEV_FULL, &full_ops },
-	{ DEV_RANDOM, &random_ops },
-	{ DEV_URANDOM, &random_ops },
-	{ DEV_KMSG, &kmsg_ops },
-	{ DEV_TTY0, &tty_fileops },
-	{ DEV_TTY, &tty_fileops },
-	{ DEV_CONSOLE, &tty_fileops },
+	{ DEV_MEM, &mem_fileops, "mem", 0640 },
+	{ DEV_KMEM, &kmem_fileops, "kmem", 0640 },
+	{ DEV_NULL, &null_ops, "null", 0666 },
+	{ DEV_ZERO, &zero_ops, "zero", 0666 },
+	{ DEV_FULL, &full_ops, "full", 0666 },
+	{ DEV_RANDOM, &random_ops, "random", 0666 },
+	{ DEV_URANDOM, &random_ops, "urandom", 0666 },
+	{ DEV_KMSG, &kmsg_ops, "kmsg", 0600 },
+	{ DEV_TTY0, &tty_fileops, NULL, 0 },
+	{ DEV_TTY, &tty_fileops, "tty", 0666 },
+	{ DEV_CONSOLE, &tty_fileops, "console", 0600 },
 };
+
+static void
+make_node(struct vnode *dvp, const char *name, mode_t mode, dev_t rdev)
+{
+	const struct vattr va = { .va_mode = S_IFCHR | mode, .va_rdev = rdev };
+	struct vnode *vp;
+	int error =
+	    dvp->v_op->vop_create(dvp, name, strlen(name), &va, NULL, &vp);
+
+	if (error == 0)
+		vrele(vp);
+	else
+		printf("/dev/%s: not made, error %d\n", name, error);
+}
+
+void
+dev_make_nodes(void)
+{
+	struct nameidata nd;
+
+	if (namei(curproc, AT_FDCWD, "/dev", UIO_SYSSPACE, NAMEI_FOLLOW, &nd))
+		return;
+	for (size_t i = 0; i < nitems(devices); i++)
+		if (devices[i].name != NULL)
+			make_node(nd.ni_vp, devices[i].name, devices[i].mode,
+			    devices[i].rdev);
+	namei_done(&nd);
+}
 
 bool
 dev_is_zero(dev_t rdev)

@@ -249,6 +249,25 @@ text_filesystems(struct text *t, const struct pnode *pn)
 	return 0;
 }
 
+/* What is not measured is 0. */
+static void
+say_disk(struct bdev *bd, void *arg)
+{
+	say(arg, "%4u %7u %s %lu 0 %lu 0 %lu 0 %lu 0 0 0 0\n",
+	    (u_int)major(bd->bd_dev), (u_int)minor(bd->bd_dev), bd->bd_name,
+	    (u_long)atomic_load(&bd->bd_reads),
+	    (u_long)(atomic_load(&bd->bd_rbytes) / 512),
+	    (u_long)atomic_load(&bd->bd_writes),
+	    (u_long)(atomic_load(&bd->bd_wbytes) / 512));
+}
+
+static int
+text_diskstats(struct text *t, const struct pnode *pn)
+{
+	bdev_foreach(say_disk, t);
+	return 0;
+}
+
 static int
 text_swaps(struct text *t, const struct pnode *pn)
 {
@@ -846,6 +865,7 @@ static const struct pentry sys_dir[] = {
 };
 static const struct pentry root_dir[] = {
 	FILE_("cpuinfo", text_cpuinfo),
+	FILE_("diskstats", text_diskstats),
 	FILE_("filesystems", text_filesystems),
 	FILE_("loadavg", text_loadavg),
 	FILE_("meminfo", text_meminfo),

@@ -38,24 +38,6 @@ print_banner(void)
 	    uvmexp.pagesize, uvm_free_count());
 }
 
-/*
- * The initial root file system from the archive the boot loader left.
- */
-static void
-load_root(void)
-{
-	const void *archive;
-	size_t size;
-
-	vfs_init();
-	if (!boot_initrd(&archive, &size))
-		panic("no initial file system: give the boot loader an "
-		      "initrd (-initrd initramfs.cpio)");
-	initramfs_load(archive, size);
-	boot_initrd_free();
-	vfs_mount_boot("proc", "/proc");
-}
-
 static void
 find_disks(void)
 {
@@ -71,6 +53,7 @@ find_disks(void)
 static void
 run_tests(void *arg)
 {
+	vfs_root();
 	ktest_main(arg);
 }
 
@@ -109,7 +92,7 @@ main(void)
 	proc_init();
 	cpu_configure();
 	random_init();
-	load_root();
+	vfs_root_early();
 	find_disks();
 	cpu_start_all();
 	sched_start_threads();

@@ -497,6 +497,8 @@ init_main(void *arg)
 	int error;
 
 	sched_thread_start();
+	vfs_root();
+	p->p_p->ps_fd = fd_create(); /* nobody else knows init yet */
 	error = fd_open_console(p);
 	if (error != 0)
 		panic("init: cannot open the console: error %d", error);
@@ -524,7 +526,6 @@ start_init(void)
 		panic("no memory for init");
 	aslr_fixed = boot_option("aslr") != NULL;
 	aslr_seed = boot_option_u64("aslr", 0);
-	pr->ps_fd = fd_create();
 	pr->ps_sigacts = sigacts_alloc();
 	pr->ps_vmspace =
 	    uvmspace_alloc(VM_MIN_ADDRESS, VM_MAXUSER_ADDRESS, TRUE, TRUE);

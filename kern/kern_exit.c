@@ -508,6 +508,7 @@ wait_common(struct proc *p, struct waitreq *wr)
 			break;
 	}
 	rw_exit(&proctree_lock);
+	vfs_shutdown_wait(p);
 	return error;
 }
 

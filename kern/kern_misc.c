@@ -10,6 +10,7 @@
 #include <sys/proc.h>
 #include <sys/syscall.h>
 #include <sys/timeout.h>
+#include <sys/vnode.h>
 #include <uvm/uvm.h>
 #include <uvm_bsd.h>
 
@@ -90,6 +91,19 @@ sys_sysinfo(struct proc *p, const uint64_t a[6], int64_t *ret)
 #define REBOOT_CAD_ON    0x89abcdefU
 #define REBOOT_CAD_OFF   0x00000000U
 
+/* => how: RB_*; does not return but with EINTR: p has to exit */
+static int
+reboot(struct proc *p, const char *what, int how)
+{
+	int error = thread_single(p);
+
+	if (error)
+		return error;
+	vfs_shutdown(p);
+	printf("reboot: %s\n", what);
+	cpu_reset(how);
+}
+
 int
 sys_reboot(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
@@ -101,14 +115,11 @@ sys_reboot(struct proc *p, const uint64_t a[6], int64_t *ret)
 		return EINVAL;
 	switch ((uint32_t)a[2]) {
 	case REBOOT_RESTART:
-		printf("reboot: restarting\n");
-		cpu_reset(RB_REBOOT);
+		return reboot(p, "restarting", RB_REBOOT);
 	case REBOOT_HALT:
-		printf("reboot: halted\n");
-		cpu_reset(RB_HALT);
+		return reboot(p, "halted", RB_HALT);
 	case REBOOT_POWER_OFF:
-		printf("reboot: power off\n");
-		cpu_reset(RB_POWEROFF);
+		return reboot(p, "power off", RB_POWEROFF);
 	case REBOOT_CAD_ON:
 	case REBOOT_CAD_OFF:
 		return 0; /* no keyboard has Ctrl-Alt-Del here */

@@ -1024,6 +1024,22 @@ kill_everyone(struct proc *p, int sig, const siginfo_t *info)
 	return error;
 }
 
+u_int
+kill_others(struct proc *p)
+{
+	siginfo_t info;
+	struct process *pr;
+	u_int n = 0;
+
+	siginfo_from_user(p, &info, SIGKILL, SI_USER);
+	rw_enter_read(&proctree_lock);
+	(void)kill_everyone(p, SIGKILL, &info);
+	LIST_FOREACH (pr, &allprocess, ps_list)
+		n += pr != p->p_p && pr->ps_pid > 1;
+	rw_exit(&proctree_lock);
+	return n;
+}
+
 static int
 kill_group(struct pgrp *pg, int sig, const siginfo_t *info)
 {

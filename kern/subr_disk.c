@@ -5,6 +5,7 @@
 #include <sys/disk.h>
 #include <sys/errno.h>
 #include <sys/fcntl.h>
+#include <sys/mount.h>
 #include <sys/mutant.h>
 #include <sys/pool.h>
 #include <sys/vnode.h>
@@ -415,6 +416,7 @@ disk_make_nodes(void)
 
 	if (rootvnode->v_op->vop_lookup(rootvnode, "dev", 3, &dvp) != 0)
 		return;
+	(void)mount_cross(&dvp, NULL);
 	bdev_foreach(make_node, dvp);
 	vrele(dvp);
 }

@@ -47,19 +47,19 @@ vfs_init(void)
 
 /* A file system on a directory of the root, if there is that directory. */
 void
-vfs_mount_boot(const char *type, const char *path)
+vfs_mount_boot(const char *type, const char *path, uint32_t flags)
 {
 	struct nameidata nd;
 	int error =
 	    namei(curproc, AT_FDCWD, path, UIO_SYSSPACE, NAMEI_FOLLOW, &nd);
 
 	if (error == 0) {
-		error = mount_on(type, NULL, type, nd.ni_vp,
-		    MNT_NOSUID | MNT_NODEV | MNT_NOEXEC, "");
+		error = mount_on(type, NULL, type, nd.ni_vp, flags, "");
 		namei_done(&nd);
 	}
 	if (error)
-		printf("%s: not mounted on %s, error %d\n", type, path, error);
+		printf("%s: not mounted on %s, error %d%s\n", type, path, error,
+		    error == ENOENT ? ": make that directory" : "");
 }
 
 int

@@ -267,6 +267,7 @@ check_point(const struct vnode *dir)
 }
 
 static void mount_end(struct mount *mp);
+static int unmount(struct mount *mp, int flags);
 
 /* => mount_ctl_lock write-held */
 static int
@@ -301,18 +302,22 @@ mount_root(
     const char *type, struct bdev *bd, uint32_t flags, const char *options)
 {
 	const struct vfsops *vfs = vfs_find(type);
-	struct mount *mp;
+	struct mount *mp, *old;
 	int error;
 
 	if (vfs == NULL)
 		return ENODEV;
 	rw_enter_write(&mount_ctl_lock);
+	old = rootmount;
 	error = mount_make(
 	    vfs, bd, bd != NULL ? bd->bd_name : "rootfs", flags, options, &mp);
 	if (error == 0) {
 		TAILQ_INSERT_HEAD(&mountlist, mp, mnt_link);
 		rootmount = mp;
 		rootvnode = mp->mnt_root;
+		if (old != NULL)
+			error = unmount(old, 0);
+		KASSERT(error == 0);
 	}
 	rw_exit(&mount_ctl_lock);
 	return error;
@@ -435,7 +440,8 @@ unmount(struct mount *mp, int flags)
 	if (error)
 		return error;
 	TAILQ_REMOVE(&mountlist, mp, mnt_link);
-	vrele(dir);
+	if (dir != NULL)
+		vrele(dir);
 	mount_end(mp);
 	return 0;
 }
@@ -563,6 +569,31 @@ mount_sync_all(void)
 	}
 	rw_exit(&mount_ctl_lock);
 	return first;
+}
+
+/* More than there are files: whoever has one open takes it down from this. */
+#define NO_WRITERS (INT32_MAX / 2)
+
+void
+mount_shutdown(void)
+{
+	struct mount *mp;
+	int error;
+
+	rw_enter_write(&mount_ctl_lock);
+	TAILQ_FOREACH_REVERSE (mp, &mountlist, mountlist, mnt_link) {
+		if (mp->mnt_bdev == NULL || mount_rdonly(mp))
+			continue;
+		(void)atomic_sub_acq_rel(&mp->mnt_writers, NO_WRITERS);
+		error =
+		    mp->mnt_op->vfs_remount(mp, mp->mnt_flag | MNT_RDONLY, "");
+		if (error == 0)
+			atomic_or(&mp->mnt_flag, MNT_RDONLY);
+		else
+			printf("%s: not left clean, error %d: run e2fsck\n",
+			    mp->mnt_from, error);
+	}
+	rw_exit(&mount_ctl_lock);
 }
 
 #define ST_VALID    0x20

@@ -286,15 +286,20 @@ write_locked(
     struct vnode *vp, struct uvm_object *uobj, struct uio *uio, size_t len)
 {
 	struct ext2_inode *ip = VTOI(vp);
-	uint64_t old = ip->i_size, end = (uint64_t)uio->uio_offset + len;
+	uint64_t start = (uint64_t)uio->uio_offset, end = start + len;
+	uint64_t old = ip->i_size;
 	int error = 0;
 
 	if (end > old)
 		error = grow(vp, end);
 	if (error == 0)
 		error = uvm_obj_uiomove(uobj, uio, len);
+	/* nothing written behind the end makes no hole before it */
 	if (error && ip->i_size > old)
-		(void)shrink(vp, MAX(old, (uint64_t)uio->uio_offset));
+		(void)shrink(vp,
+		    (uint64_t)uio->uio_offset == start
+			? old
+			: MAX(old, (uint64_t)uio->uio_offset));
 	ext2_touch(ip, true);
 	return error;
 }

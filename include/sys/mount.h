@@ -155,7 +155,8 @@ void vfs_foreach(void (*fn)(const struct vfsops *vfs, void *arg), void *arg);
 
 /*
  * Boot: mounts the root, or something else in the kernel's name.
- * => mount_root: once, before anything else; rootvnode is set
+ * => mount_root: first before anything else; again, before there are programs:
+ *    replaces the first root, of which nothing is in use; rootvnode is set
  * => dir referenced by the caller; bd NULL unless VFS_DISK
  * => 0 or errno
  */
@@ -163,6 +164,9 @@ int mount_root(
     const char *type, struct bdev *bd, uint32_t flags, const char *options);
 int mount_on(const char *type, struct bdev *bd, const char *from,
     struct vnode *dir, uint32_t flags, const char *options);
+/* => no program runs, or will: what lies on disks becomes read-only, clean,
+ *    whoever had files open; says which could not be written */
+void mount_shutdown(void);
 /* => in the kernel's name; no vnode of it is the caller's; 0 or EBUSY */
 int mount_remove(struct mount *mp);
 /* => boot, when threads run: who ends detached mounts */

@@ -216,6 +216,8 @@ siginfo_t *
 sig_queued_timer(struct process *pr, struct proc *p, int sig, int timer);
 /* => ps_sigmtx held; all threads of pr look at its state, asleep or not */
 void sig_wake_all(struct process *pr);
+/* => all processes but p's and init get SIGKILL; how many are alive still */
+u_int kill_others(struct proc *p);
 /* => p is curproc, no locks: acts on signals until none is left */
 void sig_deliver(struct proc *p);
 /* => does pr ignore sig (SIG_IGN or by default)? ps_sigmtx not held */

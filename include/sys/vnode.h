@@ -248,6 +248,8 @@ int dev_open(struct proc *p, dev_t rdev, int flags, const struct fileops **opsp,
 /* => the same for a block device (fs/blkdev.c); EROFS, EBUSY */
 int
 blkdev_open(dev_t rdev, int flags, const struct fileops **opsp, void **datap);
+/* => boot, root mounted, /dev writable: nodes of all character devices */
+void dev_make_nodes(void);
 /* => is it /dev/zero, whose mapping is anonymous memory? */
 bool dev_is_zero(dev_t rdev);
 /* => are offsets in it addresses, of any size? */
@@ -259,8 +261,21 @@ int dev_mmap(dev_t rdev, voff_t off, vsize_t len, vm_prot_t maxprot,
 /* -- Boot (kern/vfs_init.c, fs/) --------------------------------------------------------- */
 /* => boot, once, before any vnode: pools, the root */
 void vfs_init(void);
-/* => boot, with a root: mounts type on the directory path */
-void vfs_mount_boot(const char *type, const char *path);
+/* => boot, with a root: mounts type on the directory path; flags: MNT_* */
+void vfs_mount_boot(const char *type, const char *path, uint32_t flags);
+/* => boot, once, before any vnode: the root, unless a disk is to be it */
+void vfs_root_early(void);
+/* => first thread of the kernel that may wait, disks are known: the root if a
+ *    disk is to be it, with /dev and /proc; says what is wrong, or panics */
+void vfs_root(void);
+/*
+ * The machine stops.
+ * => vfs_shutdown: curproc p, which returns to the kernel only: ends all
+ *    processes but p's and init, leaves the file systems on disks clean
+ * => vfs_shutdown_wait: p is about to go on in user mode; init does not then
+ */
+void vfs_shutdown(struct proc *p);
+void vfs_shutdown_wait(struct proc *p);
 /* => unpacks a cpio archive into the root; panics if there is none or broken;
  *    the archive's memory is the caller's to free */
 void initramfs_load(const void *archive, size_t size);
