@@ -50,6 +50,8 @@ struct vm_page {
 #define PG_ZERO             0x00000100 /* [F] free and zero-filled */
 #define PG_TEXT             0x00000200 /* [o] counted in vtextpages */
 #define PG_HOLE             0x00000400 /* [o] of a file that has no place for it yet */
+#define PG_DIRTY            0x00000800 /* [o] of a file, counted as dirty: only then may a */
+/* mapping write to it */
 
 #define PQ_FREE             0x00010000 /* [F] on a free list */
 #define PQ_INACTIVE         0x00020000 /* [Q] */

@@ -726,6 +726,27 @@
 	X(UVN_NO_PATIENCE, "uvn",                                           \
 	    "a file that cannot be written is tried again at once: the "    \
 	    "page daemon and the writer keep each other busy for ever")     \
+	X(UVN_MAPPED_UNCOUNTED, "uvn",                                      \
+	    "a page of a file is mapped writable by a read: what is "       \
+	    "stored to it is not counted as dirty, and gets no age")        \
+	X(UVN_CLEAN_WRITABLE, "uvn",                                        \
+	    "a page that was written stays writable: the next store to "    \
+	    "it is not counted, and gets no age")                           \
+	X(UVN_DIRTY_DRIFTS, "uvn",                                          \
+	    "a page that was written counts as dirty for ever")             \
+	X(UVN_AGES_NEVER, "uvn",                                            \
+	    "nobody notes since when a file is dirty: it is not written "   \
+	    "until somebody asks")                                          \
+	X(UVN_COUNTS_IN_VAIN, "uvn",                                        \
+	    "any number of pages may be dirty before somebody writes them") \
+	X(UVN_THROTTLES_NOBODY, "uvn",                                      \
+	    "who writes faster than the disk does not wait for it")         \
+	X(UVN_STUCK_WAITED_FOR, "uvn",                                      \
+	    "who writes waits until pages are clean that cannot be")        \
+	X(UVN_FETCHES_NOTHING, "uvn",                                       \
+	    "MADV_WILLNEED of a file reads nothing")                        \
+	X(UVN_PAGEOUT_KEEPS_DIRTY, "uvn",                                   \
+	    "MADV_PAGEOUT leaves dirty pages of files in memory")           \
 	X(UVN_DAEMON_WRITES_NOT, "uvn",                                     \
 	    "the page daemon does not have dirty pages of files written")   \
 	/* Requests to disks */                                             \
