@@ -118,6 +118,12 @@ bool uvn_page_dirty(struct vm_page *pg);
  */
 u_int uvn_clean(
     struct uvm_vnode *un, voff_t start, voff_t stop, bool sync, bool pageout);
+/*
+ * Read what is not in memory of [start, end), in clusters, while there is
+ * memory to spare; errors are for who needs the page.
+ * => object referenced and unlocked; sleeps
+ */
+void uvn_fetch(struct uvm_object *uobj, voff_t start, voff_t end);
 /* A walk through an object.  All members: [thread]. */
 struct uvn_walk {
 	uint64_t uw_next, uw_end; /* pages by index */

@@ -8,6 +8,7 @@
  * stays dirty.  A write that fails clears PG_CLEAN again.
  */
 #include <uvm/uvm.h>
+#include <uvm/uvm_pdaemon.h>
 #include <uvm/uvm_vnode.h>
 #include <sys/timeout.h>
 #include <sys/vnode.h>
@@ -137,6 +138,35 @@ read_pages(struct uvm_vnode *un, uint64_t idx, int advice, struct vm_page **pgp)
 	atomic_and(&pgs[0]->pg_flags, ~(uint32_t)PG_FAKE);
 	*pgp = pgs[0];
 	return VM_PAGER_OK;
+}
+
+void
+uvn_fetch(struct uvm_object *uobj, voff_t start, voff_t end)
+{
+	struct uvm_vnode *un = to_uvn(uobj);
+	uint64_t i = (uint64_t)start >> PAGE_SHIFT;
+	struct vm_page *pg;
+	int n = 1;
+
+	for (; (voff_t)ptoa(i) < end && !uvm_being_killed(curproc); i++) {
+		if (uvm_free_count() < uvmexp.freetarg)
+			return;
+		rw_enter_write(&uobj->uo_lock);
+		pg = NULL;
+		if (i >= uvn_pages(un) ||
+		    uvm_pagetree_lookup(&uobj->uo_tree, i) != NULL ||
+		    MUTANT(UVN_FETCHES_NOTHING)) {
+			rw_exit(&uobj->uo_lock);
+			continue;
+		}
+		if (uvn_get(uobj, (voff_t)ptoa(i), &pg, &n, 0, PROT_READ,
+			MADV_SEQUENTIAL, 0) != VM_PAGER_OK)
+			return;
+		rw_enter_write(&uobj->uo_lock);
+		uvm_pagedeactivate(pg);
+		(void)uvm_page_unbusy(pg);
+		rw_exit(&uobj->uo_lock);
+	}
 }
 
 /*
