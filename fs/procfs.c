@@ -20,6 +20,7 @@
 #include <uvm/uvm.h>
 #include <uvm/uvm_swap.h>
 #include <uvm/uvm_sysctl.h>
+#include <uvm/uvm_vnode.h>
 #include <uvm_bsd.h>
 
 #define PROCFS_MAGIC 0x9fa0
@@ -143,6 +144,7 @@ text_meminfo(struct text *t, const struct pnode *pn)
 	say_kib(t, "Unevictable:", uvmexp.wired);
 	say_kib(t, "SwapTotal:", uvmexp.swpages);
 	say_kib(t, "SwapFree:", uvmexp.swpages - uvmexp.swpginuse);
+	say_kib(t, "Dirty:", uvn_ndirty());
 	say_kib(t, "AnonPages:", uvmexp.anonpages);
 	return 0;
 }
@@ -331,6 +333,8 @@ text_stat(struct text *t, const struct pnode *pn)
 static int
 text_vmstat(struct text *t, const struct pnode *pn)
 {
+	u_int min, max;
+
 	uvmexp_collect();
 	say(t, "nr_free_pages %ld\n", uvm_free_count());
 	say(t, "nr_active_anon %d\n", uvmexp.active);
@@ -338,6 +342,10 @@ text_vmstat(struct text *t, const struct pnode *pn)
 	say(t, "nr_mlock %d\n", uvmexp.wired);
 	say(t, "nr_anon_pages %d\n", uvmexp.anonpages);
 	say(t, "nr_file_pages %d\n", uvmexp.vnodepages);
+	say(t, "nr_dirty %u\n", uvn_ndirty());
+	uvn_dirty_limits(&min, &max);
+	say(t, "nr_dirty_threshold %u\n", max);
+	say(t, "nr_dirty_background_threshold %u\n", min);
 	say(t, "pgfault %u\n", (u_int)uvmexp.faults);
 	say(t, "pgmajfault %u\n", (u_int)uvmexp.pageins);
 	say(t, "pswpin %u\n", (u_int)uvmexp.pgswapin);
@@ -846,6 +854,10 @@ procfs_jump(struct vnode *vp, struct vnode **vpp)
 
 static const struct pentry vm_dir[] = {
 	NUMBER_("anonmin", VM_ANONMIN, 0644),
+	NUMBER_("dirty", VM_DIRTY, 0444),
+	NUMBER_("dirtyage", VM_DIRTYAGE, 0644),
+	NUMBER_("dirtymax", VM_DIRTYMAX, 0644),
+	NUMBER_("dirtymin", VM_DIRTYMIN, 0644),
 	NUMBER_("maxslp", VM_MAXSLP, 0444),
 	NUMBER_("nkmempages", VM_NKMEMPAGES, 0444),
 	NUMBER_("uspace", VM_USPACE, 0444),

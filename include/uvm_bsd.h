@@ -67,6 +67,10 @@
 #define VM_UVM_MAPINFO   100 /* + pid (0: caller): struct uvm_mapinfo[] */
 #define VM_UVM_PROCINFO  101 /* struct uvm_procinfo[] */
 #define VM_UVM_RESOURCES 102 /* struct uvm_resources */
+#define VM_DIRTY         103 /* int, dirty pages of files */
+#define VM_DIRTYAGE      104 /* int, seconds until they are written; root */
+#define VM_DIRTYMIN      105 /* int, percent: more are written; root */
+#define VM_DIRTYMAX      106 /* int, percent: more make writers wait; root */
 
 /* VM_METER: pages and processes of the whole system. */
 struct vmtotal {

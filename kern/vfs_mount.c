@@ -12,6 +12,8 @@
 #include <sys/pool.h>
 #include <sys/proc.h>
 #include <sys/syscall.h>
+#include <sys/timeout.h>
+#include <uvm/uvm_vnode.h>
 
 #define MOUNT_DEVS  256 /* st_dev of file systems without a device */
 #define DETACH_POLL 100000000UL /* ns between looks at detached mounts */
@@ -515,6 +517,8 @@ end_detached(void)
 
 /* -- The thread -------------------------------------------------------------------------------- */
 
+static void syncer_thread(void *arg);
+
 static void
 vfs_thread(void *arg)
 {
@@ -536,8 +540,9 @@ vfs_thread(void *arg)
 void
 mount_start_thread(void)
 {
-	if (kthread_create(vfs_thread, NULL, NULL, "vfs") != 0)
-		panic("no memory for the thread of the file systems");
+	if (kthread_create(vfs_thread, NULL, NULL, "vfs") != 0 ||
+	    kthread_create(syncer_thread, NULL, NULL, "syncer") != 0)
+		panic("no memory for the threads of the file systems");
 }
 
 void
@@ -594,6 +599,47 @@ mount_shutdown(void)
 			    mp->mnt_from, error);
 	}
 	rw_exit(&mount_ctl_lock);
+}
+
+/* -- The syncer ------------------------------------------------------------------------------------ */
+
+#define SYNC_LOOKS 6 /* at a file system until it has been dirty for long */
+
+/* => mount_ctl_lock held; written if it has been dirty for `age' ns */
+static void
+sync_if_old(struct mount *mp, uint64_t age)
+{
+	uint64_t now = nsecuptime();
+
+	if (mp->mnt_op->vfs_dirty == NULL || !mp->mnt_op->vfs_dirty(mp))
+		mp->mnt_dirtied = 0;
+	else if (mp->mnt_dirtied == 0)
+		mp->mnt_dirtied = MAX(now, (uint64_t)1);
+	else if (now - mp->mnt_dirtied >= age) {
+		mp->mnt_dirtied = 0;
+		(void)mount_sync(mp);
+	}
+}
+
+/*
+ * Names, inodes and bitmaps reach the disk even if nobody asks.  Data by itself
+ * is the vnode pager's to write, whose thread must not wait for file systems
+ * that wait for memory.  The argument is ignored.
+ */
+static void
+syncer_thread(void *arg)
+{
+	struct mount *mp;
+	uint64_t age;
+
+	for (;;) {
+		age = (uint64_t)atomic_load(&uvn_dirtyage) * 1000000000;
+		(void)tsleep(&uvn_dirtyage, PWAIT, "syncer", age / SYNC_LOOKS);
+		rw_enter_read(&mount_ctl_lock);
+		TAILQ_FOREACH (mp, &mountlist, mnt_link)
+			sync_if_old(mp, age);
+		rw_exit(&mount_ctl_lock);
+	}
 }
 
 #define ST_VALID    0x20

@@ -26,6 +26,10 @@ static const struct param {
 	{ "vm.vnodemin", VM_VNODEMIN, INT },
 	{ "vm.maxslp", VM_MAXSLP, INT },
 	{ "vm.uspace", VM_USPACE, INT },
+	{ "vm.dirty", VM_DIRTY, INT },
+	{ "vm.dirtyage", VM_DIRTYAGE, INT },
+	{ "vm.dirtymin", VM_DIRTYMIN, INT },
+	{ "vm.dirtymax", VM_DIRTYMAX, INT },
 };
 #define NPARAMS (sizeof(params) / sizeof(params[0]))
 

@@ -17,6 +17,7 @@
  */
 #include <uvm/uvm_fault_i.h>
 #include <uvm/uvm_pdaemon.h>
+#include <uvm/uvm_vnode.h>
 
 /* -- Endings --------------------------------------------------------------- */
 
@@ -345,6 +346,7 @@ uvm_fault_loop(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
 	ctx.asked = access_type;
 	ctx.resumed = false;
 	ctx.spare = NULL;
+	ctx.dirtied = false;
 	ctx.located = !UVM_ET_ISSUBMAP(entry);
 	if (!ctx.located)
 		uvmfault_unlockmaps(&ctx.ufi, false);
@@ -352,5 +354,8 @@ uvm_fault_loop(struct vm_map *map, struct vm_map_entry *entry, vaddr_t va,
 		continue;
 	if (__predict_false(ctx.spare != NULL))
 		uvm_fault_spare_free(&ctx);
+	/* who wires has the map's lock */
+	if (__predict_false(ctx.dirtied) && !ctx.wire)
+		uvn_throttle();
 	return rv == UVM_FAULT_OK ? 0 : ctx.error;
 }

@@ -59,6 +59,7 @@ struct uvm_faultctx {
 	struct vm_anon *spare; /* [thread] or NULL */
 	struct vm_anon *spare_of; /* [thread] source of the copy, or NULL */
 	struct vm_page *spare_src; /* [thread] its page; NULL: zeros */
+	bool dirtied; /* [thread] a page of a file, which was not dirty */
 
 	/*
 	 * Pages to be read from swap, with FAULT_WAIT_SWAP: those of in_n slots

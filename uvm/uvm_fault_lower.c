@@ -4,10 +4,24 @@
  */
 #include <uvm/uvm_fault_i.h>
 #include <uvm/uvm_loan.h>
+#include <uvm/uvm_vnode.h>
 
-/* A write to such a page is a fault of its own. */
-#define LOWER_RDONLY \
-	(PG_RDONLY | (MUTANT(UVN_HOLE_WRITABLE) ? 0 : (uint32_t)PG_HOLE))
+/*
+ * Is the next write to be a fault of its own?  A page of a file that is not
+ * dirty becomes so by that.
+ * => object locked
+ */
+static inline bool
+lower_rdonly(const struct vm_page *pg)
+{
+	if (pg->loan_count != 0 || (pg->pg_flags & PG_RDONLY) != 0)
+		return true;
+	if ((pg->pg_flags & PG_HOLE) != 0 && !MUTANT(UVN_HOLE_WRITABLE))
+		return true;
+	return UVM_OBJ_IS_VNODE(pg->uobject) &&
+	    (pg->pg_flags & (PG_DIRTY | PG_HOLE)) == 0 &&
+	    !MUTANT(UVN_MAPPED_UNCOUNTED);
+}
 
 static inline voff_t
 lower_offset(const struct uvm_faultctx *ctx)
@@ -98,9 +112,7 @@ lower_neighbours(
 			continue;
 		if (i == back || pg == PGO_DONTCARE) {
 			pps[i] = NULL;
-		} else if ((prot & PROT_WRITE) != 0 &&
-		    (pg->loan_count != 0 ||
-			(pg->pg_flags & LOWER_RDONLY) != 0)) {
+		} else if ((prot & PROT_WRITE) != 0 && lower_rdonly(pg)) {
 			neighbour_rdonly(ctx, pg, va + ptoa(i));
 			neighbour_done(pg, seq && i < back);
 			pps[i] = NULL;
@@ -271,9 +283,11 @@ lower_map(struct uvm_faultctx *ctx, struct vm_page *pg)
 		}
 		pg = own;
 	}
-	if (fault_is_write(ctx))
+	if (fault_is_write(ctx)) {
 		atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
-	else if (pg->loan_count != 0 || (pg->pg_flags & LOWER_RDONLY) != 0)
+		if (UVM_OBJ_IS_VNODE(ctx->uobj) && !ctx->cow)
+			ctx->dirtied |= uvn_dirty(pg);
+	} else if (lower_rdonly(pg))
 		prot &= ~PROT_WRITE;
 	if (ctx->cow)
 		prot &= ~PROT_WRITE;

@@ -206,10 +206,11 @@ linux_advice(vm_map_t map, vaddr_t start, vaddr_t end, int advice)
 		return advise_populate(map, start, end, PROT_READ);
 	case LINUX_MADV_POPULATE_WRITE:
 		return advise_populate(map, start, end, PROT_READ | PROT_WRITE);
+	case LINUX_MADV_WILLNEED:
+		return uvm_map_fetch(map, start, end);
 	default:
-		/* nothing is ever far away: no swap; nor are there huge pages */
-		KASSERT(advice == LINUX_MADV_WILLNEED ||
-		    advice == LINUX_MADV_HUGEPAGE ||
+		/* there are no huge pages */
+		KASSERT(advice == LINUX_MADV_HUGEPAGE ||
 		    advice == LINUX_MADV_NOHUGEPAGE);
 		return advise_range(map, start, end, advise_nothing, 0);
 	}
@@ -259,6 +260,8 @@ sys_bsd_madvise(struct proc *p, const uint64_t a[6], int64_t *ret)
 	case MADV_SEQUENTIAL:
 		return uvm_map_advice(curmap(p), start, end, (int)a[2]);
 	case BSD_WILLNEED:
+		(void)uvm_map_fetch(curmap(p), start, end);
+		return 0;
 	case BSD_SPACEAVAIL:
 		return 0;
 	case BSD_DONTNEED:

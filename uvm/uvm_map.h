@@ -298,6 +298,11 @@ uvm_map_amap_shared(const struct vm_map_entry *e, vaddr_t start, vaddr_t end);
 int
 uvm_map_populate(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access);
 /*
+ * Read pages of files that are mapped there, while there is memory to spare.
+ * => unlocked; 0, or ENOMEM: a gap
+ */
+int uvm_map_fetch(vm_map_t map, vaddr_t start, vaddr_t end);
+/*
  * Page a range out, and wait until that is done.
  * => map unlocked; what cannot be paged out stays; 0, or ENOMEM: a gap
  */

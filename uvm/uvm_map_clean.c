@@ -2,6 +2,7 @@
  * Contents of a range: flush, deactivate, discard, make resident.
  */
 #include <uvm/uvm.h>
+#include <uvm/uvm_vnode.h>
 
 /* -- Discarding ---------------------------------------------------------------- */
 
@@ -223,6 +224,39 @@ uvm_map_unshare_zero(vm_map_t map, struct vm_map_entry *e)
 	}
 	amap_unlock(amap);
 	pmap_update(map->pmap);
+}
+
+/* -- Reading ahead ------------------------------------------------------------------ */
+
+int
+uvm_map_fetch(vm_map_t map, vaddr_t start, vaddr_t end)
+{
+	struct uvm_object *uobj;
+	struct vm_map_entry *e;
+	voff_t from = 0;
+	bool covered;
+	vaddr_t to;
+
+	vm_map_lock_read(map);
+	covered = uvm_map_covered(map, start, end);
+	for (; start < end; start = to) {
+		e = uvm_map_first(map, start);
+		if (e == &map->vm_head || e->start >= end)
+			break;
+		start = MAX(start, e->start);
+		to = MIN(end, e->end);
+		if (!UVM_ET_ISOBJ(e) || !UVM_OBJ_IS_VNODE(e->object.uvm_obj))
+			continue;
+		uobj = e->object.uvm_obj;
+		from = e->offset + (voff_t)(start - e->start);
+		uobj->pgops->pgo_reference(uobj);
+		vm_map_unlock_read(map);
+		uvn_fetch(uobj, from, from + (voff_t)(to - start));
+		uobj->pgops->pgo_detach(uobj);
+		vm_map_lock_read(map);
+	}
+	vm_map_unlock_read(map);
+	return covered ? 0 : ENOMEM;
 }
 
 /* -- Making resident --------------------------------------------------------------- */

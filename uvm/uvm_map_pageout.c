@@ -4,6 +4,7 @@
 #include <uvm/uvm.h>
 #include <uvm/uvm_pdaemon.h>
 #include <uvm/uvm_swap.h>
+#include <uvm/uvm_vnode.h>
 
 /* What is to be paged out of one entry. All members: [thread]. */
 struct pageout {
@@ -76,6 +77,13 @@ pageout_object(
 	uint64_t stop = i + atop(end - start);
 	struct vm_page *pg = NULL;
 
+	if (UVM_OBJ_IS_VNODE(uobj) && !MUTANT(UVN_PAGEOUT_KEEPS_DIRTY)) {
+		rw_enter_write(&uobj->uo_lock);
+		/* whoever has a page busy may wait for the map */
+		(void)uvn_clean(to_uvn(uobj), (voff_t)ptoa(i),
+		    (voff_t)ptoa(stop), false, false);
+		rw_exit(&uobj->uo_lock);
+	}
 	do {
 		pageout_prepare(po);
 		rw_enter_write(&uobj->uo_lock);

@@ -140,6 +140,7 @@ page_resident(vm_map_t map, struct vm_map_entry *e, vaddr_t va)
 	struct vm_amap *amap = e->aref.ar_amap;
 	struct uvm_object *uobj;
 	struct vm_anon *anon;
+	struct vm_page *pg;
 	bool resident = false;
 
 	if (amap != NULL) {
@@ -155,8 +156,9 @@ page_resident(vm_map_t map, struct vm_map_entry *e, vaddr_t va)
 		return pmap_extract(map->pmap, va, NULL);
 	uobj = e->object.uvm_obj;
 	rw_enter_read(&uobj->uo_lock);
-	resident =
-	    uvm_pagelookup(uobj, e->offset + (voff_t)(va - e->start)) != NULL;
+	pg = uvm_pagelookup(uobj, e->offset + (voff_t)(va - e->start));
+	/* it may just be on its way */
+	resident = pg != NULL && (pg->pg_flags & PG_FAKE) == 0;
 	rw_exit(&uobj->uo_lock);
 	return resident;
 }

@@ -142,8 +142,10 @@ count_object_page(struct vm_page *pg, struct uvm_object *obj)
 
 /* => the same when the owner gives it up */
 static inline void
-uncount_object_page(const struct vm_page *pg)
+uncount_object_page(struct vm_page *pg)
 {
+	if (pg->pg_flags & PG_DIRTY)
+		uvn_undirty(pg);
 	if (pg->pg_flags & PG_TEXT)
 		UVMCNT_DEC(vtextpages);
 	else if (UVM_OBJ_IS_VNODE(pg->uobject) && !MUTANT(UVN_PAGES_DRIFT))
@@ -194,7 +196,8 @@ page_disown(struct vm_page *pg)
 	pg->uobject = NULL;
 	pg->uanon = NULL;
 	atomic_and(&pg->pg_flags,
-	    ~(uint32_t)(PG_TABLED | PG_TEXT | PG_HOLE | PQ_ANON | PQ_AOBJ));
+	    ~(uint32_t)(PG_TABLED | PG_TEXT | PG_HOLE | PG_DIRTY | PQ_ANON |
+		PQ_AOBJ));
 }
 
 /* -- Allocation ----------------------------------------------------------------- */
@@ -395,6 +398,7 @@ void
 uvm_pagereplace(struct vm_page *pg, struct vm_page *new)
 {
 	struct uvm_object *obj = pg->uobject;
+	bool dirty = (pg->pg_flags & PG_DIRTY) != 0;
 	void *item __unused;
 
 	KASSERT(new->uobject == NULL);
@@ -409,6 +413,8 @@ uvm_pagereplace(struct vm_page *pg, struct vm_page *new)
 	count_object_page(new, obj);
 	pg->offset = PLACE_TAKEN;
 	mtx_leave(&uvm.pageqlock);
+	if (dirty)
+		(void)uvn_dirty(new);
 	uvm_pagefree(pg);
 }
 

@@ -41,6 +41,16 @@ uvm_pdpolicy_pct_ok(int anon, int vtext, int vnode)
 	    (long)anon + vtext + vnode <= 95;
 }
 
+long
+uvm_pdpolicy_dirty(long total, long files, int percent, bool shortage)
+{
+	long n = total * percent / 100;
+
+	if (shortage)
+		n = MIN(n, files / 2);
+	return MAX(n, UVM_PD_DIRTYLEAST);
+}
+
 bool
 uvm_pdpolicy_spared(int pages, int min, long total)
 {

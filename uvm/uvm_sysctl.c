@@ -4,6 +4,7 @@
 #include <uvm/uvm_pdaemon.h>
 #include <uvm/uvm_pdpolicy.h>
 #include <uvm/uvm_sysctl.h>
+#include <uvm/uvm_vnode.h>
 #include <sys/pool.h>
 #include <uvm_bsd.h>
 
@@ -192,6 +193,32 @@ sysctl_minimum(const struct req *r, int *pct, int *share)
 	return error;
 }
 
+/* dirtyage, dirtymin, dirtymax: from least to most. */
+static int
+sysctl_dirty(const struct req *r, int *value, int least, int most)
+{
+	int old = atomic_load(value), new, error;
+
+	if (r->new != NULL) {
+		if (!r->root)
+			return EPERM;
+		if (r->newlen != sizeof(int))
+			return EINVAL;
+		error = move_in(r, &new, sizeof(new));
+		if (error)
+			return error;
+		if (new < least || new > most)
+			return EINVAL;
+		atomic_store(value, new);
+		uvn_limits();
+		uvn_wake_writer();
+		wakeup(&uvn_dirtyage); /* the syncer */
+		if (r->old == NULL)
+			return 0;
+	}
+	return req_old(r, &old, sizeof(old));
+}
+
 static int
 sysctl_vmtotal(const struct req *r)
 {
@@ -238,6 +265,14 @@ sysctl_scalar(int id, const struct req *r)
 		return sysctl_minimum(r, &uvmexp.vtextminpct, &uvmexp.vtextmin);
 	case VM_VNODEMIN:
 		return sysctl_minimum(r, &uvmexp.vnodeminpct, &uvmexp.vnodemin);
+	case VM_DIRTY:
+		return req_rdint(r, (int)uvn_ndirty());
+	case VM_DIRTYAGE:
+		return sysctl_dirty(r, &uvn_dirtyage, 1, 86400);
+	case VM_DIRTYMIN:
+		return sysctl_dirty(r, &uvn_dirtymin, 0, 100);
+	case VM_DIRTYMAX:
+		return sysctl_dirty(r, &uvn_dirtymax, 0, 100);
 	case VM_MAXSLP:
 		return req_rdint(r, maxslp);
 	case VM_USPACE:

@@ -72,6 +72,8 @@ pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 			uvm_pagewire(pg);
 		if (write) {
 			atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
+			if (UVM_OBJ_IS_VNODE(uobj))
+				(void)uvn_dirty(pg);
 			pmap_page_modified_text(pg);
 		}
 		break;
@@ -92,7 +94,7 @@ unpin_page(struct uvm_object *uobj, struct vm_page *pg, bool written)
 	if (written && UVM_OBJ_IS_VNODE(uobj)) {
 		if (!MUTANT(UVN_COPIED_CLEAN))
 			atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
-		uvn_note_write(uobj);
+		(void)uvn_dirty(pg);
 	}
 	uvm_pageunwire(pg);
 	rw_exit(&uobj->uo_lock);
@@ -190,6 +192,8 @@ uvm_obj_uiomove(struct uvm_object *uobj, struct uio *uio, size_t len)
 		n = MIN(PAGE_SIZE - pageoff, len);
 		error = move_page(uobj, uio, pageoff, n);
 		len -= n;
+		if (uio->uio_rw == UIO_WRITE && UVM_OBJ_IS_VNODE(uobj))
+			uvn_throttle();
 		if (len > 0 && error == 0)
 			error = uio_breathe(uio);
 	}

@@ -14,12 +14,16 @@ static struct mutex uvn_mtx = MUTEX_INITIALIZER(LR_MISC, "uvn");
 /* All: uvn_mtx. */
 static struct uvn_list uvn_writers = TAILQ_HEAD_INITIALIZER(uvn_writers);
 static struct uvn_list uvn_wanted = TAILQ_HEAD_INITIALIZER(uvn_wanted);
-static u_int uvn_passes; /* of uvm_vnp_sync, which stamp what they have seen */
+static u_int uvn_passes; /* through the list, which stamp what they have seen */
 /* One vnode at a time gets its object: its attributes are read meanwhile. */
 static struct rwlock uvn_attach_lock = RWLOCK_INITIALIZER(LR_UVN, "uvnattach");
 /* One at a time goes through the list. */
 static struct rwlock uvn_sync_lock = RWLOCK_INITIALIZER(LR_UVN, "uvnsync");
 static struct proc *uvn_writer; /* [I] once it runs */
+
+#define ALWAYS UINT64_MAX /* whenever it became dirty, if ever */
+#define AGE_LOOKS \
+	6 /* times the age of files is looked at until it is reached */
 
 /* => boot: pager initialisation */
 static void
@@ -40,6 +44,8 @@ uvn_note_write(struct uvm_object *uobj)
 	mtx_enter(&uvn_mtx);
 	if ((un->u_lists & UVN_ON_WRITERS) == 0) {
 		un->u_lists |= UVN_ON_WRITERS;
+		if (TAILQ_EMPTY(&uvn_writers))
+			wakeup(&uvn_wanted); /* there is age to watch */
 		TAILQ_INSERT_TAIL(&uvn_writers, un, u_writers);
 	}
 	mtx_leave(&uvn_mtx);
@@ -328,7 +334,7 @@ grow(struct uvm_vnode *un, voff_t old, voff_t size)
 	if (!MUTANT(UVN_GROW_KEEPS_TAIL))
 		zero_tail(pg, old);
 	atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
-	uvn_note_write(uobj);
+	(void)uvn_dirty(pg);
 	(void)uvm_page_unbusy(pg);
 }
 
@@ -465,6 +471,7 @@ sync_one(struct uvm_vnode *un)
 
 	rw_enter_write(&un->u_obj.uo_lock);
 	failed = un->u_failed;
+	atomic_store(&un->u_dirtied, 0);
 	(void)uvn_clean(un, 0, UVN_MAXOFF, true, false);
 	failed = un->u_failed - failed;
 	forget_clean(un);
@@ -477,19 +484,23 @@ sync_one(struct uvm_vnode *un)
 /*
  * The next one of the list that this pass has not seen; it goes to the end, so
  * that those not seen are found soon.
- * => uvn_mtx held; un held, or NULL
+ * => uvn_mtx held; un held, or NULL; before: only what was dirty then, ns
  */
 static struct uvm_vnode *
-next_writer(struct mount *mp, u_int pass)
+next_writer(struct mount *mp, enum uvn_pass by, u_int pass, uint64_t before)
 {
 	struct uvm_vnode *un;
+	uint64_t since;
 
 	TAILQ_FOREACH (un, &uvn_writers, u_writers) {
-		if (un->u_pass == pass ||
+		if (un->u_pass[by] == pass ||
 		    (mp != NULL && un->u_vnode->v_mount != mp &&
 			!MUTANT(UVN_SYNC_ALL_MOUNTS)))
 			continue;
-		un->u_pass = pass;
+		since = atomic_load(&un->u_dirtied);
+		if (before != ALWAYS && (since == 0 || since > before))
+			continue;
+		un->u_pass[by] = pass;
 		un->u_holds++;
 		TAILQ_REMOVE(&uvn_writers, un, u_writers);
 		TAILQ_INSERT_TAIL(&uvn_writers, un, u_writers);
@@ -511,7 +522,7 @@ uvm_vnp_sync(struct mount *mp)
 	rw_enter_write(&uvn_sync_lock);
 	mtx_enter(&uvn_mtx);
 	pass = ++uvn_passes;
-	while ((un = next_writer(mp, pass)) != NULL) {
+	while ((un = next_writer(mp, UVN_BY_SYNC, pass, ALWAYS)) != NULL) {
 		mtx_leave(&uvn_mtx);
 		sync_one(un);
 		mtx_enter(&uvn_mtx);
@@ -545,33 +556,186 @@ write_one(struct uvm_vnode *un, bool pageout)
 		uvm_pd_iodone(n != 0);
 }
 
+/* => uvn_mtx held, dropped meanwhile; FALSE: nobody asked for anything */
+static bool
+write_wanted(void)
+{
+	struct uvm_vnode *un = TAILQ_FIRST(&uvn_wanted);
+	bool pageout;
+
+	if (un == NULL)
+		return false;
+	pageout = (un->u_lists & UVN_PAGEOUT) != 0;
+	unlist(un, UVN_ON_WANTED | UVN_PAGEOUT);
+	un->u_holds++;
+	mtx_leave(&uvn_mtx);
+	write_one(un, pageout);
+	mtx_enter(&uvn_mtx);
+	release(un);
+	uvn_throttle_wakeup();
+	return true;
+}
+
+/* What is written unasked can wait while the daemon, or a program, asks. */
+static bool
+somebody_asks(void)
+{
+	return !TAILQ_EMPTY(&uvn_wanted);
+}
+
+static bool
+enough_clean(void)
+{
+	uvn_throttle_wakeup();
+	return somebody_asks() || !uvn_dirty_enough();
+}
+
+/*
+ * Write what is dirty of a file, from where the last time ended early.
+ * => un held, uvn_mtx held on entry and exit, dropped meanwhile; not held any
+ *    more; pages that were written, and in *keptp those that could not
+ */
+static u_int
+write_back(struct uvm_vnode *un, bool (*stop)(void), u_int *keptp)
+{
+	struct uvn_walk uw = { .uw_next = un->u_resume,
+		.uw_end = UVN_MAXOFF >> PAGE_SHIFT,
+		.uw_stop = stop };
+	uint64_t since;
+
+	mtx_leave(&uvn_mtx);
+	rw_enter_write(&un->u_obj.uo_lock);
+	since = un->u_dirtied;
+	atomic_store(&un->u_dirtied, 0);
+	if (!uvn_clean_walk(un, &uw)) {
+		un->u_resume = uw.uw_next;
+		if (since != 0)
+			atomic_store(&un->u_dirtied, since);
+	} else if (un->u_resume != 0) {
+		/* since then the first part may be dirty again */
+		un->u_resume = 0;
+		uvn_dirtied(un);
+	} else
+		forget_clean(un);
+	rw_exit(&un->u_obj.uo_lock);
+	uvn_throttle_wakeup();
+	mtx_enter(&uvn_mtx);
+	release(un);
+	*keptp = uw.uw_kept;
+	return uw.uw_written;
+}
+
+/* Of the writer thread alone; ns are those of nsecuptime(). */
+static struct {
+	u_int w_pass[UVN_NPASS]; /* [thread] the passes under way; 0: none */
+	u_int w_written; /* [thread] pages, by the pass for amount so far */
+	u_int w_kept; /* [thread] pages that it could not clean */
+	uint64_t w_amount; /* [thread] ns: no pass for amount before that */
+	uint64_t w_age; /* [thread] ns: the same for age */
+} writer;
+
+/*
+ * One file, since too much is dirty.
+ * => uvn_mtx held, dropped meanwhile; FALSE: nothing to do
+ */
+static bool
+write_by_amount(uint64_t now)
+{
+	struct uvm_vnode *un;
+	u_int kept;
+
+	if (!uvn_dirty_enough() || now < writer.w_amount ||
+	    MUTANT(UVN_COUNTS_IN_VAIN))
+		return false;
+	if (writer.w_pass[UVN_BY_AMOUNT] == 0) {
+		writer.w_pass[UVN_BY_AMOUNT] = ++uvn_passes;
+		writer.w_written = writer.w_kept = 0;
+	}
+	un =
+	    next_writer(NULL, UVN_BY_AMOUNT, writer.w_pass[UVN_BY_AMOUNT], now);
+	if (un != NULL) {
+		writer.w_written += write_back(un, enough_clean, &kept);
+		writer.w_kept += kept;
+		return true;
+	}
+	writer.w_pass[UVN_BY_AMOUNT] = 0;
+	uvn_stuck(writer.w_kept);
+	/* what there is cannot be written now */
+	if (writer.w_written == 0)
+		writer.w_amount = now + UVN_RETRY;
+	return true;
+}
+
+/*
+ * One file, since it has been dirty for long.
+ * => as write_by_amount()
+ */
+static bool
+write_by_age(uint64_t now)
+{
+	uint64_t age = (uint64_t)atomic_load(&uvn_dirtyage) * 1000000000;
+	struct uvm_vnode *un;
+	u_int kept;
+
+	/* the age may have been changed */
+	writer.w_age = MIN(writer.w_age, now + age / AGE_LOOKS);
+	if (now < writer.w_age || TAILQ_EMPTY(&uvn_writers))
+		return false;
+	if (writer.w_pass[UVN_BY_AGE] == 0)
+		writer.w_pass[UVN_BY_AGE] = ++uvn_passes;
+	un = now > age ? next_writer(NULL, UVN_BY_AGE,
+			     writer.w_pass[UVN_BY_AGE], now - age)
+		       : NULL;
+	if (un != NULL) {
+		(void)write_back(un, somebody_asks, &kept);
+		return true;
+	}
+	writer.w_pass[UVN_BY_AGE] = 0;
+	writer.w_age = now + age / AGE_LOOKS;
+	return true;
+}
+
+/* => ns until something may be to be done */
+static uint64_t
+writer_rest(uint64_t now)
+{
+	uint64_t rest = INFSLP;
+
+	if (!TAILQ_EMPTY(&uvn_writers))
+		rest = writer.w_age - now;
+	if (uvn_dirty_enough() && writer.w_amount > now)
+		rest = MIN(rest, writer.w_amount - now);
+	return rest;
+}
+
 /*
  * File systems take their time and their locks: the page daemon must not wait
- * for them, so it has dirty pages written here.  The argument is ignored.
+ * for them, so it has dirty pages written here; and what has been dirty for
+ * long, or is too much.  The argument is ignored.
  */
 static void
 writer_thread(void *arg)
 {
-	struct uvm_vnode *un;
-	bool pageout;
+	uint64_t now;
 
 	uvn_writer = curproc;
+	uvn_limits();
 	mtx_enter(&uvn_mtx);
 	for (;;) {
-		un = TAILQ_FIRST(&uvn_wanted);
-		if (un == NULL) {
-			(void)msleep(
-			    &uvn_wanted, &uvn_mtx, PVM, "vnwriter", INFSLP);
+		now = nsecuptime();
+		if (write_wanted() || write_by_amount(now) || write_by_age(now))
 			continue;
-		}
-		pageout = (un->u_lists & UVN_PAGEOUT) != 0;
-		unlist(un, UVN_ON_WANTED | UVN_PAGEOUT);
-		un->u_holds++;
-		mtx_leave(&uvn_mtx);
-		write_one(un, pageout);
+		(void)msleep(&uvn_wanted, &uvn_mtx, PVM | PNORELOCK, "vnwriter",
+		    writer_rest(now));
+		uvn_limits();
 		mtx_enter(&uvn_mtx);
-		release(un);
 	}
+}
+
+void
+uvn_wake_writer(void)
+{
+	wakeup(&uvn_wanted);
 }
 
 void

@@ -9,13 +9,21 @@
 #define _UVM_UVM_VNODE_H_
 
 #include <sys/systm.h>
+#include <sys/mutant.h>
+#include <sys/timeout.h>
 #include <uvm/uvm_object.h>
 #include <uvm/uvm_pager.h>
 
-#define UVN_CLUSTER 32 /* most pages of a read or write */
-#define UVN_AHEAD   4 /* pages read at once by who reads here and there */
-#define UVN_RETRY   1000000000UL /* ns until the daemon tries a bad file again */
-#define UVN_MAXOFF  ((voff_t)trunc_page((size_t)INT64_MAX)) /* of anything */
+#define UVN_CLUSTER  32 /* most pages of a read or write */
+#define UVN_AHEAD    4 /* pages read at once by who reads here and there */
+#define UVN_RETRY    1000000000UL /* ns until the daemon tries a bad file again */
+#define UVN_DIRTYAGE 30 /* seconds until a dirty page is written */
+#define UVN_DIRTYMIN 10 /* percent of memory: more dirty pages are written */
+#define UVN_DIRTYMAX 20 /* ... writers wait until they are fewer */
+#define UVN_MAXOFF   ((voff_t)trunc_page((size_t)INT64_MAX)) /* of anything */
+
+/* Who goes through the list of writers. */
+enum uvn_pass { UVN_BY_SYNC, UVN_BY_AGE, UVN_BY_AMOUNT, UVN_NPASS };
 
 /*
  * Locks used to protect members:
@@ -34,7 +42,9 @@ struct uvm_vnode {
 	voff_t u_next; /* [o] where a sequential reader will go on */
 	int u_ahead; /* [o] pages of the last read of such a reader */
 	u_int u_lists; /* [u] UVN_ON_* */
-	u_int u_pass; /* [u] of uvm_vnp_sync() that saw it last */
+	uint64_t u_dirtied; /* [o, u to look] ns: dirty since then; 0: not */
+	uint64_t u_resume; /* [writer thread] page to go on at, 0: none */
+	u_int u_pass[UVN_NPASS]; /* [u] that saw it last */
 	u_int u_holds; /* [u] who uses it without a reference */
 	TAILQ_ENTRY(uvm_vnode) u_writers; /* [u] all that may be dirty */
 	TAILQ_ENTRY(uvm_vnode) u_wanted; /* [u] the writer thread's */
@@ -109,6 +119,23 @@ bool uvn_page_dirty(struct vm_page *pg);
 u_int uvn_clean(
     struct uvm_vnode *un, voff_t start, voff_t stop, bool sync, bool pageout);
 /*
+ * Read what is not in memory of [start, end), in clusters, while there is
+ * memory to spare; errors are for who needs the page.
+ * => object referenced and unlocked; sleeps
+ */
+void uvn_fetch(struct uvm_object *uobj, voff_t start, voff_t end);
+/* A walk through an object.  All members: [thread]. */
+struct uvn_walk {
+	uint64_t uw_next, uw_end; /* pages by index */
+	bool uw_sync; /* wait for busy pages */
+	bool uw_pageout; /* on the daemon's behalf */
+	bool (*uw_stop)(void); /* asked after each request; or NULL */
+	u_int uw_written; /* pages */
+	u_int uw_kept; /* pages that count as dirty still */
+};
+/* => as uvn_clean(); FALSE: stopped, uw_next is where to go on */
+bool uvn_clean_walk(struct uvm_vnode *un, struct uvn_walk *uw);
+/*
  * => object write-locked on entry and exit, dropped to wait; the page at index
  *    i or behind, not busy; NULL: none
  */
@@ -117,10 +144,50 @@ struct vm_page *uvn_next_unbusy(struct uvm_vnode *un, uint64_t i);
 int uvn_take_error(struct uvm_vnode *un);
 /* => the writer thread will write what is dirty; object write-locked */
 void uvn_want_write(struct uvm_vnode *un, bool pageout);
+/* => look whether something is to be written by amount; any context */
+void uvn_wake_writer(void);
 /* => starts the writer thread; once, from uvm_start_daemons() */
 void uvn_start_writer(void);
 /* => is curproc the writer thread, on which freeing memory depends? */
 bool uvn_is_writer(const struct proc *p);
+
+/* -- How many are dirty (uvm_vnode_dirty.c) ---------------------------------- */
+
+/* vm.dirtyage, vm.dirtymin, vm.dirtymax; [a] */
+extern int uvn_dirtyage, uvn_dirtymin, uvn_dirtymax;
+
+/* => object write-locked; something in it has been dirty from now on at least */
+static inline void
+uvn_dirtied(struct uvm_vnode *un)
+{
+	if (un->u_dirtied == 0 && !MUTANT(UVN_AGES_NEVER))
+		atomic_store(&un->u_dirtied, MAX(nsecuptime(), 1UL));
+}
+/*
+ * The page of a file will be stored to, or was.
+ * => object write-locked; PG_CLEAN is the caller's; TRUE: it was not dirty
+ */
+bool uvn_dirty(struct vm_page *pg);
+/* => the same the other way: no mapping may write; or it leaves its object */
+void uvn_undirty(struct vm_page *pg);
+/* => dirty pages of files; a moment's view */
+u_int uvn_ndirty(void);
+/* => limits from what memory there is; thread context, no spin locks */
+void uvn_limits(void);
+void uvn_dirty_limits(u_int *minp, u_int *maxp);
+/* => more are dirty than need to be, and are not stuck; any context */
+bool uvn_dirty_enough(void);
+/* => a whole pass could not clean n pages: nobody waits for them */
+void uvn_stuck(u_int n);
+/*
+ * Wait while too many pages are dirty, which the caller makes more.
+ * => no lock held that writing a file needs; not a process being killed
+ */
+void uvn_throttle(void);
+/* => who waits may look again */
+void uvn_throttle_wakeup(void);
+/* => threads that wait; a moment's view */
+u_int uvn_throttled(void);
 
 /* => as pgo_get, pgo_put and pgo_flush say in uvm_pager.h, for uvm_vnodeops */
 int uvn_get(struct uvm_object *uobj, voff_t off, struct vm_page **pps,

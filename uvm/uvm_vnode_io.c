@@ -8,6 +8,7 @@
  * stays dirty.  A write that fails clears PG_CLEAN again.
  */
 #include <uvm/uvm.h>
+#include <uvm/uvm_pdaemon.h>
 #include <uvm/uvm_vnode.h>
 #include <sys/timeout.h>
 #include <sys/vnode.h>
@@ -139,6 +140,35 @@ read_pages(struct uvm_vnode *un, uint64_t idx, int advice, struct vm_page **pgp)
 	return VM_PAGER_OK;
 }
 
+void
+uvn_fetch(struct uvm_object *uobj, voff_t start, voff_t end)
+{
+	struct uvm_vnode *un = to_uvn(uobj);
+	uint64_t i = (uint64_t)start >> PAGE_SHIFT;
+	struct vm_page *pg;
+	int n = 1;
+
+	for (; (voff_t)ptoa(i) < end && !uvm_being_killed(curproc); i++) {
+		if (uvm_free_count() < uvmexp.freetarg)
+			return;
+		rw_enter_write(&uobj->uo_lock);
+		pg = NULL;
+		if (i >= uvn_pages(un) ||
+		    uvm_pagetree_lookup(&uobj->uo_tree, i) != NULL ||
+		    MUTANT(UVN_FETCHES_NOTHING)) {
+			rw_exit(&uobj->uo_lock);
+			continue;
+		}
+		if (uvn_get(uobj, (voff_t)ptoa(i), &pg, &n, 0, PROT_READ,
+			MADV_SEQUENTIAL, 0) != VM_PAGER_OK)
+			return;
+		rw_enter_write(&uobj->uo_lock);
+		uvm_pagedeactivate(pg);
+		(void)uvm_page_unbusy(pg);
+		rw_exit(&uobj->uo_lock);
+	}
+}
+
 /*
  * A page is going to be written for which the file has no blocks.
  * => pg busy; object unlocked; may sleep; 0 or errno
@@ -168,6 +198,7 @@ fill_hole(struct uvm_vnode *un, struct vm_page *pg)
 	if (error == 0) {
 		/* what is in the new blocks is not zero before it is written */
 		atomic_and(&pg->pg_flags, ~(uint32_t)(PG_HOLE | PG_CLEAN));
+		(void)uvn_dirty(pg);
 		return VM_PAGER_OK;
 	}
 	(void)uvm_page_unbusy(pg);
@@ -272,7 +303,7 @@ uvn_put_page(struct uvm_object *uobj, voff_t off, struct vm_page *pg)
 		atomic_and(&pg->pg_flags, ~(uint32_t)(PG_BUSY | PG_WANTED));
 		return error;
 	}
-	uvn_note_write(uobj);
+	(void)uvn_dirty(pg);
 	(void)uvm_page_unbusy(pg);
 	return 0;
 }
@@ -286,6 +317,28 @@ presume_clean(struct vm_page *pg)
 	if (!MUTANT(UVN_WRITE_STAYS_MODIFIED))
 		(void)pmap_clear_modify(pg);
 	atomic_or(&pg->pg_flags, PG_CLEAN);
+}
+
+/*
+ * A page that is clean is not counted any more, once no mapping may store to it
+ * without a fault.  Wired ones have no faults: they are looked at again.
+ * => object write-locked; FALSE: it stays counted
+ */
+static bool
+settle(struct uvm_vnode *un, struct vm_page *pg)
+{
+	if ((pg->pg_flags & PG_DIRTY) == 0)
+		return true;
+	if (pg->wire_count == 0 && !uvn_page_dirty(pg)) {
+		if (!MUTANT(UVN_CLEAN_WRITABLE))
+			pmap_page_protect(pg, PROT_READ);
+		if (!pmap_is_modified(pg)) {
+			uvn_undirty(pg);
+			return true;
+		}
+	}
+	uvn_dirtied(un);
+	return false;
 }
 
 /*
@@ -313,13 +366,16 @@ write_pages(struct uvm_vnode *un, struct vm_page **pgs, int n)
 	for (int i = 0; i < n; i++) {
 		if (MUTANT(UVN_CLEANED_LATE))
 			presume_clean(pgs[i]);
-		if (one[i] == 0)
+		if (one[i] == 0) {
+			(void)settle(un, pgs[i]);
 			continue;
+		}
 		failed = one[i];
 		if (!MUTANT(UVN_WRITE_ERROR_DROPS))
 			atomic_and(&pgs[i]->pg_flags, ~(uint32_t)PG_CLEAN);
 	}
 	if (failed != 0) {
+		uvn_dirtied(un);
 		un->u_error = failed;
 		un->u_failed++;
 	}
@@ -387,41 +443,69 @@ write_cluster(struct uvm_vnode *un, struct vm_page **pgs, int n, bool pageout)
 	return error;
 }
 
+/*
+ * => object write-locked, dropped to wait; TRUE: pg, the next one, is not to
+ *    be written, or not any more
+ */
+static bool
+pass_over(struct uvm_vnode *un, struct vm_page *pg, struct uvn_walk *uw)
+{
+	if (pg->pg_flags & PG_BUSY) {
+		if (!uw->uw_sync || MUTANT(UVN_SYNC_SKIPS_BUSY)) {
+			uvn_dirtied(un);
+			uw->uw_next++;
+			return true;
+		}
+		/* perhaps it is just being written */
+		uvm_page_wait(pg, &un->u_obj.uo_lock, "uvnclean");
+		rw_enter_write(&un->u_obj.uo_lock);
+		return true;
+	}
+	if (uvn_page_dirty(pg))
+		return false;
+	uw->uw_kept += !settle(un, pg);
+	uw->uw_next++;
+	return true;
+}
+
+bool
+uvn_clean_walk(struct uvm_vnode *un, struct uvn_walk *uw)
+{
+	struct vm_page *pg, *pgs[UVN_CLUSTER];
+	int n;
+
+	if (un->u_vnode->v_op->vop_writepages == NULL)
+		return true;
+	while ((pg = uvm_pagetree_next(&un->u_obj.uo_tree, &uw->uw_next)) !=
+		NULL &&
+	    uw->uw_next < uw->uw_end) {
+		if (pass_over(un, pg, uw))
+			continue;
+		n = gather(un, pg, uw->uw_end, pgs);
+		uw->uw_next += (uint64_t)n;
+		if (write_cluster(un, pgs, n, uw->uw_pageout) == 0)
+			uw->uw_written += (u_int)n;
+		else
+			uw->uw_kept += (u_int)n;
+		if (uw->uw_stop != NULL && uw->uw_stop())
+			return false;
+	}
+	return true;
+}
+
 u_int
 uvn_clean(
     struct uvm_vnode *un, voff_t start, voff_t stop, bool sync, bool pageout)
 {
-	uint64_t i = (uint64_t)start >> PAGE_SHIFT;
-	uint64_t end = ((uint64_t)stop + PAGE_MASK) >> PAGE_SHIFT;
-	struct uvm_object *uobj = &un->u_obj;
-	struct vm_page *pg, *pgs[UVN_CLUSTER];
-	u_int written = 0;
-	int n;
+	struct uvn_walk uw = {
+		.uw_next = (uint64_t)start >> PAGE_SHIFT,
+		.uw_end = ((uint64_t)stop + PAGE_MASK) >> PAGE_SHIFT,
+		.uw_sync = sync,
+		.uw_pageout = pageout,
+	};
 
-	if (un->u_vnode->v_op->vop_writepages == NULL)
-		return 0;
-	while (
-	    (pg = uvm_pagetree_next(&uobj->uo_tree, &i)) != NULL && i < end) {
-		if (pg->pg_flags & PG_BUSY) {
-			if (!sync || MUTANT(UVN_SYNC_SKIPS_BUSY)) {
-				i++;
-				continue;
-			}
-			/* perhaps it is just being written */
-			uvm_page_wait(pg, &uobj->uo_lock, "uvnclean");
-			rw_enter_write(&uobj->uo_lock);
-			continue;
-		}
-		if (!uvn_page_dirty(pg)) {
-			i++;
-			continue;
-		}
-		n = gather(un, pg, end, pgs);
-		i += (uint64_t)n;
-		if (write_cluster(un, pgs, n, pageout) == 0)
-			written += (u_int)n;
-	}
-	return written;
+	(void)uvn_clean_walk(un, &uw);
+	return uw.uw_written;
 }
 
 /* -- Flushing ---------------------------------------------------------------- */

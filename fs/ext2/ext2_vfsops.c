@@ -307,6 +307,20 @@ ext2_vsync(struct mount *mp)
 	return ext2_sync(em->em_fs);
 }
 
+static bool
+ext2_vdirty(struct mount *mp)
+{
+	struct ext2_mount *em = mp->mnt_data;
+	struct ext2fs *fs = em->em_fs;
+	bool dirty;
+
+	mtx_enter(&fs->fs_mtx);
+	dirty = !TAILQ_EMPTY(&fs->fs_dirty);
+	mtx_leave(&fs->fs_mtx);
+	return dirty || atomic_load(&fs->fs_mc->mc_ndirty) != 0 ||
+	    ext2_frees_pending(fs);
+}
+
 const struct vfsops ext2_vfsops = {
 	.vfs_name = "ext2",
 	.vfs_flags = VFS_DISK,
@@ -316,4 +330,5 @@ const struct vfsops ext2_vfsops = {
 	.vfs_unmount = ext2_vunmount,
 	.vfs_statfs = ext2_statfs,
 	.vfs_sync = ext2_vsync,
+	.vfs_dirty = ext2_vdirty,
 };

@@ -82,7 +82,8 @@ struct statfs {
 
 /*
  * A kind of file system.  mount_ctl_lock is held for writing but by vfs_statfs
- * (the mount is held by a vnode), vfs_sync and vfs_options (for reading).
+ * (the mount is held by a vnode), vfs_sync,
+ * vfs_dirty and vfs_options (for reading).
  * Immutable.
  */
 struct vfsops {
@@ -111,6 +112,8 @@ struct vfsops {
 	int (*vfs_statfs)(struct mount *mp, struct statfs *sf);
 	/* => everything written is safe; NULL: it is as safe as it can be */
 	int (*vfs_sync)(struct mount *mp);
+	/* => would vfs_sync write something but data of files? NULL: never */
+	bool (*vfs_dirty)(struct mount *mp);
 	/* => options of its own, for /proc/mounts: ",size=4k"; NULL: none */
 	void (*vfs_options)(struct mount *mp, char *buf, size_t len);
 };
@@ -137,6 +140,8 @@ struct mount {
 	volatile int mnt_walkers; /* [a] names being looked up in it */
 	volatile u_int mnt_crossed; /* [a] times a name led into it */
 	u_int mnt_expire; /* [C] that many at umount2(MNT_EXPIRE); 0: none */
+	uint64_t
+	    mnt_dirtied; /* [the syncer] ns: when it was seen dirty, or 0 */
 	char mnt_from[64]; /* [I] what was mounted, as it was called */
 };
 /* mnt_flag, the kernel's own */

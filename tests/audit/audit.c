@@ -3,6 +3,7 @@
 #include <tests/audit/audit_i.h>
 #include <uvm/uvm_aobj.h>
 #include <uvm/uvm_swap.h>
+#include <uvm/uvm_vnode.h>
 #include <lib/sort.h>
 
 struct audit audit;
@@ -221,6 +222,7 @@ audit_counters(void)
 	counter("anonpages", uvmexp.anonpages, audit.au_anonpages);
 	counter("vnodepages", uvmexp.vnodepages, audit.au_filepages[0]);
 	counter("vtextpages", uvmexp.vtextpages, audit.au_filepages[1]);
+	counter("dirty (uvn_ndirty)", uvn_ndirty(), audit.au_dirty);
 	counter("kmapent", uvmexp.kmapent, audit.au_kentries);
 	counter("nanon - nfreeanon", uvmexp.nanon - uvmexp.nfreeanon,
 	    audit_pool_count(audit.au_pool.anon));

@@ -67,6 +67,7 @@ struct audit {
 	long au_swaponly; /* pages that are in swap and not in memory */
 	long au_active, au_inactive, au_pending, au_wired, au_anonpages;
 	long au_filepages[2]; /* of vnodes: plain, text */
+	long au_dirty; /* of vnodes, with PG_DIRTY */
 };
 extern struct audit audit;
 

@@ -367,6 +367,8 @@ check_flags(const struct vm_page *pg)
 		flag_wrong(pg, "PG_TEXT is for pages of files");
 	if ((f & PG_HOLE) && (pg->uobject == NULL || (f & PQ_AOBJ)))
 		flag_wrong(pg, "PG_HOLE is for pages of files");
+	if ((f & PG_DIRTY) && (pg->uobject == NULL || (f & PQ_AOBJ)))
+		flag_wrong(pg, "PG_DIRTY is for pages of files");
 }
 
 static void
@@ -521,6 +523,7 @@ check_page(struct vm_page *pg, struct audit_page *ap)
 	audit.au_anonpages += (pg->pg_flags & (PQ_ANON | PQ_AOBJ)) != 0;
 	if (pg->uobject != NULL && UVM_OBJ_IS_VNODE(pg->uobject))
 		audit.au_filepages[(pg->pg_flags & PG_TEXT) != 0]++;
+	audit.au_dirty += (pg->pg_flags & PG_DIRTY) != 0;
 	count_place(ap);
 }
 

@@ -87,6 +87,9 @@ object_wrong(const struct vm_map_entry *e, const struct audit_mapping *m)
 		return "writable, the page is PG_RDONLY";
 	if (pg->pg_flags & PG_HOLE)
 		return "writable, the file has no place for the page";
+	if (pg->uobject != NULL && UVM_OBJ_IS_VNODE(pg->uobject) &&
+	    (pg->pg_flags & PG_DIRTY) == 0)
+		return "writable, though not counted as dirty";
 	return NULL;
 }
 
