@@ -567,6 +567,9 @@
 	X(SWAPOFF_NO_ROOM_CHECK, "swap",                                    \
 	    "swapoff begins although what it brings in fits nowhere: it "   \
 	    "stops halfway, out of memory")                                 \
+	X(SWAPOFF_IMPATIENT, "swap",                                        \
+	    "swapoff fails when memory is short for a moment, although "    \
+	    "pages of files would make room")                               \
 	X(SWAPOFF_FORGETS_OBJECT, "swap",                                   \
 	    "swapoff leaves what shared memory has on the device")          \
 	X(SWAPOFF_ONE_PASS, "swap",                                         \
