@@ -18,6 +18,7 @@ static struct rwlock swapctl_lock = RWLOCK_INITIALIZER(LR_SWAPCTL, "swapctl");
 #define BLOCKS_PER_PAGE (PAGE_SIZE / DEV_BSIZE)
 #define TABLE_SHARE     16 /* of memory that tables of one device may take */
 #define RETRY_NS        2000000UL /* between looks at what somebody holds */
+#define ROOM_TRIES      7 /* of 20 ms: before the daemon has somebody killed */
 
 /*
  * Prepare for swap devices; none is configured.
@@ -243,20 +244,34 @@ uvm_swap_on(struct bdev *bd, int priority)
 
 /* -- Emptying ------------------------------------------------------------------- */
 
-/* May a page be brought in, or is memory too short for it? => 0 or errno */
+static bool
+is_room(void)
+{
+	return uvm_free_count() > uvmexp.freemin ||
+	    atomic_load(&uvmexp.swpgonly) == 0;
+}
+
+/*
+ * May a page be brought in, or is memory too short for it?  What comes in must
+ * go out somewhere else, or drive out what can be had again: fits_elsewhere()
+ * counted on that, but the daemon needs time to do it.
+ * => 0, ENOMEM, EINTR
+ */
 static int
 wait_for_room(void)
 {
-	if (uvm_being_killed(curproc))
-		return EINTR;
-	if (uvm_free_count() > uvmexp.freemin ||
-	    atomic_load(&uvmexp.swpgonly) == 0)
-		return 0;
-	/* what comes in must go out somewhere else */
-	if (uvm_swap_nfree() == 0)
-		return ENOMEM;
-	(void)uvm_wait_pages("swapoff");
-	return 0;
+	for (int tries = 0; !uvm_being_killed(curproc); tries++) {
+		if (is_room())
+			return 0;
+		if (uvm_swap_nfree() == 0 &&
+		    (tries == ROOM_TRIES || !uvm_reclaimable() ||
+			MUTANT(SWAPOFF_IMPATIENT)))
+			return ENOMEM;
+		(void)uvm_wait_pages("swapoff");
+		if (uvm_swap_nfree() != 0)
+			return 0;
+	}
+	return EINTR;
 }
 
 /*
@@ -462,7 +477,10 @@ swap_empty(struct swapdev *sd)
 	return error;
 }
 
-/* Will what is only on this device fit elsewhere? swap_mtx held. */
+/*
+ * Will what is only on this device fit elsewhere?
+ * => swap_mtx held; counters were collected
+ */
 static bool
 fits_elsewhere(const struct swapdev *sd)
 {
@@ -480,6 +498,7 @@ swap_del(struct swapdev *sd)
 {
 	int error;
 
+	uvmexp_collect();
 	mtx_enter(&swap_mtx);
 	if (!MUTANT(SWAPOFF_STAYS_ON))
 		uvm_swap_enable(sd, false);

@@ -3,6 +3,7 @@
 #include <tests/kern/kt_audit.h>
 #include <tests/kern/kt_fault.h>
 #include <tests/kern/kt_tdisk.h>
+#include <tests/kern/kt_tvfs.h>
 #include <uvm/uvm_aobj.h>
 #include <uvm/uvm_pdaemon.h>
 #include <uvm/uvm_swap.h>
@@ -11,6 +12,7 @@
 /* -- Helpers -------------------------------------------------------------------- */
 
 #define DISK_PAGES 256
+#define OUT_PAGES  48 /* that files' pages make room for */
 
 /*
  * Pages of files in memory that were there before the test: wired, so that
@@ -649,6 +651,43 @@ KTEST(swap_off_no_room)
 	check_pages(vm, 0, 200);
 	uvmspace_free(vm);
 	swap_off(0, bd);
+}
+
+/*
+ * There is room, but the daemon has to make it: pages of a file go for what
+ * comes in.  They are wired while memory is taken, which would free them.
+ */
+KTEST(swap_off_files_go)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct tvnode *tv = tvfs_make(ptoa(TVFS_PAGES));
+	struct vmspace *vm = written_space(OUT_PAGES, MADV_NORMAL);
+	int vnodemin = uvmexp.vnodemin;
+	struct vm_map *map = &vm->vm_map;
+	struct uvmexp s;
+
+	uvmexp.vnodemin = 0;
+	ktf_map_obj(vm, KTF_VA(100), uvn_attach(&tv->tv_vnode, PROT_READ),
+	    TVFS_PAGES, false, MADV_NORMAL);
+	KT_EQ(page_out(vm, 0, OUT_PAGES), 0);
+	KT_EQ(uvm_map_pageable(
+		  map, KTF_VA(100), KTF_VA(100 + TVFS_PAGES), FALSE, 0),
+	    0);
+	KT_CHECK(kt_balloon(uvmexp.freemin + 8));
+	KT_SNAP(&s);
+	KT_EQ(uvm_map_pageable(
+		  map, KTF_VA(100), KTF_VA(100 + TVFS_PAGES), TRUE, 0),
+	    0);
+	KT_EQ(uvm_swap_off(bd), 0);
+	KT_CHECK(KT_DELTA(&s, vnodepages) < 0);
+	KT_EQ(uvmexp.swpginuse, 0);
+	kt_balloon_release();
+	check_pages(vm, 0, OUT_PAGES);
+	uvmexp.vnodemin = vnodemin;
+	uvmspace_free(vm);
+	tvfs_end(tv);
+	tdisk_close(0);
+	release_others();
 }
 
 /* -- Fork ------------------------------------------------------------------------ */

@@ -358,8 +358,6 @@ may_start(void)
 {
 	long free;
 
-	if (prog_cfg->swap == 0)
-		return true;
 	sim_atomic_enter();
 	free = uvm_free_count();
 	sim_atomic_leave();

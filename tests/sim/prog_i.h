@@ -45,6 +45,7 @@ struct prog_try {
 
 extern const struct prog_config *prog_cfg;
 extern long prog_ballooned; /* pages kernel threads hold */
+extern u_int prog_balloons; /* how often they began to take some */
 
 /* -- prog.c ------------------------------------------------------------------- */
 /* => the thread should leave: its process is dying or was killed */

@@ -26,6 +26,7 @@ static bool list_used[NLISTS];
 static vm_map_t submap;
 static vaddr_t submap_min, submap_max;
 long prog_ballooned;
+u_int prog_balloons;
 static struct pglist balloon, reserve;
 static long nreserve;
 
@@ -181,30 +182,35 @@ list_op(const struct prog_op *o)
 	TAILQ_CONCAT(&lists[i], &list, pageq);
 }
 
-/* Take pages until few are free, or there are so many. => how many it took */
-static long
-take_pages(struct pglist *list, long leave, long most)
+/* Take pages until few are free, or *count, those of the list, are so many. */
+static void
+take_pages(struct pglist *list, long *count, long leave, long most)
 {
 	struct vm_page *pg;
-	long n;
 
-	for (n = 0; n < most && uvm_free_count() > leave; n++) {
+	while (*count < most && uvm_free_count() > leave) {
 		pg = uvm_pagealloc(NULL, 0, NULL, 0);
 		if (pg == NULL)
 			break;
 		TAILQ_INSERT_TAIL(list, pg, pageq);
+		++*count;
 	}
-	return n;
 }
 
+/* They count until they are free: memory is short as long. */
 static void
-give_pages(struct pglist *list)
+give_pages(struct pglist *list, long *count)
 {
 	struct pglist all;
+	struct vm_page *pg;
+	long n = 0;
 
 	TAILQ_INIT(&all);
 	TAILQ_CONCAT(&all, list, pageq);
+	TAILQ_FOREACH (pg, &all, pageq)
+		n++;
 	uvm_pglistfree(&all);
+	*count -= n;
 }
 
 /* Most pages of a balloon come at once, the last ones one by one. */
@@ -225,18 +231,15 @@ balloon_bulk(long n)
 static void
 inflate(long leave)
 {
-	long n;
-
+	prog_balloons++;
 	balloon_bulk(uvm_free_count() - leave - BALLOON_SINGLE);
-	n = take_pages(&balloon, leave, __LONG_MAX__);
-	prog_ballooned += n;
+	take_pages(&balloon, &prog_ballooned, leave, __LONG_MAX__);
 }
 
 static void
 deflate(void)
 {
-	prog_ballooned = 0;
-	give_pages(&balloon);
+	give_pages(&balloon, &prog_ballooned);
 }
 
 /*
@@ -261,12 +264,11 @@ prog_reserve(bool keep)
 {
 	if (prog_cfg->swap == 0)
 		return;
-	if (!keep) {
-		nreserve = 0;
-		give_pages(&reserve);
-	} else
-		nreserve += take_pages(
-		    &reserve, enough(uvmexp.freemin), RESERVE - nreserve);
+	if (keep)
+		take_pages(
+		    &reserve, &nreserve, enough(uvmexp.freemin), RESERVE);
+	else
+		give_pages(&reserve, &nreserve);
 }
 
 /* balloon: hold pages until few are left, or let them all go */

@@ -342,6 +342,14 @@ swap_on(struct prog_disk *d, const struct prog_op *o)
 	d->on |= error == 0;
 }
 
+/* => there may be no room for what is in swap, all of which may be this disk's */
+static bool
+off_tight(void)
+{
+	return prog_tight() ||
+	    uvm_free_count() < uvmexp.freemin + uvmexp.swpgonly;
+}
+
 /*
  * Somebody has to have room for what the disk holds; what it cannot give back
  * is said once.
@@ -351,7 +359,7 @@ off_may_fail(const struct prog_disk *d, int error, bool tight)
 {
 	switch (error) {
 	case ENOMEM:
-		return tight || prog_tight();
+		return tight || off_tight();
 	case EIO:
 		return d->failed != 0 || d->gone;
 	case EINTR:
@@ -365,7 +373,8 @@ off_may_fail(const struct prog_disk *d, int error, bool tight)
 static void
 swap_off(struct prog_disk *d)
 {
-	bool tight = prog_tight();
+	u_int balloons = prog_balloons;
+	bool tight = off_tight();
 	int error;
 
 	if (d->busy)
@@ -375,6 +384,7 @@ swap_off(struct prog_disk *d)
 	error = uvm_swap_off(d->bd);
 	sim_trace_mix((uint64_t)error);
 	d->busy = false;
+	tight |= prog_balloons != balloons;
 	if (error != (d->on ? 0 : ENXIO) &&
 	    !(d->on && off_may_fail(d, error, tight)))
 		sim_fail("uvm_swap_off: %d, the disk is %s", error,
