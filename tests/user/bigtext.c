@@ -26,7 +26,8 @@ static void
 touch_text(size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		const char *fn = text_begin + i * (TEXT / n) + i % 1024 * 4;
+		const char *fn =
+		    text_begin + i * (TEXT / 4 / n) * 4 + i % 1024 * 4;
 
 		((void (*)(void))(uintptr_t)fn)();
 	}
