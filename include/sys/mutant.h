@@ -670,8 +670,8 @@
 	    "an object in use holds no reference to its vnode: a file "     \
 	    "that is only mapped goes away")                                \
 	X(UVN_WRITER_UNLISTED, "uvn",                                       \
-	    "a file attached for writing is not on the list: sync does "    \
-	    "not write what was stored through a mapping")                  \
+	    "a file with a dirty page is not on the list: sync does not "   \
+	    "write what was stored through a mapping")                  \
 	X(UVN_SYNC_ALL_MOUNTS, "uvn",                                       \
 	    "sync of one file system writes the files of all")              \
 	X(UVN_SYNC_SKIPS_BUSY, "uvn",                                       \
@@ -726,6 +726,9 @@
 	X(UVN_NO_PATIENCE, "uvn",                                           \
 	    "a file that cannot be written is tried again at once: the "    \
 	    "page daemon and the writer keep each other busy for ever")     \
+	X(DAEMON_SPARES_BY_STALE, "daemon",                                 \
+	    "the daemon goes by what there was when the scan began: a "     \
+	    "long one takes all pages of a file, minimum or not")           \
 	X(UVN_MAPPED_UNCOUNTED, "uvn",                                      \
 	    "a page of a file is mapped writable by a read: what is "       \
 	    "stored to it is not counted as dirty, and gets no age")        \
