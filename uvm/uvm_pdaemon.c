@@ -35,6 +35,7 @@
 static bool pd_wanted; /* the daemon has something to do */
 static u_int pd_waiters; /* threads in uvm_wait */
 static u_int pd_fruitless_passes; /* only the daemon */
+static int pd_since_look; /* only the daemon: pages freed since uvmexp_collect() */
 static u_int pd_gave_seen; /* only the daemon: pd_gave when last looked at */
 static const char wait_nothing; /* slept on for a time, woken by nobody */
 /*
@@ -284,28 +285,41 @@ skip_pause(int n)
 }
 
 /*
- * Is the page's kind under its protected share?  If so it is reactivated.
+ * Is a kind with so many pages under its protected share?  The counters are
+ * those of the last look; what went since then is taken for of this kind, until
+ * that makes a difference.
+ */
+static bool
+kind_spared(const int *pages, int min)
+{
+	long total = uvm_free_count();
+
+	total += uvmexp.active + uvmexp.inactive;
+	if (pd_since_look != 0 && !MUTANT(DAEMON_SPARES_BY_STALE) &&
+	    uvm_pdpolicy_spared(*pages - pd_since_look, min, total)) {
+		uvmexp_collect();
+		pd_since_look = 0;
+	}
+	return uvm_pdpolicy_spared(*pages, min, total);
+}
+
+/*
+ * If the page's kind is under its protected share it is reactivated.
  * => owner locked
  */
 static bool
 spare_page(struct vm_page *pg)
 {
-	long total = uvm_free_count();
-
-	total += uvmexp.active + uvmexp.inactive;
 	if (pg->pg_flags & (PQ_ANON | PQ_AOBJ)) {
-		if (!uvm_pdpolicy_spared(
-			uvmexp.anonpages, uvmexp.anonmin, total))
+		if (!kind_spared(&uvmexp.anonpages, uvmexp.anonmin))
 			return false;
 		UVMCNT_INC(pdreanon);
 	} else if (pg->pg_flags & PG_TEXT) {
-		if (!uvm_pdpolicy_spared(
-			uvmexp.vtextpages, uvmexp.vtextmin, total))
+		if (!kind_spared(&uvmexp.vtextpages, uvmexp.vtextmin))
 			return false;
 		UVMCNT_INC(pdrevtext);
 	} else {
-		if (!uvm_pdpolicy_spared(
-			uvmexp.vnodepages, uvmexp.vnodemin, total))
+		if (!kind_spared(&uvmexp.vnodepages, uvmexp.vnodemin))
 			return false;
 		UVMCNT_INC(pdrevnode);
 	}
@@ -363,6 +377,8 @@ free_unmapped(struct vm_page *pg)
 	if ((pg->pg_flags & (PQ_ANON | PQ_AOBJ)) && !MUTANT(DAEMON_ONLY_DRIFT))
 		uvm_swap_only(1);
 	uvm_pagefree(pg);
+	if (UVM_IS_PAGEDAEMON())
+		pd_since_look++;
 	UVMCNT_INC(pdfreed);
 	(void)atomic_add(&pd_gave, 1);
 	return true;
@@ -783,6 +799,8 @@ pd_fruitless(bool drained)
 		pd_fruitless_passes = 0;
 		return;
 	}
+	if (uvn_pending())
+		pd_fruitless_passes = 0;
 	if ((drained || uvm_reclaimable()) &&
 	    ++pd_fruitless_passes < FRUITLESS) {
 		pd_poll(uvm_free_count() + 1, 1);

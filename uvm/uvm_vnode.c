@@ -20,6 +20,7 @@ static struct rwlock uvn_attach_lock = RWLOCK_INITIALIZER(LR_UVN, "uvnattach");
 /* One at a time goes through the list. */
 static struct rwlock uvn_sync_lock = RWLOCK_INITIALIZER(LR_UVN, "uvnsync");
 static struct proc *uvn_writer; /* [I] once it runs */
+static volatile bool uvn_writing; /* [a] the writer thread does, or looks */
 
 #define ALWAYS UINT64_MAX /* whenever it became dirty, if ever */
 #define AGE_LOOKS \
@@ -127,7 +128,7 @@ uvn_create(struct vnode *vp)
 
 /*
  * => vnode referenced and unlocked; may sleep; object referenced, unlocked
- * => accessprot with PROT_WRITE: uvm_vnp_sync() looks at it from now on
+ * => accessprot: any; the first store shows in a fault
  * => NULL: no attributes, a kind that cannot be mapped, or terminated
  */
 struct uvm_object *
@@ -148,8 +149,6 @@ uvn_attach(struct vnode *vp, vm_prot_t accessprot)
 	}
 	if (uobj->uo_refs++ == 0 && !MUTANT(UVN_NO_VREF))
 		vref(vp);
-	if ((accessprot & PROT_WRITE) && !MUTANT(UVN_WRITER_UNLISTED))
-		uvn_note_write(uobj);
 	rw_exit(&uobj->uo_lock);
 	return uobj;
 }
@@ -619,6 +618,8 @@ write_back(struct uvm_vnode *un, bool (*stop)(void), u_int *keptp)
 		forget_clean(un);
 	rw_exit(&un->u_obj.uo_lock);
 	uvn_throttle_wakeup();
+	/* the daemon may have waited for these pages, too */
+	uvm_pd_iodone(uw.uw_written != 0);
 	mtx_enter(&uvn_mtx);
 	release(un);
 	*keptp = uw.uw_kept;
@@ -723,13 +724,21 @@ writer_thread(void *arg)
 	mtx_enter(&uvn_mtx);
 	for (;;) {
 		now = nsecuptime();
+		atomic_store(&uvn_writing, true);
 		if (write_wanted() || write_by_amount(now) || write_by_age(now))
 			continue;
+		atomic_store(&uvn_writing, false);
 		(void)msleep(&uvn_wanted, &uvn_mtx, PVM | PNORELOCK, "vnwriter",
 		    writer_rest(now));
 		uvn_limits();
 		mtx_enter(&uvn_mtx);
 	}
+}
+
+bool
+uvn_pending(void)
+{
+	return atomic_load(&uvn_writing) || somebody_asks();
 }
 
 void

@@ -144,6 +144,8 @@ struct vm_page *uvn_next_unbusy(struct uvm_vnode *un, uint64_t i);
 int uvn_take_error(struct uvm_vnode *un);
 /* => the writer thread will write what is dirty; object write-locked */
 void uvn_want_write(struct uvm_vnode *un, bool pageout);
+/* => pages of files are being written, or will be; a moment's view */
+bool uvn_pending(void);
 /* => look whether something is to be written by amount; any context */
 void uvn_wake_writer(void);
 /* => starts the writer thread; once, from uvm_start_daemons() */

@@ -56,7 +56,8 @@ uvn_dirty(struct vm_page *pg)
 		return false;
 	atomic_or(&pg->pg_flags, PG_DIRTY);
 	(void)atomic_add(&dirty.d_pages, 1);
-	uvn_note_write(&un->u_obj);
+	if (!MUTANT(UVN_WRITER_UNLISTED))
+		uvn_note_write(&un->u_obj);
 	if (cleanable() > atomic_load(&dirty.d_min))
 		uvn_wake_writer();
 	return true;
