@@ -255,12 +255,15 @@ text_filesystems(struct text *t, const struct pnode *pn)
 static void
 say_disk(struct bdev *bd, void *arg)
 {
+	/* one load after the other: each is a point of the simulator */
+	u_long reads = atomic_load(&bd->bd_reads);
+	u_long rbytes = atomic_load(&bd->bd_rbytes);
+	u_long writes = atomic_load(&bd->bd_writes);
+	u_long wbytes = atomic_load(&bd->bd_wbytes);
+
 	say(arg, "%4u %7u %s %lu 0 %lu 0 %lu 0 %lu 0 0 0 0\n",
 	    (u_int)major(bd->bd_dev), (u_int)minor(bd->bd_dev), bd->bd_name,
-	    (u_long)atomic_load(&bd->bd_reads),
-	    (u_long)(atomic_load(&bd->bd_rbytes) / 512),
-	    (u_long)atomic_load(&bd->bd_writes),
-	    (u_long)(atomic_load(&bd->bd_wbytes) / 512));
+	    reads, rbytes / 512, writes, wbytes / 512);
 }
 
 static int

@@ -567,6 +567,9 @@
 	X(SWAPOFF_NO_ROOM_CHECK, "swap",                                       \
 	    "swapoff begins although what it brings in fits nowhere: it "      \
 	    "stops halfway, out of memory")                                    \
+	X(SWAPOFF_IMPATIENT, "swap",                                           \
+	    "swapoff fails when memory is short for a moment, although "       \
+	    "pages of files would make room")                                  \
 	X(SWAPOFF_FORGETS_OBJECT, "swap",                                      \
 	    "swapoff leaves what shared memory has on the device")             \
 	X(SWAPOFF_ONE_PASS, "swap",                                            \
@@ -726,6 +729,9 @@
 	X(UVN_NO_PATIENCE, "uvn",                                              \
 	    "a file that cannot be written is tried again at once: the "       \
 	    "page daemon and the writer keep each other busy for ever")        \
+	X(DAEMON_SPARES_BY_STALE, "daemon",                                    \
+	    "the daemon goes by what there was when the scan began: a "        \
+	    "long one takes all pages of a file, minimum or not")              \
 	X(UVN_MAPPED_UNCOUNTED, "uvn",                                         \
 	    "a page of a file is mapped writable by a read: what is "          \
 	    "stored to it is not counted as dirty, and gets no age")           \
