@@ -112,8 +112,7 @@ lower_neighbours(
 			continue;
 		if (i == back || pg == PGO_DONTCARE) {
 			pps[i] = NULL;
-		} else if ((prot & PROT_WRITE) != 0 &&
-		    lower_rdonly(pg)) {
+		} else if ((prot & PROT_WRITE) != 0 && lower_rdonly(pg)) {
 			neighbour_rdonly(ctx, pg, va + ptoa(i));
 			neighbour_done(pg, seq && i < back);
 			pps[i] = NULL;

@@ -39,18 +39,19 @@ struct vm_page {
 	struct vm_page_md mdpage; /* [p] */
 };
 
-#define PG_BUSY             0x00000001 /* [o] under I/O or construction */
-#define PG_WANTED           0x00000002 /* [o] someone waits for PG_BUSY to go */
-#define PG_TABLED           0x00000004 /* [o] in its object's tree */
-#define PG_CLEAN            0x00000008 /* [o] backing store holds the same */
-#define PG_CLEANCHK         0x00000010 /* [o] clean bit checked by clustering */
-#define PG_RELEASED         0x00000020 /* [o] free it when no longer busy */
-#define PG_FAKE             0x00000040 /* [o] contents not defined yet */
-#define PG_RDONLY           0x00000080 /* [o] mapped read-only only */
-#define PG_ZERO             0x00000100 /* [F] free and zero-filled */
-#define PG_TEXT             0x00000200 /* [o] counted in vtextpages */
-#define PG_HOLE             0x00000400 /* [o] of a file that has no place for it yet */
-#define PG_DIRTY            0x00000800 /* [o] of a file, counted as dirty: only then may a */
+#define PG_BUSY     0x00000001 /* [o] under I/O or construction */
+#define PG_WANTED   0x00000002 /* [o] someone waits for PG_BUSY to go */
+#define PG_TABLED   0x00000004 /* [o] in its object's tree */
+#define PG_CLEAN    0x00000008 /* [o] backing store holds the same */
+#define PG_CLEANCHK 0x00000010 /* [o] clean bit checked by clustering */
+#define PG_RELEASED 0x00000020 /* [o] free it when no longer busy */
+#define PG_FAKE     0x00000040 /* [o] contents not defined yet */
+#define PG_RDONLY   0x00000080 /* [o] mapped read-only only */
+#define PG_ZERO     0x00000100 /* [F] free and zero-filled */
+#define PG_TEXT     0x00000200 /* [o] counted in vtextpages */
+#define PG_HOLE     0x00000400 /* [o] of a file that has no place for it yet */
+#define PG_DIRTY \
+	0x00000800 /* [o] of a file, counted as dirty: only then may a */
 /* mapping write to it */
 
 #define PQ_FREE             0x00010000 /* [F] on a free list */

@@ -35,7 +35,8 @@
 static bool pd_wanted; /* the daemon has something to do */
 static u_int pd_waiters; /* threads in uvm_wait */
 static u_int pd_fruitless_passes; /* only the daemon */
-static int pd_since_look; /* only the daemon: pages freed since uvmexp_collect() */
+static int
+    pd_since_look; /* only the daemon: pages freed since uvmexp_collect() */
 static u_int pd_gave_seen; /* only the daemon: pd_gave when last looked at */
 static const char wait_nothing; /* slept on for a time, woken by nobody */
 /*

@@ -30,8 +30,7 @@ bool uvm_pdpolicy_spared(int pages, int min, long total);
  * => how many of `files' pages may be dirty, by a share of the `total'; with
  *    memory short half of them shall be there for the daemon to take
  */
-long
-uvm_pdpolicy_dirty(long total, long files, int percent, bool shortage);
+long uvm_pdpolicy_dirty(long total, long files, int percent, bool shortage);
 #define UVM_PD_DIRTYLEAST 64 /* dirty pages nobody is bothered about */
 /* => should a scan run at all? */
 bool uvm_pdpolicy_scan(long free, int freetarg, int inactive, int inactarg);

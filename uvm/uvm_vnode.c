@@ -22,8 +22,9 @@ static struct rwlock uvn_sync_lock = RWLOCK_INITIALIZER(LR_UVN, "uvnsync");
 static struct proc *uvn_writer; /* [I] once it runs */
 static volatile bool uvn_writing; /* [a] the writer thread does, or looks */
 
-#define ALWAYS    UINT64_MAX /* whenever it became dirty, if ever */
-#define AGE_LOOKS 6 /* times the age of files is looked at until it is reached */
+#define ALWAYS UINT64_MAX /* whenever it became dirty, if ever */
+#define AGE_LOOKS \
+	6 /* times the age of files is looked at until it is reached */
 
 /* => boot: pager initialisation */
 static void
@@ -485,8 +486,7 @@ sync_one(struct uvm_vnode *un)
  * => uvn_mtx held; un held, or NULL; before: only what was dirty then, ns
  */
 static struct uvm_vnode *
-next_writer(
-    struct mount *mp, enum uvn_pass by, u_int pass, uint64_t before)
+next_writer(struct mount *mp, enum uvn_pass by, u_int pass, uint64_t before)
 {
 	struct uvm_vnode *un;
 	uint64_t since;
@@ -652,8 +652,8 @@ write_by_amount(uint64_t now)
 		writer.w_pass[UVN_BY_AMOUNT] = ++uvn_passes;
 		writer.w_written = writer.w_kept = 0;
 	}
-	un = next_writer(
-	    NULL, UVN_BY_AMOUNT, writer.w_pass[UVN_BY_AMOUNT], now);
+	un =
+	    next_writer(NULL, UVN_BY_AMOUNT, writer.w_pass[UVN_BY_AMOUNT], now);
 	if (un != NULL) {
 		writer.w_written += write_back(un, enough_clean, &kept);
 		writer.w_kept += kept;
@@ -684,8 +684,8 @@ write_by_age(uint64_t now)
 		return false;
 	if (writer.w_pass[UVN_BY_AGE] == 0)
 		writer.w_pass[UVN_BY_AGE] = ++uvn_passes;
-	un = now > age ? next_writer(NULL, UVN_BY_AGE, writer.w_pass[UVN_BY_AGE],
-			     now - age)
+	un = now > age ? next_writer(NULL, UVN_BY_AGE,
+			     writer.w_pass[UVN_BY_AGE], now - age)
 		       : NULL;
 	if (un != NULL) {
 		(void)write_back(un, somebody_asks, &kept);

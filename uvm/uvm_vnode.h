@@ -14,13 +14,13 @@
 #include <uvm/uvm_object.h>
 #include <uvm/uvm_pager.h>
 
-#define UVN_CLUSTER 32 /* most pages of a read or write */
-#define UVN_AHEAD   4 /* pages read at once by who reads here and there */
-#define UVN_RETRY   1000000000UL /* ns until the daemon tries a bad file again */
+#define UVN_CLUSTER  32 /* most pages of a read or write */
+#define UVN_AHEAD    4 /* pages read at once by who reads here and there */
+#define UVN_RETRY    1000000000UL /* ns until the daemon tries a bad file again */
 #define UVN_DIRTYAGE 30 /* seconds until a dirty page is written */
 #define UVN_DIRTYMIN 10 /* percent of memory: more dirty pages are written */
 #define UVN_DIRTYMAX 20 /* ... writers wait until they are fewer */
-#define UVN_MAXOFF  ((voff_t)trunc_page((size_t)INT64_MAX)) /* of anything */
+#define UVN_MAXOFF   ((voff_t)trunc_page((size_t)INT64_MAX)) /* of anything */
 
 /* Who goes through the list of writers. */
 enum uvn_pass { UVN_BY_SYNC, UVN_BY_AGE, UVN_BY_AMOUNT, UVN_NPASS };

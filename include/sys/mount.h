@@ -140,7 +140,8 @@ struct mount {
 	volatile int mnt_walkers; /* [a] names being looked up in it */
 	volatile u_int mnt_crossed; /* [a] times a name led into it */
 	u_int mnt_expire; /* [C] that many at umount2(MNT_EXPIRE); 0: none */
-	uint64_t mnt_dirtied; /* [the syncer] ns: when it was seen dirty, or 0 */
+	uint64_t
+	    mnt_dirtied; /* [the syncer] ns: when it was seen dirty, or 0 */
 	char mnt_from[64]; /* [I] what was mounted, as it was called */
 };
 /* mnt_flag, the kernel's own */

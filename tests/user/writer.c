@@ -23,8 +23,8 @@ vm(int id, const int *new)
 	size_t len = sizeof(int);
 	int value = 0;
 
-	CHECK(bsd_sysctl(name, 2, &value, &len, new, new ? sizeof(int) : 0) ==
-	    0);
+	CHECK(
+	    bsd_sysctl(name, 2, &value, &len, new, new ? sizeof(int) : 0) == 0);
 	return value;
 }
 
