@@ -8,6 +8,7 @@
 #include <sys/signalvar.h>
 #include <sys/timeout.h>
 #include <sys/vnode.h>
+#include <machine/boot.h>
 #include <pmap/sv39/pmap_boot.h>
 #include <uvm/uvm.h>
 #include <uvm/uvm_swap.h>
@@ -207,6 +208,18 @@ first_thread(void *arg)
 		alloc_fail_hook = sim_alloc_fails;
 	first.fn(first.arg);
 	host_exit(0);
+}
+
+/* No loader, no archive: kern/vfs_root.c is not asked for a root either. */
+bool
+boot_initrd(const void **basep, size_t *sizep)
+{
+	return false;
+}
+
+void
+boot_initrd_free(void)
+{
 }
 
 /* What main() does in kern/init_main.c, without devices and files on them. */
