@@ -526,6 +526,40 @@ KTEST(uvn_daemon_clean)
 	(void)set_minimums(old);
 }
 
+/*
+ * The minimum holds within one scan, too: what the daemon has freed in it does
+ * not count any more.  It frees in batches, which may be one page late each.
+ */
+KTEST(uvn_daemon_minimum_in_scan)
+{
+	struct minimums old = set_minimums((struct minimums){ 0, 0, 0 });
+	struct tvnode *tv = tvfs_make(ptoa(TVFS_PAGES));
+	struct vmspace *vm = map_file(tv, TVFS_PAGES, false, MADV_NORMAL);
+	struct uvmexp s;
+	long total;
+	int inactive;
+
+	for (int i = 0; i < TVFS_PAGES; i++)
+		KT_EQ(ktf_read(vm, i), 1000 + i);
+	age(tv);
+	KT_SNAP(&s);
+	total = uvmexp.freemin - 1 + uvm_pageq_active();
+	inactive = uvm_pageq_inactive();
+	total += inactive;
+	/* a quarter of the file's pages may go */
+	uvmexp.vnodemin =
+	    (int)(((s.vnodepages - TVFS_PAGES / 4) * 256L + total - 1) / total);
+	KT_CHECK(kt_balloon(uvmexp.freemin - 1));
+	KT_CHECK(shrinks_below(tv, TVFS_PAGES));
+	kt_sleep_ms(50);
+	KT_CHECK(resident(tv) >= TVFS_PAGES * 3 / 8);
+	KT_CHECK(KT_DELTA(&s, pdrevnode) > 0);
+	kt_balloon_release();
+	uvmspace_free(vm);
+	tvfs_end(tv);
+	(void)set_minimums(old);
+}
+
 /* Dirty ones, by a mapping or by write(2), are written first. */
 KTEST(uvn_daemon_dirty)
 {
