@@ -161,7 +161,9 @@ node_setup(struct tmpfs_node *tn, const char *target)
 static bool
 node_count(struct tmpfs_mount *tm)
 {
-	if (atomic_add(&tm->tm_nodes, 1) < atomic_load(&tm->tm_maxnodes))
+	long max = atomic_load(&tm->tm_maxnodes);
+
+	if (atomic_add(&tm->tm_nodes, 1) < max)
 		return true;
 	(void)atomic_add(&tm->tm_nodes, -1);
 	return false;
