@@ -41,6 +41,7 @@ uvn_ndirty(void)
 static inline u_int
 cleanable(void)
 {
+	/* one load after the other: each is a point of the simulator */
 	u_int n = uvn_ndirty(), stuck = atomic_load(&dirty.d_stuck);
 
 	return n > stuck ? n - stuck : 0;
@@ -78,9 +79,10 @@ uvn_limits(void)
 {
 	long free = uvm_free_count(), files, total;
 	bool shortage = free < uvmexp.freetarg;
+	u_int n = uvn_ndirty();
 
-	if (uvn_ndirty() < atomic_load(&dirty.d_stuck))
-		atomic_store(&dirty.d_stuck, uvn_ndirty());
+	if (n < atomic_load(&dirty.d_stuck))
+		atomic_store(&dirty.d_stuck, n);
 	uvmexp_collect();
 	files = (long)uvmexp.vnodepages + uvmexp.vtextpages;
 	total = free + uvmexp.active + uvmexp.inactive;
@@ -95,7 +97,9 @@ uvn_limits(void)
 bool
 uvn_dirty_enough(void)
 {
-	return cleanable() > atomic_load(&dirty.d_min);
+	u_int n = cleanable();
+
+	return n > atomic_load(&dirty.d_min);
 }
 
 void
@@ -111,8 +115,9 @@ uvn_stuck(u_int n)
 static inline bool
 too_many(void)
 {
-	return cleanable() > atomic_load(&dirty.d_max) &&
-	    !MUTANT(UVN_THROTTLES_NOBODY);
+	u_int n = cleanable();
+
+	return n > atomic_load(&dirty.d_max) && !MUTANT(UVN_THROTTLES_NOBODY);
 }
 
 void
