@@ -137,6 +137,7 @@ big(size_t mib)
 		verify(buf, MIB / PAGE, i);
 	}
 	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+	CHECK(close(fd) == 0 && close(out) == 0);
 	printf("most %d limit %d needy %u\n", most, limit, after - before);
 	/* a page each of those who were just making one dirty */
 	CHECK(most <= limit + 8);
