@@ -461,7 +461,7 @@ KTEST(file_namecache_hammer)
 	struct actor *ac = actor_make();
 	struct proc *p = &ac->ac_proc;
 	struct nameidata nd;
-	struct vnode *root;
+	struct vnode *root, *vp;
 	struct mount *mp;
 	long before = cache_count();
 
@@ -483,7 +483,12 @@ KTEST(file_namecache_hammer)
 	KT_CHECK(cache_count() > before);
 	KT_EQ(name_of(p, "/kt/.", 0, &nd), 0);
 	KT_EQ(mount_remove(mp), EBUSY);
+	/* whoever looks names up keeps it busy, and who uses a file of it */
+	vp = nd.ni_vp;
+	vref(vp);
 	namei_done(&nd);
+	KT_EQ(mount_remove(mp), EBUSY);
+	vrele(vp);
 	KT_EQ(mount_remove(mp), 0);
 	KT_EQ(cache_count(), before);
 	KT_EQ(do_remove(p, "/kt", true), 0);
