@@ -18,7 +18,6 @@
 #include <uvm/uvm_page.h>
 #include <uvm/uvm_pdaemon.h>
 
-#define KTEST_MAX     512
 #define KTEST_POOLS   96 /* pools told apart in a report */
 #define KTEST_TIMEOUT 120 /* seconds a test may take */
 #define SETTLE_TRIES  100 /* of 10 ms, for what other threads still free */
@@ -565,7 +564,7 @@ ktest_choose(const char *which, const struct ktest **list)
 	int n = 0, j;
 
 	for (const struct ktest *const *t = __start_set_ktest;
-	     t < __stop_set_ktest && n < KTEST_MAX; t++)
+	     t < __stop_set_ktest; t++)
 		if (ktest_selected(which, (*t)->kt_name))
 			list[n++] = *t;
 	ksort(list, (size_t)n, sizeof(*list), ktest_compare);
@@ -598,7 +597,9 @@ kt_warm_up(void)
 void
 ktest_main(const char *which)
 {
-	static const struct ktest *list[KTEST_MAX];
+	size_t room = (size_t)(__stop_set_ktest - __start_set_ktest);
+	const struct ktest **list =
+	    kmem_alloc((room + 1) * sizeof(*list), PR_WAITOK);
 	int n, passed = 0, failed = 0, skipped = 0;
 	uint32_t failures;
 	uint64_t start;
