@@ -51,6 +51,21 @@ side_get(struct proc *p, int fd, uint64_t uoff, int mode, struct side *s)
 	return error;
 }
 
+/* => 0: both are to be given up (see copy_both()) */
+static int
+sides_get(struct proc *p, int fromfd, uint64_t fromoff, struct side *from,
+    int tofd, uint64_t tooff, struct side *to)
+{
+	int error = side_get(p, fromfd, fromoff, FM_READ, from);
+
+	if (error)
+		return error;
+	error = side_get(p, tofd, tooff, FM_WRITE, to);
+	if (error)
+		file_rele(from->s_file);
+	return error;
+}
+
 /* => the program's offset, if it has one, is where we got to */
 static int
 side_put(struct side *s, int error)
@@ -156,15 +171,10 @@ int
 sys_sendfile(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	struct side from, to;
-	int error = side_get(p, (int)a[1], a[2], FM_READ, &from);
+	int error = sides_get(p, (int)a[1], a[2], &from, (int)a[0], 0, &to);
 
 	if (error)
 		return error;
-	error = side_get(p, (int)a[0], 0, FM_WRITE, &to);
-	if (error) {
-		file_rele(from.s_file);
-		return error;
-	}
 	if ((from.s_file->f_mode & FM_SEEK) == 0 ||
 	    (to.s_file->f_flags & O_APPEND))
 		error = EINVAL;
@@ -205,14 +215,9 @@ sys_copy_file_range(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 	if (a[5] != 0)
 		return EINVAL;
-	error = side_get(p, (int)a[0], a[1], FM_READ, &from);
+	error = sides_get(p, (int)a[0], a[1], &from, (int)a[2], a[3], &to);
 	if (error)
 		return error;
-	error = side_get(p, (int)a[2], a[3], FM_WRITE, &to);
-	if (error) {
-		file_rele(from.s_file);
-		return error;
-	}
 	error = range_check(&from, &to, MIN(a[4], IO_MAX));
 	return copy_both(p, &from, &to, a[4], error, ret);
 }
@@ -273,14 +278,9 @@ sys_splice(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 	if (a[5] & ~(uint64_t)SPLICE_F_ALL)
 		return EINVAL;
-	error = side_get(p, (int)a[0], a[1], FM_READ, &from);
+	error = sides_get(p, (int)a[0], a[1], &from, (int)a[2], a[3], &to);
 	if (error)
 		return error;
-	error = side_get(p, (int)a[2], a[3], FM_WRITE, &to);
-	if (error) {
-		file_rele(from.s_file);
-		return error;
-	}
 	error = splice_check(p, &from, &to, a[5]);
 	if (is_pipe(from.s_file))
 		len = MIN(len, SPLICE_MAX);

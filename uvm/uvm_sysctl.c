@@ -160,6 +160,17 @@ fill_resources(struct uvm_resources *res)
 	pool_foreach(add_pool, res);
 }
 
+/* => the new value, which there is; EPERM, EINVAL, EFAULT */
+static int
+req_new_int(const struct req *r, int *new)
+{
+	if (!r->root)
+		return EPERM;
+	if (r->newlen != sizeof(*new))
+		return EINVAL;
+	return move_in(r, new, sizeof(*new));
+}
+
 /* One of anonmin, vtextmin, vnodemin, which are limited together. */
 static int
 sysctl_minimum(const struct req *r, int *pct, int *share)
@@ -170,11 +181,7 @@ sysctl_minimum(const struct req *r, int *pct, int *share)
 
 	if (r->new == NULL)
 		return req_old(r, pct, sizeof(*pct));
-	if (!r->root)
-		return EPERM;
-	if (r->newlen != sizeof(int))
-		return EINVAL;
-	error = move_in(r, &new, sizeof(new));
+	error = req_new_int(r, &new);
 	if (error)
 		return error;
 	rw_enter_write(&lock);
@@ -200,11 +207,7 @@ sysctl_dirty(const struct req *r, int *value, int least, int most)
 	int old = atomic_load(value), new, error;
 
 	if (r->new != NULL) {
-		if (!r->root)
-			return EPERM;
-		if (r->newlen != sizeof(int))
-			return EINVAL;
-		error = move_in(r, &new, sizeof(new));
+		error = req_new_int(r, &new);
 		if (error)
 			return error;
 		if (new < least || new > most)

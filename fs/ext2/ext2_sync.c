@@ -124,6 +124,15 @@ want_nameless(const struct ext2_inode *ip, uint64_t gen)
 	return ip->i_nlink == 0 && ip->i_zerogen <= gen;
 }
 
+/* => the file's data is on the device; nothing to do for what has none */
+static int
+flush_data(struct ext2_inode *ip)
+{
+	struct ext2fs *fs = ip->i_fs;
+
+	return fs->fs_flushdata != NULL ? fs->fs_flushdata(ip) : 0;
+}
+
 /* => 0 or the first errno; *dataerror: the same of data alone */
 static int
 copy_inodes(struct ext2fs *fs, want_t *want, uint64_t gen, int *dataerror)
@@ -136,9 +145,7 @@ copy_inodes(struct ext2fs *fs, want_t *want, uint64_t gen, int *dataerror)
 		if (ip == NULL)
 			break;
 		if (ip->i_modified && want(ip, gen)) {
-			error = ip->i_nlink > 0 && fs->fs_flushdata != NULL
-			    ? fs->fs_flushdata(ip)
-			    : 0;
+			error = ip->i_nlink > 0 ? flush_data(ip) : 0;
 			if (*dataerror == 0)
 				*dataerror = error;
 			error = copy_inode(ip);
@@ -278,10 +285,8 @@ int
 ext2_write_inode(struct ext2_inode *ip)
 {
 	struct ext2fs *fs = ip->i_fs;
-	int error = 0;
+	int error = flush_data(ip);
 
-	if (fs->fs_flushdata != NULL && S_ISREG(ip->i_mode))
-		error = fs->fs_flushdata(ip);
 	if (error)
 		return error;
 	rw_enter_write(&fs->fs_synclock);
@@ -298,11 +303,8 @@ ext2_fsync(struct ext2_inode *ip)
 
 	if (fs->fs_rdonly)
 		return 0;
-	if (ip->i_nlink == 0) { /* nothing of it survives */
-		if (fs->fs_flushdata != NULL && S_ISREG(ip->i_mode))
-			error = fs->fs_flushdata(ip);
-		return error;
-	}
+	if (ip->i_nlink == 0) /* nothing of it survives */
+		return flush_data(ip);
 	if (!S_ISDIR(ip->i_mode))
 		error = ext2_write_inode(ip);
 	if (error == 0 && (S_ISDIR(ip->i_mode) || ip->i_newgen != 0))

@@ -145,7 +145,8 @@ struct ext2fs {
 	TAILQ_HEAD(ext2_inodeq, ext2_inode) fs_dirty; /* [t] */
 	uint32_t fs_inuse; /* [t] inodes in memory */
 	uint64_t fs_namegen; /* [t] names made, and last names gone, so far */
-	/* [I] before the first use: brings a file's data to the device */
+	/* [I] before the first use: brings the data of a file, any kind of */
+	/* inode, to the device; or NULL */
 	int (*fs_flushdata)(struct ext2_inode *ip);
 };
 

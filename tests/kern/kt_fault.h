@@ -68,4 +68,11 @@ void ktf_unmap_hw(struct vmspace *vm, int i, int j);
 /* => the entry that holds page i; no lock: nobody else uses the space */
 struct vm_map_entry *ktf_entry(struct vmspace *vm, int i);
 
+#ifdef FAULT_INJECT
+/* => from now on the nth allocation that this thread asks for fails */
+void ktf_fail_nth(int nth);
+/* => none fails any more, nobody's; as many were asked for */
+int ktf_fail_end(void);
+#endif
+
 #endif

@@ -1,4 +1,5 @@
 #include "kt_fault.h"
+#include <sys/pool.h>
 
 void
 ktf_expect(int line, const char *file, const struct uvmexp *snap,
@@ -121,3 +122,36 @@ ktf_entry(struct vmspace *vm, int i)
 	vm_map_unlock_read(&vm->vm_map);
 	return entry;
 }
+
+#ifdef FAULT_INJECT
+
+/* Changed by the test's thread only; its hook is asked by all. */
+static struct {
+	struct proc *who; /* whose allocations count */
+	int nth; /* which one fails */
+	int calls; /* so far */
+} inject;
+
+static bool
+inject_hook(void)
+{
+	return curproc == inject.who && ++inject.calls == inject.nth;
+}
+
+void
+ktf_fail_nth(int nth)
+{
+	inject.who = curproc;
+	inject.nth = nth;
+	inject.calls = 0;
+	alloc_fail_hook = inject_hook;
+}
+
+int
+ktf_fail_end(void)
+{
+	alloc_fail_hook = NULL;
+	return inject.calls;
+}
+
+#endif

@@ -23,21 +23,6 @@
 #define RW        (PROT_READ | PROT_WRITE)
 #define ANON      (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)
 
-/* -- Failing ------------------------------------------------------------------------ */
-
-/* Changed by the test's thread only; its hook is asked by all. */
-static struct {
-	struct proc *who; /* whose allocations count */
-	int nth; /* which one fails */
-	int calls; /* so far */
-} inject;
-
-static bool
-inject_hook(void)
-{
-	return curproc == inject.who && ++inject.calls == inject.nth;
-}
-
 /* -- What is mapped -------------------------------------------------------------------- */
 
 /*
@@ -136,7 +121,7 @@ audit(void *arg)
 }
 
 static void
-check_structures(const char *name)
+check_structures(const char *name, int nth)
 {
 	struct kta_result *r = kmem_alloc(sizeof(*r), PR_WAITOK);
 	bool shortage = audit_known.shortage;
@@ -146,7 +131,7 @@ check_structures(const char *name)
 	audit_known.shortage = shortage;
 	if (r->n != 0)
 		kt_fail(__FILE__, __LINE__, "%s, allocation %d: %d wrong: %s",
-		    name, inject.nth, r->n, r->line[0]);
+		    name, nth, r->n, r->line[0]);
 	kmem_free(r, sizeof(*r));
 }
 
@@ -158,26 +143,23 @@ static bool
 run_failing(const char *name, op_fn *fn, bool alone, int nth)
 {
 	struct world w;
-	int error;
+	int error, calls;
 
 	world_make(&w, alone);
-	inject.who = curproc;
-	inject.nth = nth;
-	inject.calls = 0;
-	alloc_fail_hook = inject_hook;
+	ktf_fail_nth(nth);
 	error = fn(&w);
-	alloc_fail_hook = NULL;
+	calls = ktf_fail_end();
 	if (error != 0 && error != ENOMEM)
 		kt_fail(__FILE__, __LINE__, "%s, allocation %d: error %d", name,
 		    nth, error);
-	if (inject.calls < nth)
+	if (calls < nth)
 		KT_EQ(error, 0);
 	world_check(&w);
 	/* the way back is the same in both cases */
-	if (!alone && inject.calls >= nth)
-		check_structures(name);
+	if (!alone && calls >= nth)
+		check_structures(name, nth);
 	world_end(&w);
-	return inject.calls >= nth;
+	return calls >= nth;
 }
 
 /* => it allocates at least `least' times, whether the process is alone or not */

@@ -250,3 +250,45 @@ tvfs_io(struct tvnode *tv, void *buf, size_t len, off_t off, enum uio_rw rw,
 	uobj->pgops->pgo_detach(uobj);
 	return error;
 }
+
+uint64_t
+tvfs_read_word(struct tvnode *tv, int i)
+{
+	uint64_t value = 0;
+
+	KT_EQ(tvfs_io(tv, &value, sizeof(value), (off_t)ptoa(i), UIO_READ,
+		  UIO_SYSSPACE),
+	    0);
+	return value;
+}
+
+int
+tvfs_write_word(struct tvnode *tv, int i, uint64_t value)
+{
+	return tvfs_io(
+	    tv, &value, sizeof(value), (off_t)ptoa(i), UIO_WRITE, UIO_SYSSPACE);
+}
+
+void
+tvfs_make_resident(struct tvnode *tv, int n)
+{
+	for (int i = 0; i < n; i++)
+		(void)tvfs_read_word(tv, i);
+}
+
+int
+tvfs_resident(struct tvnode *tv)
+{
+	return atomic_load(&tv->tv_vnode.v_uvm->u_obj.uo_npages);
+}
+
+void
+tvfs_user_map(struct kt_user *ku, struct tvnode *tv, int npages, bool cow)
+{
+	struct uvm_object *uobj =
+	    uvn_attach(&tv->tv_vnode, PROT_READ | PROT_WRITE);
+
+	KASSERT(uobj != NULL);
+	kt_user_enter(ku);
+	ktf_map_obj(ku->ku_vm, KTF_BASE, uobj, npages, cow, MADV_NORMAL);
+}

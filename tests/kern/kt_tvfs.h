@@ -9,6 +9,7 @@
 #include <sys/vnode.h>
 #include <uvm/uvm.h>
 #include <uvm/uvm_vnode.h>
+#include "kt_user.h"
 
 #define TVFS_PAGES 64 /* most pages of a file */
 
@@ -60,5 +61,14 @@ void tvfs_setsize(struct tvnode *tv, off_t size);
 /* => as pread(2) and pwrite(2); seg: where buf is; 0 or errno */
 int tvfs_io(struct tvnode *tv, void *buf, size_t len, off_t off, enum uio_rw rw,
     enum uio_seg seg);
+/* => the same of word 0 of page i, by the kernel */
+uint64_t tvfs_read_word(struct tvnode *tv, int i);
+int tvfs_write_word(struct tvnode *tv, int i, uint64_t value);
+/* => pages [0, n) are in memory, none of them mapped */
+void tvfs_make_resident(struct tvnode *tv, int n);
+/* => pages of the file in memory */
+int tvfs_resident(struct tvnode *tv);
+/* => the test is a program that has the file mapped at KTF_BASE */
+void tvfs_user_map(struct kt_user *ku, struct tvnode *tv, int npages, bool cow);
 
 #endif

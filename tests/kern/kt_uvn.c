@@ -36,44 +36,6 @@ detach(struct uvm_object *uobj)
 	uobj->pgops->pgo_detach(uobj);
 }
 
-/* Pages [0, n) are in memory, none of them mapped. */
-static void
-make_resident(struct tvnode *tv, int n)
-{
-	uint64_t word;
-
-	for (int i = 0; i < n; i++)
-		KT_EQ(tvfs_io(tv, &word, sizeof(word), (off_t)ptoa(i), UIO_READ,
-			  UIO_SYSSPACE),
-		    0);
-}
-
-static void
-write_word(struct tvnode *tv, int i, uint64_t value)
-{
-	KT_EQ(tvfs_io(tv, &value, sizeof(value), (off_t)ptoa(i), UIO_WRITE,
-		  UIO_SYSSPACE),
-	    0);
-}
-
-static uint64_t
-read_word(struct tvnode *tv, int i)
-{
-	uint64_t value = 0;
-
-	KT_EQ(tvfs_io(tv, &value, sizeof(value), (off_t)ptoa(i), UIO_READ,
-		  UIO_SYSSPACE),
-	    0);
-	return value;
-}
-
-/* => pages of the file in memory */
-static int
-resident(struct tvnode *tv)
-{
-	return atomic_load(&tv->tv_vnode.v_uvm->u_obj.uo_npages);
-}
-
 /* -- Attaching --------------------------------------------------------------- */
 
 /* T-uvn_attach-1 */
@@ -275,11 +237,11 @@ KTEST(uvn_setsize_busy)
 	KT_CHECK(tvfs_waits(tv));
 	u = kt_spawn(truncate_to_one, tv, 0);
 	kt_sleep_ms(20);
-	KT_EQ(resident(tv), 1);
+	KT_EQ(tvfs_resident(tv), 1);
 	tvfs_resume(tv);
 	kt_join(t);
 	kt_join(u);
-	KT_EQ(resident(tv), 0);
+	KT_EQ(tvfs_resident(tv), 0);
 	KT_EQ(ktf_fault(vm, 3, PROT_READ), EIO);
 	uvmspace_free(vm);
 	tvfs_end(tv);
@@ -293,7 +255,7 @@ KTEST(uvn_read_clean)
 	struct tvnode *tv = tvfs_make(ptoa(8));
 	struct vmspace *vm = map_file(tv, 8, false, MADV_NORMAL);
 
-	make_resident(tv, 6);
+	tvfs_make_resident(tv, 6);
 	for (int i = 0; i < 8; i++)
 		KT_EQ(ktf_read(vm, i), 1000 + i);
 	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), 0);
@@ -336,8 +298,8 @@ KTEST(uvn_sync)
 	b->tv_vnode.v_mount = (struct mount *)b;
 	for (int i = 0; i < 3; i++)
 		store(vm, i * 2, 500 + (uint64_t)i);
-	write_word(b, 1, 600);
-	write_word(b, 7, 601);
+	KT_EQ(tvfs_write_word(b, 1, 600), 0);
+	KT_EQ(tvfs_write_word(b, 7, 601), 0);
 	uvm_vnp_sync((struct mount *)a);
 	KT_EQ(a->tv_wpages, 3);
 	KT_EQ(b->tv_wpages, 0);
@@ -348,10 +310,10 @@ KTEST(uvn_sync)
 	KT_EQ(a->tv_wpages + b->tv_wpages, 5);
 	KT_EQ(*tvfs_word(a, 4, 0), 502);
 	KT_EQ(*tvfs_word(b, 7, 0), 601);
-	KT_EQ(read_word(a, 4), 502);
-	KT_EQ(read_word(b, 1), 600);
+	KT_EQ(tvfs_read_word(a, 4), 502);
+	KT_EQ(tvfs_read_word(b, 1), 600);
 	/* nothing was left to do for b, and it is found again */
-	write_word(b, 2, 603);
+	KT_EQ(tvfs_write_word(b, 2, 603), 0);
 	uvm_vnp_sync(NULL);
 	KT_EQ(*tvfs_word(b, 2, 0), 603);
 	uvmspace_free(vm);
@@ -368,8 +330,8 @@ KTEST(uvn_terminate)
 	struct uvmexp s;
 
 	KT_SNAP(&s);
-	make_resident(tv, 4);
-	write_word(tv, 3, 44);
+	tvfs_make_resident(tv, 4);
+	KT_EQ(tvfs_write_word(tv, 3, 44), 0);
 	KT_EQ(KT_DELTA(&s, vnodepages), 4);
 	uvm_vnp_terminate(&tv->tv_vnode);
 	KT_EQ(KT_DELTA(&s, vnodepages), 0);
@@ -377,7 +339,7 @@ KTEST(uvn_terminate)
 	KT_EQ(tv->tv_wpages, 1);
 	KT_EQ(*tvfs_word(tv, 3, 0), 44);
 	uvm_vnp_terminate(&tv->tv_vnode); /* there is nothing */
-	KT_EQ(read_word(tv, 3), 44);
+	KT_EQ(tvfs_read_word(tv, 3), 44);
 	tvfs_end(tv);
 }
 
@@ -390,7 +352,7 @@ KTEST(uvn_terminate_mapped)
 	store(vm, 1, 55);
 	uvm_vnp_terminate(&tv->tv_vnode);
 	KT_EQ(*tvfs_word(tv, 1, 0), 55);
-	KT_EQ(resident(tv), 0);
+	KT_EQ(tvfs_resident(tv), 0);
 	KT_EQ(ktf_fault(vm, 1, PROT_READ), EIO);
 	KT_EQ(ktf_fault(vm, 2, PROT_WRITE), EIO);
 	KT_CHECK(uvn_attach(&tv->tv_vnode, PROT_READ) == NULL);
@@ -407,8 +369,8 @@ KTEST(uvn_uncache)
 
 	KT_CHECK(uvm_vnp_uncache(&tv->tv_vnode) == TRUE);
 	KT_SNAP(&s);
-	make_resident(tv, 4);
-	write_word(tv, 0, 9);
+	tvfs_make_resident(tv, 4);
+	KT_EQ(tvfs_write_word(tv, 0, 9), 0);
 	KT_EQ(KT_DELTA(&s, vnodepages), 4);
 	KT_CHECK(uvm_vnp_uncache(&tv->tv_vnode) == TRUE);
 	KT_EQ(KT_DELTA(&s, vnodepages), 0);
@@ -422,10 +384,10 @@ KTEST(uvn_uncache)
 	KT_EQ(KT_DELTA(&s, vnodepages), 0);
 	KT_EQ(*tvfs_word(tv, 0, 0), 10);
 	tv->tv_reads = 0;
-	KT_EQ(read_word(tv, 0), 10);
+	KT_EQ(tvfs_read_word(tv, 0), 10);
 	KT_EQ(tv->tv_reads, 1);
 	/* that was once: it is cached again */
-	KT_EQ(read_word(tv, 0), 10);
+	KT_EQ(tvfs_read_word(tv, 0), 10);
 	KT_EQ(tv->tv_reads, 1);
 	tvfs_end(tv);
 }
@@ -437,12 +399,12 @@ KTEST(uvn_text)
 	struct uvmexp s;
 
 	KT_SNAP(&s);
-	make_resident(tv, 8);
+	tvfs_make_resident(tv, 8);
 	KT_EQ(KT_DELTA(&s, vnodepages), 8);
 	uvm_vnp_text(&tv->tv_vnode, true);
 	KT_EQ(KT_DELTA(&s, vnodepages), 0);
 	KT_EQ(KT_DELTA(&s, vtextpages), 8);
-	make_resident(tv, 12);
+	tvfs_make_resident(tv, 12);
 	KT_EQ(KT_DELTA(&s, vnodepages), 0);
 	KT_EQ(KT_DELTA(&s, vtextpages), 12);
 	tvfs_setsize(tv, (off_t)ptoa(5));
@@ -456,7 +418,7 @@ KTEST(uvn_text)
 	/* attached for the first time by exec */
 	tv = tvfs_make(ptoa(2));
 	tv->tv_vnode.v_writers = -1;
-	make_resident(tv, 2);
+	tvfs_make_resident(tv, 2);
 	KT_EQ(KT_DELTA(&s, vtextpages), 2);
 	tvfs_end(tv);
 }
@@ -480,9 +442,9 @@ age(struct tvnode *tv)
 static bool
 shrinks_below(struct tvnode *tv, int n)
 {
-	for (int i = 0; i < 400 && resident(tv) >= n; i++)
+	for (int i = 0; i < 400 && tvfs_resident(tv) >= n; i++)
 		kt_sleep_ms(5);
-	return resident(tv) < n;
+	return tvfs_resident(tv) < n;
 }
 
 struct minimums {
@@ -552,7 +514,7 @@ KTEST(uvn_daemon_minimum_in_scan)
 	KT_CHECK(kt_balloon(uvmexp.freemin - 1));
 	KT_CHECK(shrinks_below(tv, TVFS_PAGES));
 	kt_sleep_ms(50);
-	KT_CHECK(resident(tv) >= TVFS_PAGES * 3 / 8);
+	KT_CHECK(tvfs_resident(tv) >= TVFS_PAGES * 3 / 8);
 	KT_CHECK(KT_DELTA(&s, pdrevnode) > 0);
 	kt_balloon_release();
 	uvmspace_free(vm);
@@ -572,7 +534,7 @@ KTEST(uvn_daemon_dirty)
 		if (i % 2 == 0)
 			store(vm, i, 300 + (uint64_t)i);
 		else
-			write_word(tv, i, 300 + (uint64_t)i);
+			KT_EQ(tvfs_write_word(tv, i, 300 + (uint64_t)i), 0);
 	age(tv);
 	KT_SNAP(&s);
 	KT_CHECK(kt_balloon(uvmexp.freemin - 1));
@@ -599,20 +561,20 @@ KTEST(uvn_daemon_stalled)
 	struct tvnode *clean = tvfs_make(ptoa(PD_PAGES));
 
 	for (int i = 0; i < 8; i++)
-		write_word(tv, i, 300 + (uint64_t)i);
+		KT_EQ(tvfs_write_word(tv, i, 300 + (uint64_t)i), 0);
 	age(tv);
 	tv->tv_stalled = true;
-	make_resident(clean, PD_PAGES);
+	tvfs_make_resident(clean, PD_PAGES);
 	age(clean);
 	KT_CHECK(kt_balloon(uvmexp.freemin - 1));
 	KT_CHECK(shrinks_below(clean, PD_PAGES / 2));
 	KT_CHECK(tvfs_waits(tv));
 	KT_EQ(uvmexp.paging, 8);
-	KT_EQ(resident(tv), 8);
+	KT_EQ(tvfs_resident(tv), 8);
 	kt_balloon_release();
 	tvfs_resume(tv);
 	for (int i = 0; i < 8; i++)
-		KT_EQ(read_word(tv, i), 300 + i);
+		KT_EQ(tvfs_read_word(tv, i), 300 + i);
 	tvfs_end(tv);
 	tvfs_end(clean);
 	KT_EQ(uvmexp.paging, 0);
@@ -626,7 +588,7 @@ KTEST(uvn_daemon_error)
 	struct tvnode *tv = tvfs_make(ptoa(4));
 
 	for (int i = 0; i < 4; i++)
-		write_word(tv, i, 300 + (uint64_t)i);
+		KT_EQ(tvfs_write_word(tv, i, 300 + (uint64_t)i), 0);
 	tv->tv_badw = ~0UL;
 	age(tv);
 	KT_CHECK(kt_balloon(uvmexp.freemin - 1));
@@ -640,7 +602,7 @@ KTEST(uvn_daemon_error)
 	kt_balloon_release();
 	/* together, then each alone; and not again and again */
 	KT_RANGE(tv->tv_writes, 5, 15);
-	KT_EQ(resident(tv), 4);
+	KT_EQ(tvfs_resident(tv), 4);
 	tv->tv_badw = 0;
 	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), EIO);
 	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), 0);
@@ -658,7 +620,7 @@ minimum(bool text)
 	struct tvnode *tv = tvfs_make(ptoa(PD_PAGES));
 	struct uvmexp s;
 
-	make_resident(tv, PD_PAGES);
+	tvfs_make_resident(tv, PD_PAGES);
 	uvm_vnp_text(&tv->tv_vnode, text);
 	age(tv);
 	KT_SNAP(&s);
@@ -671,7 +633,7 @@ minimum(bool text)
 	KT_CHECK(KT_DELTA(&s, pdrevtext) >= (text ? PD_PAGES : 0));
 	KT_CHECK(KT_DELTA(&s, pdrevnode) >= (text ? 0 : PD_PAGES));
 	KT_EQ(text ? KT_DELTA(&s, pdrevnode) : KT_DELTA(&s, pdrevtext), 0);
-	KT_EQ(resident(tv), PD_PAGES);
+	KT_EQ(tvfs_resident(tv), PD_PAGES);
 	tvfs_end(tv);
 	(void)set_minimums(old);
 }
@@ -690,19 +652,6 @@ KTEST(uvn_minimum_text)
 
 #ifdef FAULT_INJECT
 
-/* Changed by the test's thread only; its hook is asked by all. */
-static struct {
-	struct proc *who; /* whose allocations count */
-	int nth; /* which one fails */
-	int calls; /* so far */
-} inject;
-
-static bool
-inject_hook(void)
-{
-	return curproc == inject.who && ++inject.calls == inject.nth;
-}
-
 /* Everything once, with one allocation failing. => FALSE: there is no nth */
 static bool
 run_failing(int nth)
@@ -711,31 +660,29 @@ run_failing(int nth)
 	char *buf = kmem_alloc(2 * PAGE_SIZE, PR_WAITOK);
 	bool (*old)(void) = alloc_fail_hook;
 	struct vmspace *vm;
-	int error;
+	int error, calls;
 
 	memset(buf, 7, 2 * PAGE_SIZE);
 	tv->tv_blocks &= ~(1UL << 20);
 	vm = map_file(tv, 40, false, MADV_NORMAL);
-	inject.who = curproc;
-	inject.nth = nth;
-	inject.calls = 0;
-	alloc_fail_hook = inject_hook;
+	ktf_fail_nth(nth);
 	error = ktf_fault(vm, 3, PROT_READ);
 	if (error == 0)
 		error = ktf_fault(vm, 20, PROT_WRITE);
 	if (error == 0)
 		error = tvfs_io(tv, buf, 2 * PAGE_SIZE, (off_t)ptoa(30),
 		    UIO_WRITE, UIO_SYSSPACE);
+	calls = ktf_fail_end();
 	alloc_fail_hook = old;
 	KT_CHECK(error == 0 || error == ENOMEM);
 	KT_EQ(ktf_read(vm, 3), 1003);
 	KT_EQ(ktf_read(vm, 20), 0);
 	if (error == 0)
-		KT_EQ(read_word(tv, 31), 0x0707070707070707);
+		KT_EQ(tvfs_read_word(tv, 31), 0x0707070707070707);
 	uvmspace_free(vm);
 	tvfs_end(tv);
 	kmem_free(buf, 2 * PAGE_SIZE);
-	return inject.calls >= nth;
+	return calls >= nth;
 }
 
 KTEST(uvn_nomem)

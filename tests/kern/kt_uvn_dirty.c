@@ -32,41 +32,6 @@ set_params(struct params p)
 	return old;
 }
 
-static void
-user_map(struct kt_user *ku, struct tvnode *tv, int npages)
-{
-	struct uvm_object *uobj = uvn_attach(&tv->tv_vnode, RW);
-
-	KASSERT(uobj != NULL);
-	kt_user_enter(ku);
-	ktf_map_obj(ku->ku_vm, KTF_BASE, uobj, npages, false, MADV_NORMAL);
-}
-
-static void
-write_word(struct tvnode *tv, int i, uint64_t value)
-{
-	KT_EQ(tvfs_io(tv, &value, sizeof(value), (off_t)ptoa(i), UIO_WRITE,
-		  UIO_SYSSPACE),
-	    0);
-}
-
-static void
-make_resident(struct tvnode *tv)
-{
-	uint64_t word;
-
-	for (int i = 0; i < TVFS_PAGES; i++)
-		KT_EQ(tvfs_io(tv, &word, sizeof(word), (off_t)ptoa(i), UIO_READ,
-			  UIO_SYSSPACE),
-		    0);
-}
-
-static int
-resident(struct tvnode *tv)
-{
-	return atomic_load(&tv->tv_vnode.v_uvm->u_obj.uo_npages);
-}
-
 /* => no more than n pages are dirty, after a while */
 static bool
 falls_to(u_int n, int ms)
@@ -86,15 +51,15 @@ KTEST(uvn_dirty_count)
 	struct kt_user ku;
 
 	tv->tv_blocks &= ~(1UL << 9);
-	user_map(&ku, tv, 16);
+	tvfs_user_map(&ku, tv, 16, false);
 	for (int i = 0; i < 16; i++)
 		(void)kt_user_load(KTF_VA(i));
 	KT_EQ(uvn_ndirty() - base, 0);
 	kt_user_store(KTF_VA(1), 1);
 	kt_user_store(KTF_VA(1), 2);
 	kt_user_store(KTF_VA(9), 9);
-	write_word(tv, 1, 3);
-	write_word(tv, 2, 4);
+	KT_EQ(tvfs_write_word(tv, 1, 3), 0);
+	KT_EQ(tvfs_write_word(tv, 2, 4), 0);
 	KT_EQ(uvn_ndirty() - base, 3);
 	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), 0);
 	KT_EQ(uvn_ndirty() - base, 0);
@@ -136,9 +101,9 @@ KTEST(uvn_dirty_age)
 	uint64_t start = nsecuptime();
 	struct kt_user ku;
 
-	user_map(&ku, tv, 8);
+	tvfs_user_map(&ku, tv, 8, false);
 	kt_user_store(KTF_VA(3), 33);
-	write_word(other, 5, 55);
+	KT_EQ(tvfs_write_word(other, 5, 55), 0);
 	KT_CHECK(writes(tv, 1, 3000));
 	KT_CHECK(nsecuptime() - start >= 1000000000);
 	KT_CHECK(writes(other, 1, 1000));
@@ -152,7 +117,7 @@ KTEST(uvn_dirty_age)
 	KT_EQ(*tvfs_word(tv, 3, 0), 34);
 	/* a disk that fails for a while */
 	atomic_store(&other->tv_failw, 1);
-	write_word(other, 6, 66);
+	KT_EQ(tvfs_write_word(other, 6, 66), 0);
 	KT_CHECK(writes(other, 2, 6000));
 	KT_EQ(*tvfs_word(other, 6, 0), 66);
 	KT_EQ(uvm_vnp_flush(&other->tv_vnode, 0, UVN_MAXOFF), EIO);
@@ -179,14 +144,15 @@ dirty_all(void *arg)
 
 	for (int f = 0; f < FILES; f++) {
 		if (d->store)
-			user_map(&ku, d->tv[f], TVFS_PAGES);
+			tvfs_user_map(&ku, d->tv[f], TVFS_PAGES, false);
 		for (int i = 0; i < TVFS_PAGES; i++)
 			if (d->store)
 				kt_user_store(
 				    KTF_VA(i), (uint64_t)(100 * f + i));
 			else
-				write_word(
-				    d->tv[f], i, (uint64_t)(100 * f + i));
+				KT_EQ(tvfs_write_word(
+					  d->tv[f], i, (uint64_t)(100 * f + i)),
+				    0);
 		if (d->store)
 			kt_user_leave(&ku);
 	}
@@ -246,7 +212,8 @@ throttle(bool store)
 
 	dirtier_make(&d, store);
 	for (int f = 0; f < FILES; f++) {
-		make_resident(d.tv[f]); /* reading stalls, too */
+		tvfs_make_resident(
+		    d.tv[f], TVFS_PAGES); /* reading stalls, too */
 		d.tv[f]->tv_stalled = true;
 	}
 	t = kt_spawn(dirty_all, &d, 0);
@@ -307,7 +274,7 @@ KTEST(uvn_willneed)
 	struct kt_user ku;
 	struct uvmexp s;
 
-	user_map(&ku, tv, TVFS_PAGES);
+	tvfs_user_map(&ku, tv, TVFS_PAGES, false);
 	KT_EQ(kt_user_load(KTF_VA(20)), 1020);
 	tv->tv_reads = 0;
 	KT_EQ(advise(10, 40, LINUX_MADV_WILLNEED), 0);
@@ -326,7 +293,7 @@ KTEST(uvn_willneed)
 	tv->tv_badr = 0;
 	tvfs_setsize(tv, (off_t)ptoa(12));
 	KT_EQ(advise(0, TVFS_PAGES, LINUX_MADV_WILLNEED), 0);
-	KT_EQ(resident(tv), 12);
+	KT_EQ(tvfs_resident(tv), 12);
 	kt_user_leave(&ku);
 	tvfs_end(tv);
 }
@@ -337,11 +304,11 @@ KTEST(uvn_advise_pageout)
 	struct tvnode *tv = tvfs_make(ptoa(8));
 	struct kt_user ku;
 
-	user_map(&ku, tv, 8);
+	tvfs_user_map(&ku, tv, 8, false);
 	for (int i = 0; i < 8; i++)
 		kt_user_store(KTF_VA(i), 50 + (uint64_t)i);
 	KT_EQ(advise(2, 4, LINUX_MADV_PAGEOUT), 0);
-	KT_EQ(resident(tv), 4);
+	KT_EQ(tvfs_resident(tv), 4);
 	KT_EQ(tv->tv_wpages, 4);
 	for (int i = 2; i < 6; i++)
 		KT_EQ(*tvfs_word(tv, i, 0), 50 + i);
@@ -362,7 +329,7 @@ KTEST(uvn_advise_dontneed)
 	struct tvnode *tv = tvfs_make(ptoa(8));
 	struct kt_user ku;
 
-	user_map(&ku, tv, 8);
+	tvfs_user_map(&ku, tv, 8, false);
 	kt_user_store(KTF_VA(3), 77);
 	KT_EQ(advise(0, 8, LINUX_MADV_DONTNEED), 0);
 	KT_EQ(ktf_prot(ku.ku_vm, 3), -1);

@@ -12,44 +12,10 @@
 #define RW (PROT_READ | PROT_WRITE)
 
 /* The file mapped at KTF_BASE by the running thread, which is a process. */
-static void
-user_map(struct kt_user *ku, struct tvnode *tv, int npages, bool cow)
-{
-	struct uvm_object *uobj = uvn_attach(&tv->tv_vnode, RW);
-
-	KASSERT(uobj != NULL);
-	kt_user_enter(ku);
-	ktf_map_obj(ku->ku_vm, KTF_BASE, uobj, npages, cow, MADV_NORMAL);
-}
-
 static int
 msync_pages(int i, int n, int flags)
 {
 	return KT_CALL(sys_msync, KTF_VA(i), ptoa(n), (uint64_t)flags);
-}
-
-static uint64_t
-read_word(struct tvnode *tv, int i)
-{
-	uint64_t value = 0;
-
-	KT_EQ(tvfs_io(tv, &value, sizeof(value), (off_t)ptoa(i), UIO_READ,
-		  UIO_SYSSPACE),
-	    0);
-	return value;
-}
-
-static int
-write_word(struct tvnode *tv, int i, uint64_t value)
-{
-	return tvfs_io(
-	    tv, &value, sizeof(value), (off_t)ptoa(i), UIO_WRITE, UIO_SYSSPACE);
-}
-
-static int
-resident(struct tvnode *tv)
-{
-	return atomic_load(&tv->tv_vnode.v_uvm->u_obj.uo_npages);
 }
 
 /* -- Reading ----------------------------------------------------------------- */
@@ -129,10 +95,10 @@ KTEST(uvn_read_error)
 	/* read along with its neighbour, which is not harmed */
 	KT_EQ(ktf_fault(vm, 0, PROT_READ), 0);
 	KT_EQ(ktf_read(vm, 0), 1000);
-	KT_EQ(resident(tv), 1);
+	KT_EQ(tvfs_resident(tv), 1);
 	KT_EQ(ktf_fault(vm, 2, PROT_READ), EIO);
 	KT_EQ(ktf_fault(vm, 2, PROT_WRITE), EIO);
-	KT_EQ(resident(tv), 1);
+	KT_EQ(tvfs_resident(tv), 1);
 	tv->tv_badr = 0;
 	KT_EQ(ktf_read(vm, 2), 1002);
 	uvmspace_free(vm);
@@ -150,7 +116,7 @@ KTEST(uvn_hole)
 	struct tvnode *tv = tvfs_make_hole((off_t)ptoa(8));
 	struct kt_user ku;
 
-	user_map(&ku, tv, 8, false);
+	tvfs_user_map(&ku, tv, 8, false);
 	KT_EQ(kt_user_load(KTF_VA(1)), 0);
 	KT_EQ(ktf_fault(ku.ku_vm, 2, PROT_READ), 0);
 	KT_EQ(ktf_prot(ku.ku_vm, 1) & PROT_WRITE, 0);
@@ -179,23 +145,23 @@ KTEST(uvn_hole_full)
 	uint64_t value = 1;
 
 	memset(buf, 1, PAGE_SIZE);
-	user_map(&ku, tv, 8, false);
+	tvfs_user_map(&ku, tv, 8, false);
 	tv->tv_full = true;
 	KT_EQ(ktf_fault(ku.ku_vm, 1, PROT_WRITE), EIO);
 	KT_EQ(kt_user_load(KTF_VA(1)), 0);
 	KT_EQ(ktf_fault(ku.ku_vm, 1, PROT_WRITE), EIO);
 	KT_EQ(copyout(&value, (void *)KTF_VA(2), sizeof(value)), EFAULT);
-	KT_EQ(write_word(tv, 4, 5), ENOSPC);
+	KT_EQ(tvfs_write_word(tv, 4, 5), ENOSPC);
 	KT_EQ(tvfs_io(
 		  tv, buf, PAGE_SIZE, (off_t)ptoa(6), UIO_WRITE, UIO_SYSSPACE),
 	    ENOSPC);
-	KT_EQ(read_word(tv, 4), 0);
-	KT_EQ(read_word(tv, 6), 0);
+	KT_EQ(tvfs_read_word(tv, 4), 0);
+	KT_EQ(tvfs_read_word(tv, 6), 0);
 	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), 0);
 	KT_EQ(tv->tv_wpages, 0);
 	tv->tv_full = false;
 	kt_user_store(KTF_VA(1), 11);
-	KT_EQ(write_word(tv, 4, 5), 0);
+	KT_EQ(tvfs_write_word(tv, 4, 5), 0);
 	KT_EQ(tvfs_io(
 		  tv, buf, PAGE_SIZE, (off_t)ptoa(6), UIO_WRITE, UIO_SYSSPACE),
 	    0);
@@ -212,14 +178,14 @@ KTEST(uvn_hole_private)
 	struct tvnode *tv = tvfs_make_hole((off_t)ptoa(4));
 	struct kt_user ku;
 
-	user_map(&ku, tv, 4, true);
+	tvfs_user_map(&ku, tv, 4, true);
 	tv->tv_full = true;
 	KT_EQ(kt_user_load(KTF_VA(0)), 0);
 	kt_user_store(KTF_VA(0), 3);
 	kt_user_store(KTF_VA(1), 4);
 	KT_EQ(kt_user_load(KTF_VA(0)), 3);
 	KT_EQ(tv->tv_allocs, 0);
-	KT_EQ(read_word(tv, 0), 0);
+	KT_EQ(tvfs_read_word(tv, 0), 0);
 	kt_user_leave(&ku);
 	tvfs_end(tv);
 }
@@ -232,13 +198,13 @@ KTEST(uvn_private)
 	struct tvnode *tv = tvfs_make(ptoa(4));
 	struct kt_user ku;
 
-	user_map(&ku, tv, 4, true);
+	tvfs_user_map(&ku, tv, 4, true);
 	KT_EQ(kt_user_load(KTF_VA(1)), 1001);
 	kt_user_store(KTF_VA(1), 5);
-	KT_EQ(write_word(tv, 2, 6), 0);
+	KT_EQ(tvfs_write_word(tv, 2, 6), 0);
 	KT_EQ(kt_user_load(KTF_VA(1)), 5);
 	KT_EQ(kt_user_load(KTF_VA(2)), 6);
-	KT_EQ(read_word(tv, 1), 1001);
+	KT_EQ(tvfs_read_word(tv, 1), 1001);
 	KT_EQ(msync_pages(0, 4, MS_SYNC), 0);
 	KT_EQ(*tvfs_word(tv, 1, 0), 1001);
 	KT_EQ(msync_pages(0, 4, MS_SYNC | MS_INVALIDATE), 0);
@@ -253,7 +219,7 @@ KTEST(uvn_msync)
 	struct tvnode *tv = tvfs_make(ptoa(16));
 	struct kt_user ku;
 
-	user_map(&ku, tv, 16, false);
+	tvfs_user_map(&ku, tv, 16, false);
 	for (int i = 0; i < 6; i++)
 		kt_user_store(KTF_VA(i), 100 + (uint64_t)i);
 	kt_user_store(KTF_VA(9), 109);
@@ -302,7 +268,7 @@ KTEST(uvn_store_during_write)
 	struct tvnode *tv = tvfs_make(ptoa(4));
 	struct kt_user ku;
 
-	user_map(&ku, tv, 4, false);
+	tvfs_user_map(&ku, tv, 4, false);
 	kt_user_store(KTF_VA(1), 111);
 	tv->tv_during = store_meanwhile;
 	KT_EQ(msync_pages(0, 4, MS_SYNC), 0);
@@ -333,8 +299,8 @@ KTEST(uvn_copy_during_write)
 	struct tvnode *tv = tvfs_make(ptoa(4)), *buf = tvfs_make(ptoa(4));
 	struct kt_user ku;
 
-	user_map(&ku, buf, 4, false);
-	KT_EQ(read_word(tv, 1), 1001);
+	tvfs_user_map(&ku, buf, 4, false);
+	KT_EQ(tvfs_read_word(tv, 1), 1001);
 	buf->tv_during = flush_meanwhile;
 	buf->tv_arg = tv;
 	KT_EQ(tvfs_io(tv, (void *)KTF_VA(2), PAGE_SIZE, (off_t)ptoa(1),
@@ -401,7 +367,7 @@ KTEST(uvn_store_race)
 	struct kt_thread *t;
 	struct kt_user ku;
 
-	user_map(&ku, tv, 8, false);
+	tvfs_user_map(&ku, tv, 8, false);
 	atomic_store(&store_over, false);
 	t = kt_spawn(flush_always, tv, 0);
 	for (uint64_t i = 1; i < 400; i++) {
@@ -442,7 +408,7 @@ KTEST(uvn_flush_waits)
 	struct tvnode *tv = tvfs_make(ptoa(4));
 	struct kt_thread *t, *u;
 
-	KT_EQ(write_word(tv, 1, 8), 0);
+	KT_EQ(tvfs_write_word(tv, 1, 8), 0);
 	tv->tv_stalled = true;
 	t = kt_spawn(sync_all, NULL, 0);
 	KT_CHECK(tvfs_waits(tv));
@@ -471,7 +437,7 @@ KTEST(uvn_write_whole)
 		  UIO_SYSSPACE),
 	    0);
 	KT_EQ(tv->tv_reads, 0);
-	KT_EQ(read_word(tv, 3), 0x0303030303030303);
+	KT_EQ(tvfs_read_word(tv, 3), 0x0303030303030303);
 	KT_EQ(tv->tv_reads, 0);
 	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), 0);
 	KT_EQ(tv->tv_wpages, 3);
@@ -483,7 +449,7 @@ KTEST(uvn_write_whole)
 	KT_EQ(tvfs_io(tv, (void *)(KTF_VA(0) + PAGE_SIZE - 8), PAGE_SIZE,
 		  (off_t)ptoa(6), UIO_WRITE, UIO_USERSPACE),
 	    EFAULT);
-	KT_EQ(read_word(tv, 6), 99);
+	KT_EQ(tvfs_read_word(tv, 6), 99);
 	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), 0);
 	KT_EQ(*tvfs_word(tv, 6, 0), 99);
 	KT_EQ(*tvfs_word(tv, 6, TVFS_LAST), 2006);
@@ -500,7 +466,7 @@ KTEST(uvn_error_once)
 	struct tvnode *tv = tvfs_make(ptoa(8));
 	struct kt_user ku;
 
-	user_map(&ku, tv, 8, false);
+	tvfs_user_map(&ku, tv, 8, false);
 	for (int i = 0; i < 4; i++)
 		kt_user_store(KTF_VA(i), 100 + (uint64_t)i);
 	tv->tv_badw = 1UL << 2;
@@ -549,10 +515,10 @@ race_step(struct racer *r, struct vmspace *vm)
 	case 0:
 	case 1:
 		r->last[page] = draw | 1;
-		KT_EQ(write_word(r->tv, page, r->last[page]), 0);
+		KT_EQ(tvfs_write_word(r->tv, page, r->last[page]), 0);
 		break;
 	case 2:
-		KT_EQ(read_word(r->tv, page), r->last[page]);
+		KT_EQ(tvfs_read_word(r->tv, page), r->last[page]);
 		break;
 	case 3:
 		KT_EQ(uvm_vnp_flush(&r->tv->tv_vnode, 0, UVN_MAXOFF), 0);

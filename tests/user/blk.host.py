@@ -20,7 +20,7 @@ import sys
 import time
 import uuid
 
-from hostcases import ROOT, VMRUN, Failed, build, program, run_cases
+from hostcases import ROOT, VMRUN, Failed, build, program, run_cases, tool
 
 PROG = program("blk")
 TESTBOX = program("testbox")
@@ -358,8 +358,7 @@ def case_kernel(tmp):
     """The kernel's tests with a disk that mkswap made: many requests, resets,
     a device that lies."""
     path = image(tmp + "/k", 8 * MIB)
-    subprocess.run(["mkswap", "-L", "a label", path], check=True,
-                   capture_output=True, env={"PATH": "/usr/sbin:/sbin"})
+    tool("mkswap", "-L", "a label", path)
     args = ["--kernel", KTEST, "--disk", path, *["--disk", "8M"] * 3,
             "--append", f"ktest=blk_*,bad_* mkswap=1 seed={SEED}"]
     for extra, verdict in (

@@ -7,25 +7,14 @@ and debugfs look at what it leaves, after the machine was switched off, too.
 """
 import os
 import random
-import shlex
 import subprocess
 import sys
 import time
 
-from hostcases import VMRUN, Failed, build, program, run_cases
+from hostcases import VMRUN, Failed, build, program, run_cases, tool
 
 PROG = program("ext2")
-ENV = dict(os.environ, PATH=os.environ["PATH"] + ":/sbin:/usr/sbin")
 CUTS = 12
-
-
-def tool(*cmd, ok=(0,)):
-    r = subprocess.run(cmd, capture_output=True, env=ENV, check=False)
-    if r.returncode not in ok:
-        raise Failed(f"status {r.returncode}: {shlex.join(cmd)}\n"
-                     f"{r.stdout.decode(errors='replace')[-2000:]}"
-                     f"{r.stderr.decode(errors='replace')[-1000:]}")
-    return r.stdout
 
 
 def make(tmp, *options, size="24M"):

@@ -5,6 +5,7 @@ folder of their own.
 import importlib.machinery
 import importlib.util
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,17 @@ VMRUN = os.path.join(ROOT, "scripts/vmrun")
 
 class Failed(Exception):
     """What a case expected does not hold."""
+
+
+def tool(*cmd, ok=(0,)):
+    """What a tool of the host prints; some of them are root's."""
+    env = dict(os.environ, PATH=os.environ["PATH"] + ":/sbin:/usr/sbin")
+    r = subprocess.run(cmd, capture_output=True, env=env, check=False)
+    if r.returncode not in ok:
+        raise Failed(f"status {r.returncode}: {shlex.join(cmd)}\n"
+                     f"{r.stdout.decode(errors='replace')[-2000:]}"
+                     f"{r.stderr.decode(errors='replace')[-1000:]}")
+    return r.stdout
 
 
 def program(name):

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from hostcases import VMRUN, Failed, build, program, run_cases
+from hostcases import VMRUN, Failed, build, program, run_cases, tool
 
 PROG = program("paging")
 MIB, PAGE = 1 << 20, 4096
@@ -224,8 +224,7 @@ def case_marker(tmp):
 def mkswap(path, size, bad):
     """An image that mkswap made, with pages on its list of bad ones."""
     image(path, size)
-    subprocess.run(["mkswap", "-L", "paging", path], check=True,
-                   capture_output=True, env={"PATH": "/usr/sbin:/sbin"})
+    tool("mkswap", "-L", "paging", path)
     with open(path, "r+b") as f:
         f.seek(1024)
         version, last, nbad = struct.unpack("<III", f.read(12))

@@ -13,19 +13,9 @@ import subprocess
 import sys
 import time
 
-from hostcases import ROOT, VMRUN, Failed, build, program, run_cases
+from hostcases import ROOT, VMRUN, Failed, build, program, run_cases, tool
 
-ENV = dict(os.environ, PATH=os.environ["PATH"] + ":/sbin:/usr/sbin")
 CUTS = 4
-
-
-def tool(*cmd, ok=(0,)):
-    r = subprocess.run(cmd, capture_output=True, env=ENV, check=False)
-    if r.returncode not in ok:
-        raise Failed(f"status {r.returncode}: {' '.join(cmd)}\n"
-                     f"{r.stdout.decode(errors='replace')[-2000:]}"
-                     f"{r.stderr.decode(errors='replace')[-1000:]}")
-    return r.stdout
 
 
 def make(tmp, size="64M"):

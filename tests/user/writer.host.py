@@ -11,19 +11,9 @@ import signal
 import subprocess
 import sys
 
-from hostcases import VMRUN, Failed, build, program, run_cases
+from hostcases import VMRUN, Failed, build, program, run_cases, tool
 
 PROG = program("writer")
-ENV = dict(os.environ, PATH=os.environ["PATH"] + ":/sbin:/usr/sbin")
-
-
-def tool(*cmd, ok=(0,)):
-    r = subprocess.run(cmd, capture_output=True, env=ENV, check=False)
-    if r.returncode not in ok:
-        raise Failed(f"status {r.returncode}: {shlex.join(cmd)}\n"
-                     f"{r.stdout.decode(errors='replace')[-2000:]}"
-                     f"{r.stderr.decode(errors='replace')[-1000:]}")
-    return r.stdout
 
 
 def make(tmp, size):

@@ -12,7 +12,6 @@
 #include <pmap/sv39/pmap_boot.h>
 #include <uvm/uvm.h>
 #include <uvm/uvm_swap.h>
-#include <sys/buf.h>
 
 int cold = 1;
 char bootargs_text[] = "";
