@@ -284,7 +284,7 @@ uao_shrink(struct uvm_object *uobj, vsize_t size)
 	return 0;
 }
 
-/* => object unlocked; it holds at least `size' bytes from now on; 0 or EFBIG */
+/* => object unlocked; [start, end), in whole pages, reads as zeros; may sleep */
 void
 uao_punch(struct uvm_object *uobj, voff_t start, voff_t end)
 {
@@ -303,6 +303,7 @@ uao_punch(struct uvm_object *uobj, voff_t start, voff_t end)
 	rw_exit(&uobj->uo_lock);
 }
 
+/* => object unlocked; it holds at least `size' bytes from now on; 0 or EFBIG */
 int
 uao_grow(struct uvm_object *uobj, vsize_t size)
 {

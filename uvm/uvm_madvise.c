@@ -155,14 +155,20 @@ advise_nothing(
 	return 0;
 }
 
+/* madvise(2): EFAULT is for what would be SIGBUS, a gap is ENOMEM. */
 static int
 advise_populate(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access)
 {
-	int error = uvm_map_populate(map, start, end, access);
-
-	if (error == EFAULT)
+	switch (uvm_map_populate(map, start, end, access)) {
+	case 0:
+		return 0;
+	case EIO:
+		return EFAULT;
+	case EACCES:
+		return EINVAL;
+	default:
 		return ENOMEM;
-	return error == EACCES ? EINVAL : error;
+	}
 }
 
 static int

@@ -592,7 +592,7 @@ uvm_swap_setpriority(struct bdev *bd, int priority)
 static void
 boot_one(const char *name, size_t len)
 {
-	char word[DISK_NAMELEN];
+	char word[sizeof("/dev/") + DISK_NAMELEN];
 	struct bdev *bd = NULL;
 	int priority = 0, error = ENXIO;
 	size_t n = 0;

@@ -137,6 +137,46 @@ KTEST(sysctl_minimum)
 	kt_user_leave(&ku);
 }
 
+/* Of the writer of dirty pages: how old they get, how many there may be. */
+KTEST(sysctl_dirty)
+{
+	static const struct {
+		int id, least, most;
+	} knob[] = { { VM_DIRTYAGE, 1, 86400 }, { VM_DIRTYMIN, 0, 100 },
+		{ VM_DIRTYMAX, 0, 100 } };
+	struct kt_user ku;
+	int was, new;
+
+	sysctl_space(&ku);
+	KT_EQ(sysctl(2, VM_DIRTY, 0, 4, NULL), 0);
+	KT_CHECK(old_int() >= 0);
+	new = 1;
+	KT_EQ(sysctl(2, VM_DIRTY, 0, 4, &new), EPERM);
+	for (size_t i = 0; i < nitems(knob); i++) {
+		KT_EQ(sysctl(2, knob[i].id, 0, 4, NULL), 0);
+		was = old_int();
+		new = knob[i].least - 1;
+		KT_EQ(sysctl(2, knob[i].id, 0, 4, &new), EINVAL);
+		new = knob[i].most + 1;
+		KT_EQ(sysctl(2, knob[i].id, 0, 4, &new), EINVAL);
+		KT_EQ(KT_CALL(sys_bsd_sysctl, NAME, 2, 0, 0, NEW, 2), EINVAL);
+		new = knob[i].most;
+		ku.ku_cred.cr_uid = 1000;
+		KT_EQ(sysctl(2, knob[i].id, 0, 4, &new), EPERM);
+		ku.ku_cred.cr_uid = 0;
+		/* the old value goes out, the new one shows the next time */
+		KT_EQ(sysctl(2, knob[i].id, 0, 4, &new), 0);
+		KT_EQ(old_int(), was);
+		KT_EQ(sysctl(2, knob[i].id, 0, 4, NULL), 0);
+		KT_EQ(old_int(), new);
+		KT_EQ(copyout(&was, (void *)NEW, sizeof(was)), 0);
+		KT_EQ(KT_CALL(sys_bsd_sysctl, NAME, 2, 0, 0, NEW, 4), 0);
+		KT_EQ(sysctl(2, knob[i].id, 0, 4, NULL), 0);
+		KT_EQ(old_int(), was);
+	}
+	kt_user_leave(&ku);
+}
+
 /* => the entry of the answer that begins at page i; panics if there is none */
 static struct uvm_mapinfo
 info_at(int i)
