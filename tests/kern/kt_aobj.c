@@ -277,6 +277,29 @@ KTEST(aobj_shrink_grow)
 	uao_detach(obj);
 }
 
+/* The last page is not there, whether or not one behind it is. */
+KTEST(aobj_shrink_absent)
+{
+	struct uvm_object *obj = uao_create(ptoa(8), 0);
+	struct vm_page *pg;
+	int rv;
+
+	fill(obj, 1);
+	KT_EQ(uao_shrink(obj, ptoa(6) + 100), 0);
+	KT_EQ(uao_pages(obj), 1);
+	pg = get(obj, (voff_t)ptoa(4), &rv);
+	KT_REQUIRE(pg != NULL);
+	unbusy(obj, pg);
+	KT_EQ(uao_shrink(obj, ptoa(2) + 100), 0);
+	KT_EQ(uao_pages(obj), 1);
+	pg = get(obj, 0, &rv);
+	KT_REQUIRE(pg != NULL);
+	for (size_t i = 0; i < PAGE_SIZE; i++)
+		KT_REQUIRE(((char *)VM_PAGE_TO_DMAP(pg))[i] == 'a');
+	unbusy(obj, pg);
+	uao_detach(obj);
+}
+
 /* pgo_flush: out of the way, or gone if nobody else has it */
 KTEST(aobj_flush)
 {

@@ -1,13 +1,14 @@
 /* Swap: devices, slots, paging out and in (UVM-API.md 3.4, 6.3, 7.4). */
 #define _UVM_SWAP_PRIVATE
 #include <tests/kern/kt_audit.h>
-#include <tests/kern/kt_fault.h>
+#include <tests/kern/kt_map.h>
 #include <tests/kern/kt_tdisk.h>
 #include <tests/kern/kt_tvfs.h>
 #include <uvm/uvm_aobj.h>
 #include <uvm/uvm_pdaemon.h>
 #include <uvm/uvm_swap.h>
 #include <sys/pool.h>
+#include <uvm_bsd.h>
 
 /* -- Helpers -------------------------------------------------------------------- */
 
@@ -793,6 +794,127 @@ check_object(struct vmspace *vm, int n)
 {
 	for (int i = 0; i < n; i++)
 		KT_EQ(ktf_read(vm, i), word_of(i));
+}
+
+/* tmpfs gives a part of a file back: pages and slots go, others stay. */
+KTEST(swap_punch)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_object(12);
+	struct uvm_object *obj = ktf_entry(vm, 0)->object.uvm_obj;
+	struct uvmexp s;
+
+	KT_SNAP(&s);
+	KT_EQ(page_out(vm, 0, 6), 0);
+	KT_EQ(KT_DELTA(&s, swpginuse), 6);
+	/* two in swap, one in both, two in memory only */
+	KT_EQ(ktf_read(vm, 5), word_of(5));
+	uao_punch(obj, (voff_t)ptoa(3), (voff_t)ptoa(8));
+	for (int i = 0; i < 12; i++)
+		KT_EQ(ktf_read(vm, i), i >= 3 && i < 8 ? 0 : word_of(i));
+	KT_EQ(uao_shrink(obj, 0), 0);
+	KT_EQ(KT_DELTA(&s, swpginuse), 0);
+	KT_EQ(KT_DELTA(&s, swpgonly), 0);
+	/* nothing there, nothing to do */
+	uao_punch(obj, 0, (voff_t)ptoa(12));
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* The end of a file is in swap and cannot be read: it does not get shorter. */
+KTEST(swap_shrink_read_error)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_object(4);
+	struct uvm_object *obj = ktf_entry(vm, 0)->object.uvm_obj;
+
+	KT_EQ(page_out(vm, 0, 4), 0);
+	tdisk_bad(0, 0, DISK_PAGES);
+	KT_EQ(uao_shrink(obj, ptoa(1) + 8), EIO);
+	tdisk_bad(0, 0, 0);
+	KT_EQ(ktf_fault(vm, 1, PROT_READ), EIO); /* it stays lost */
+	KT_EQ(ktf_read(vm, 3), word_of(3));
+	KT_EQ(uao_shrink(obj, ptoa(1)), 0);
+	KT_EQ(ktf_fault(vm, 3, PROT_READ), EIO);
+	KT_EQ(ktf_read(vm, 0), word_of(0));
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* A map says how many of its pages are in swap only. */
+KTEST(swap_mapinfo)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_object(10);
+	struct uvm_mapinfo mi[2];
+
+	KT_EQ(ktm_map(vm, 20, 26, UVM_PROT_RW, KTM_ANON), 0);
+	put_pages(vm, 20, 26);
+	KT_EQ(page_out(vm, 0, 7), 0);
+	KT_EQ(page_out(vm, 20, 24), 0);
+	KT_EQ(check_page(vm, 20, word_of(20)), 0);
+	memset(mi, 0, sizeof(mi));
+	KT_EQ(uvm_map_snapshot(vm, mi, 2), 2);
+	KT_EQ(mi[0].type, UVM_MI_AOBJ);
+	KT_EQ(mi[0].swapped, 7);
+	KT_EQ(mi[0].resident, 3);
+	KT_EQ(mi[1].type, UVM_MI_ANON);
+	KT_EQ(mi[1].resident + mi[1].swapped, 6);
+	KT_RANGE(mi[1].swapped, 0, 3); /* neighbours came along */
+	/* entries for which there is no room are left out */
+	memset(mi, 0, sizeof(mi));
+	KT_EQ(uvm_map_snapshot(vm, mi, 1), 1);
+	KT_EQ(mi[1].type, 0);
+	KT_EQ(mi[1].end, 0);
+	uvmspace_free(vm);
+	swap_off(0, bd);
+}
+
+/* => pages [0, n), busy, with the slots from slot on for their own */
+static void
+own_slots(struct vmspace *vm, int slot, struct vm_page **pgs, int n)
+{
+	struct vm_anon *anon;
+	int error;
+
+	for (int i = 0; i < n; i++) {
+		anon = lock_anon(vm, i, PROT_READ | PROT_WRITE, &error);
+		KASSERT(anon != NULL && anon->an_swslot == 0);
+		anon->an_swslot = slot + i;
+		uvm_swap_setanon(slot + i, anon);
+		pgs[i] = anon->an_page;
+		atomic_or(&pgs[i]->pg_flags, PG_BUSY);
+		rw_exit(&anon->an_lock->aml_lock);
+	}
+}
+
+/* 7.3: pages are put, waiting for it or not. */
+KTEST(swap_put)
+{
+	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
+	struct vmspace *vm = written_space(3, MADV_RANDOM);
+	struct vm_page *pgs[3];
+	struct uvmexp s;
+	int n = 3, slot = uvm_swap_alloc(&n, FALSE);
+
+	KT_REQUIRE(slot > 0 && n == 3);
+	own_slots(vm, slot, pgs, 3);
+	KT_SNAP(&s);
+	tdisk_fail_writes(0, 1);
+	KT_EQ(uvm_swap_put(slot, pgs, 3, PGO_SYNCIO), VM_PAGER_ERROR);
+	KT_EQ(uvm_swap_put(slot, pgs, 3, PGO_SYNCIO), VM_PAGER_OK);
+	for (int i = 0; i < 3; i++)
+		KT_CHECK((pgs[i]->pg_flags & PG_BUSY) != 0);
+	KT_EQ(KT_DELTA(&s, paging), 0);
+	KT_EQ(KT_DELTA(&s, pgswapout), 6);
+	KT_EQ(uvm_swap_put(slot, pgs, 3, 0), VM_PAGER_PEND);
+	while (!uvm_swapio_idle())
+		kt_sleep_ms(1);
+	KT_EQ(KT_DELTA(&s, swpgonly), 3);
+	KT_EQ(KT_DELTA(&s, free), 3);
+	check_pages(vm, 0, 3);
+	uvmspace_free(vm);
+	swap_off(0, bd);
 }
 
 /* Pages of an object that lie elsewhere on the disk than beside each other. */
