@@ -293,13 +293,16 @@ uao_punch(struct uvm_object *uobj, voff_t start, voff_t end)
 	struct vm_page *pg;
 
 	KASSERT(((start | end) & (voff_t)PAGE_MASK) == 0);
+	if (MUTANT(AOBJ_PUNCH_ONE_MORE))
+		last++;
 	rw_enter_write(&uobj->uo_lock);
 	while ((pg = next_unbusy(uobj, i)) != NULL &&
 	    (uint64_t)pg->offset >> PAGE_SHIFT < last) {
 		i = ((uint64_t)pg->offset >> PAGE_SHIFT) + 1;
 		free_page(uobj, pg);
 	}
-	free_slots(to_aobj(uobj), start >> PAGE_SHIFT, last);
+	if (!MUTANT(AOBJ_PUNCH_KEEPS_SLOTS))
+		free_slots(to_aobj(uobj), start >> PAGE_SHIFT, last);
 	rw_exit(&uobj->uo_lock);
 }
 

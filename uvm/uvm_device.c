@@ -37,7 +37,8 @@ find(dev_t dev)
 
 	LIST_FOREACH (ud, &udv_list, ud_link)
 		if (ud->ud_dev == dev) {
-			ud->ud_obj.uo_refs++;
+			if (!MUTANT(UDV_FOUND_UNCOUNTED))
+				ud->ud_obj.uo_refs++;
 			return ud;
 		}
 	return NULL;
@@ -50,7 +51,8 @@ udv_attach(
 	struct uvm_device *ud, *new;
 
 	for (vsize_t i = 0; i < size; i += PAGE_SIZE)
-		if (mmap(dev, off + (voff_t)i, prot) == UDV_NOADDR)
+		if (mmap(dev, off + (voff_t)i, prot) == UDV_NOADDR &&
+		    (i == 0 || !MUTANT(UDV_ASKS_FIRST_PAGE)))
 			return NULL;
 	new = kmem_zalloc(sizeof(*new), PR_WAITOK);
 	uvm_obj_init(&new->ud_obj, &uvm_deviceops, 1);
@@ -73,7 +75,8 @@ static void
 udv_reference(struct uvm_object *uobj)
 {
 	mtx_enter(&udv_mtx);
-	uobj->uo_refs++;
+	if (!MUTANT(UDV_FORK_UNCOUNTED))
+		uobj->uo_refs++;
 	mtx_leave(&udv_mtx);
 }
 
@@ -85,7 +88,7 @@ udv_detach(struct uvm_object *uobj)
 
 	mtx_enter(&udv_mtx);
 	last = --uobj->uo_refs == 0;
-	if (last)
+	if (last && !MUTANT(UDV_GONE_IS_FOUND))
 		LIST_REMOVE(ud, ud_link);
 	mtx_leave(&udv_mtx);
 	if (!last)
@@ -103,22 +106,27 @@ enter_page(
 	struct uvm_device *ud = to_device(e->object.uvm_obj);
 	vm_prot_t prot = e->protection;
 	int flags = (int)access | PMAP_CANFAIL;
+	voff_t off;
 	paddr_t pa;
 
 	/* there is no page that could be copied */
-	if (UVM_ET_ISCOPYONWRITE(e)) {
+	if (UVM_ET_ISCOPYONWRITE(e) && !MUTANT(UDV_PRIVATE_WRITES)) {
 		if (access & PROT_WRITE)
 			return VM_PAGER_ERROR;
 		prot &= ~PROT_WRITE;
 	}
-	pa = ud->ud_mmap(ud->ud_dev, e->offset + (voff_t)(va - e->start), prot);
+	if (MUTANT(UDV_IGNORES_PROT))
+		prot = PROT_READ | PROT_WRITE;
+	off = MUTANT(UDV_IGNORES_OFFSET) ? 0 : e->offset;
+	pa = ud->ud_mmap(ud->ud_dev, off + (voff_t)(va - e->start), prot);
 	if (pa == UDV_NOADDR)
 		return VM_PAGER_ERROR;
-	if (type == VM_FAULT_WIRE || VM_MAPENT_ISWIRED(e))
+	if ((type == VM_FAULT_WIRE || VM_MAPENT_ISWIRED(e)) &&
+	    !MUTANT(UDV_WIRES_NOT))
 		flags |= PMAP_WIRED;
-	return pmap_enter(vm_map_pmap(ufi->map), va, pa, prot, flags) == 0
-	    ? VM_PAGER_OK
-	    : VM_PAGER_AGAIN;
+	if (pmap_enter(vm_map_pmap(ufi->map), va, pa, prot, flags) == 0)
+		return VM_PAGER_OK;
+	return MUTANT(UDV_NOMEM_FAILS) ? VM_PAGER_ERROR : VM_PAGER_AGAIN;
 }
 
 static int

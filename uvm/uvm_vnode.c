@@ -209,7 +209,7 @@ uvn_detach(struct uvm_object *uobj)
 		if (!MUTANT(UVN_UNCACHE_FORGETS))
 			write_and_free(un);
 		/* somebody came meanwhile: then it is his to do */
-		if (uobj->uo_refs > 1)
+		if (uobj->uo_refs > 1 && !MUTANT(UVN_UNCACHE_ONCE))
 			un->u_flags |= UVN_UNCACHE;
 	}
 	refs = --uobj->uo_refs;

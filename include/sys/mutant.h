@@ -532,6 +532,11 @@
 	X(AOBJ_FLUSH_FREES_SHARED, "aobj",                                  \
 	    "freeing a range forgets other users of the object: they read " \
 	    "zeros")                                                        \
+	X(AOBJ_PUNCH_KEEPS_SLOTS, "aobj",                                   \
+	    "a hole punched into memory that is in swap: the old "          \
+	    "contents come back")                                           \
+	X(AOBJ_PUNCH_ONE_MORE, "aobj",                                      \
+	    "a hole takes the page behind it along")                        \
 	/* Swap: slots and devices */                                       \
 	X(SWAP_INUSE_DRIFT, "swap",                                         \
 	    "swpginuse is not lowered when a slot is freed")                \
@@ -682,6 +687,9 @@
 	X(UVN_UNCACHE_FORGETS, "uvn",                                       \
 	    "a file in use that was to be forgotten keeps its pages after " \
 	    "the last reference")                                           \
+	X(UVN_UNCACHE_ONCE, "uvn",                                          \
+	    "somebody attaches while a file to be forgotten is written:"    \
+	    " its pages stay after he has gone")                            \
 	X(UVN_TERMINATE_DROPS, "uvn",                                       \
 	    "a vnode goes away and its dirty pages are not written")        \
 	X(UVN_GROW_KEEPS_TAIL, "uvn",                                       \
@@ -756,6 +764,33 @@
 	    "MADV_PAGEOUT leaves dirty pages of files in memory")           \
 	X(UVN_DAEMON_WRITES_NOT, "uvn",                                     \
 	    "the page daemon does not have dirty pages of files written")   \
+	/* Devices */                                                       \
+	X(UDV_FOUND_UNCOUNTED, "udv",                                       \
+	    "a device that is attached again is not referenced: the "       \
+	    "first unmap takes it from the second mapping")                 \
+	X(UDV_FORK_UNCOUNTED, "udv",                                        \
+	    "a mapping of a device that is cloned does not count: the "     \
+	    "child's goes with the parent's")                               \
+	X(UDV_GONE_IS_FOUND, "udv",                                         \
+	    "a device's object stays listed when it is freed: who "         \
+	    "attaches next uses freed memory")                              \
+	X(UDV_ASKS_FIRST_PAGE, "udv",                                       \
+	    "only the first page of a range is asked for: the end of a "    \
+	    "device's registers runs into what may not be mapped")          \
+	X(UDV_IGNORES_OFFSET, "udv",                                        \
+	    "a fault maps pages as if the mapping began at the start of"    \
+	    " the device")                                                  \
+	X(UDV_PRIVATE_WRITES, "udv",                                        \
+	    "a private mapping of a device writes to the device")           \
+	X(UDV_IGNORES_PROT, "udv",                                          \
+	    "a fault maps all rights, whatever the mapping has: a "         \
+	    "read-only one writes to registers")                            \
+	X(UDV_WIRES_NOT, "udv",                                             \
+	    "a wired page of a device is mapped like another: unwiring "    \
+	    "finds it not wired")                                           \
+	X(UDV_NOMEM_FAILS, "udv",                                           \
+	    "a fault that finds no memory for a page table is an error "    \
+	    "of the access")                                                \
 	/* Requests to disks */                                             \
 	X(BIODONE_UNLOCKED, "bio",                                          \
 	    "a request is done without the lock of its waiter: the "        \

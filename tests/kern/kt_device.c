@@ -272,8 +272,8 @@ KTEST(device_fault_refused)
 	fake.allowed = RW;
 	KT_EQ(ktf_fault(vm, 3, PROT_WRITE), 0);
 	/* half of a wiring is undone */
-	KT_EQ(uvm_map_pageable(&vm->vm_map, KTF_VA(2), KTF_VA(6), FALSE, 0),
-	    EIO);
+	KT_EQ(
+	    uvm_map_pageable(&vm->vm_map, KTF_VA(2), KTF_VA(6), FALSE, 0), EIO);
 	KT_EQ(pmap_wired_count(vm->vm_map.pmap), 0);
 	KT_EQ(ktf_entry(vm, 2)->wired_count, 0);
 	KT_EQ(ktf_fault(vm, 2, PROT_READ), 0);

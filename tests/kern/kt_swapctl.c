@@ -31,8 +31,8 @@ path(const char *s)
 static void
 make_node(const char *name, mode_t mode, dev_t dev)
 {
-	KT_EQ(KT_CALL(sys_mknodat, (uint64_t)AT_FDCWD, path(name), mode, dev),
-	    0);
+	KT_EQ(
+	    KT_CALL(sys_mknodat, (uint64_t)AT_FDCWD, path(name), mode, dev), 0);
 }
 
 static void
@@ -78,8 +78,7 @@ swapoff(const char *name)
 static int
 swapctl(int cmd, const char *name, int misc)
 {
-	return KT_CALL(
-	    sys_swapctl, (uint64_t)cmd, path(name), (uint64_t)misc);
+	return KT_CALL(sys_swapctl, (uint64_t)cmd, path(name), (uint64_t)misc);
 }
 
 /* => swapctl(SWAP_STATS) into OUT */
