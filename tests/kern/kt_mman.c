@@ -274,6 +274,11 @@ KTEST(mman_minherit)
 	KT_EQ(KT_CALL(sys_minherit, KTF_VA(2), ptoa(1), MAP_INHERIT_SHARE), 0);
 	KT_EQ(KT_CALL(sys_minherit, KTF_VA(3), ptoa(1), MAP_INHERIT_ZERO), 0);
 	KT_EQ(KT_CALL(sys_mimmutable, KTF_VA(4), ptoa(1)), 0);
+	KT_EQ(KT_CALL(sys_mimmutable, KTF_VA(4), ptoa(1)), 0); /* it is */
+	/* nor is less to be allowed */
+	KT_EQ(uvm_map_protect(
+		  &ku.ku_vm->vm_map, KTF_VA(4), KTF_VA(5), PROT_READ, TRUE),
+	    EPERM);
 	KT_EQ(
 	    KT_CALL(sys_minherit, KTF_VA(4), ptoa(1), MAP_INHERIT_NONE), EPERM);
 	KT_EQ(KT_CALL(sys_mimmutable, KTF_VA(0), ~0UL), EINVAL);

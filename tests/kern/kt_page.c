@@ -419,6 +419,7 @@ pglist_flags(int flags, psize_t size, paddr_t align, paddr_t bound)
 /* D9, D10 and the rest of the errors */
 KTEST(pglist_errors)
 {
+	struct pglist list = TAILQ_HEAD_INITIALIZER(list);
 	int nowait = UVM_PLA_NOWAIT;
 
 	KT_EQ(pglist_flags(0, PAGE_SIZE, 0, 0), EINVAL);
@@ -427,7 +428,12 @@ KTEST(pglist_errors)
 	KT_EQ(pglist_flags(nowait, 0, 0, 0), EINVAL);
 	KT_EQ(pglist_flags(nowait, PAGE_SIZE, 3 * PAGE_SIZE, 0), EINVAL);
 	KT_EQ(pglist_flags(nowait, PAGE_SIZE, 0, 3 * PAGE_SIZE), EINVAL);
+	KT_EQ(pglist_flags(nowait, ~0UL, 0, 0), EINVAL);
+	KT_EQ(uvm_pglistalloc(PAGE_SIZE, 0, ~0UL, 0, 0, &list, 0, nowait),
+	    EINVAL);
 	KT_EQ(pglist_flags(nowait, 2 * PAGE_SIZE, 0, PAGE_SIZE), ENOMEM);
+	/* no page lies between two such multiples */
+	KT_EQ(pglist_flags(nowait, 8, 0, 8), ENOMEM);
 	/* more than there is: at once, even for who would wait */
 	KT_EQ(pglist_flags(UVM_PLA_WAITOK, 1UL << 50, 0, 0), ENOMEM);
 	KT_EQ(pglist_flags(UVM_PLA_WAITOK, PAGE_SIZE, 1UL << 60, 0), ENOMEM);

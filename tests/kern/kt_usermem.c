@@ -137,6 +137,91 @@ KTEST(sysctl_minimum)
 	kt_user_leave(&ku);
 }
 
+/* VM_METER without its memory: what threads of programs do. */
+static struct vmtotal
+thread_total(void)
+{
+	struct vmtotal vt = { 0 };
+	size_t len = sizeof(vt);
+
+	KT_EQ(uvm_sysctl_kern(VM_METER, &vt, &len, NULL, 0), 0);
+	return vt;
+}
+
+#define NOWHERE SIZE_MAX
+
+/* A thread that never runs, as it is seen for a moment, and what counts it. */
+static const struct {
+	uint32_t flag;
+	int stat;
+	uint8_t priority;
+	uint16_t slept; /* seconds */
+	bool on_page; /* it waits for a page that is busy */
+	size_t member; /* of struct vmtotal */
+} threads[] = {
+	{ P_INMEM, SRUN, PWAIT, 0, false, offsetof(struct vmtotal, t_rq) },
+	{ P_INMEM, SONPROC, PWAIT, 0, false, offsetof(struct vmtotal, t_rq) },
+	{ P_INMEM, SIDL, PWAIT, 0, false, offsetof(struct vmtotal, t_rq) },
+	{ P_INMEM | P_IDLE, SRUN, PWAIT, 0, false, NOWHERE },
+	{ P_INMEM, SSLEEP, PVM, 0, true, offsetof(struct vmtotal, t_pw) },
+	{ P_INMEM, SSLEEP, PVM, 0, false, offsetof(struct vmtotal, t_dw) },
+	{ P_INMEM, SSLEEP, PWAIT, 0, false, offsetof(struct vmtotal, t_sl) },
+	{ P_INMEM, SSLEEP, PWAIT, 1000, false, NOWHERE },
+	{ P_INMEM, SSTOP, PWAIT, 0, false, NOWHERE },
+	{ 0, SSLEEP, PWAIT, 1000, false, offsetof(struct vmtotal, t_sw) },
+};
+
+/* => the only thread of the process, which everybody sees, is number i */
+static void
+show_thread(struct ktm_proc *kp, size_t i)
+{
+	struct proc *p = &kp->kp_proc;
+
+	p->p_flag = threads[i].flag;
+	p->p_stat = threads[i].stat;
+	p->p_priority = threads[i].priority;
+	p->p_slptime = threads[i].slept;
+	p->p_wchan = threads[i].on_page
+	    ? (void *)&vm_physmem[vm_nphysseg - 1].pgs[1]
+	    : (void *)kp;
+	rw_enter_write(&proctree_lock);
+	LIST_INSERT_HEAD(&allprocess, &kp->kp_process, ps_list);
+	rw_exit(&proctree_lock);
+}
+
+static void
+hide_thread(struct ktm_proc *kp)
+{
+	rw_enter_write(&proctree_lock);
+	LIST_REMOVE(&kp->kp_process, ps_list);
+	rw_exit(&proctree_lock);
+}
+
+KTEST(sysctl_vmtotal_threads)
+{
+	static const size_t member[] = { offsetof(struct vmtotal, t_rq),
+		offsetof(struct vmtotal, t_dw), offsetof(struct vmtotal, t_pw),
+		offsetof(struct vmtotal, t_sl),
+		offsetof(struct vmtotal, t_sw) };
+	struct ktm_proc *kp = ktm_proc_make(NULL);
+	struct vmtotal before, with;
+
+	TAILQ_INIT(&kp->kp_process.ps_threads);
+	TAILQ_INSERT_TAIL(&kp->kp_process.ps_threads, &kp->kp_proc, p_thr_link);
+	for (size_t i = 0; i < nitems(threads); i++) {
+		before = thread_total();
+		show_thread(kp, i);
+		with = thread_total();
+		hide_thread(kp);
+		for (size_t k = 0; k < nitems(member); k++)
+			KT_EQ(*(int32_t *)(void *)((char *)&with + member[k]) -
+				*(int32_t *)(void *)((char *)&before +
+				    member[k]),
+			    member[k] == threads[i].member);
+	}
+	ktm_proc_free(kp);
+}
+
 /* Of the writer of dirty pages: how old they get, how many there may be. */
 KTEST(sysctl_dirty)
 {
