@@ -163,7 +163,7 @@ advise_populate(vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t access)
 	case 0:
 		return 0;
 	case EIO:
-		return EFAULT;
+		return MUTANT(POPULATE_BUS_IS_EIO) ? EIO : EFAULT;
 	case EACCES:
 		return EINVAL;
 	default:

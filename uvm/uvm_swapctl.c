@@ -579,9 +579,11 @@ uvm_swap_setpriority(struct bdev *bd, int priority)
 	mtx_enter(&swap_mtx);
 	sd = find(bd);
 	if (sd != NULL) {
-		uvm_swap_remove(sd);
+		if (!MUTANT(SWAPCTL_ORDER_STAYS))
+			uvm_swap_remove(sd);
 		sd->sd_priority = priority;
-		uvm_swap_insert(sd);
+		if (!MUTANT(SWAPCTL_ORDER_STAYS))
+			uvm_swap_insert(sd);
 	}
 	mtx_leave(&swap_mtx);
 	rw_exit(&swapctl_lock);
@@ -624,6 +626,8 @@ uvm_swap_boot(const char *list)
 		for (len = 0; list[len] != '\0' && list[len] != ','; len++)
 			continue;
 		boot_one(list, len);
+		if (MUTANT(SWAP_BOOT_FIRST_ONLY))
+			break;
 	}
 }
 
@@ -670,7 +674,9 @@ sys_swapon(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 	if ((a[1] & ~(uint64_t)SWAP_FLAGS_KNOWN) != 0)
 		return EINVAL;
-	if (a[1] & SWAP_FLAG_PREFER)
+	if ((a[1] & SWAP_FLAG_PREFER) && MUTANT(SWAPON_PRIORITY_AS_IS))
+		priority = (int)(a[1] & SWAP_FLAG_PRIO_MASK);
+	else if (a[1] & SWAP_FLAG_PREFER)
 		priority =
 		    SWAP_FLAG_PRIO_MASK - (int)(a[1] & SWAP_FLAG_PRIO_MASK);
 	error = path_bdev(p, a[0], &bd);

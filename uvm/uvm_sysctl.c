@@ -92,7 +92,8 @@ count_thread(struct vmtotal *t, const struct proc *p)
 		t->t_sw++;
 	if (stat == SRUN || stat == SONPROC || stat == SIDL)
 		t->t_rq++;
-	else if (stat == SSLEEP && waits_for_page(p))
+	else if (stat == SSLEEP && waits_for_page(p) &&
+	    !MUTANT(METER_PAGE_IS_DISK))
 		t->t_pw++;
 	else if (stat == SSLEEP && p->p_priority <= PZERO)
 		t->t_dw++;
@@ -210,7 +211,7 @@ sysctl_dirty(const struct req *r, int *value, int least, int most)
 		error = req_new_int(r, &new);
 		if (error)
 			return error;
-		if (new < least || new > most)
+		if ((new < least || new > most) && !MUTANT(SYSCTL_DIRTY_ANY))
 			return EINVAL;
 		atomic_store(value, new);
 		uvn_limits();

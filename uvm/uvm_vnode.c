@@ -372,7 +372,8 @@ uvm_vnp_setsize(struct vnode *vp, voff_t newsize)
 	old = un->u_size;
 	if ((un->u_flags & UVN_SIZED) == 0) {
 		un->u_size = newsize;
-		un->u_flags |= UVN_SIZED;
+		if (!MUTANT(UVN_SIZE_FORGOTTEN))
+			un->u_flags |= UVN_SIZED;
 	} else if (newsize < old)
 		shrink(un, newsize);
 	else if (newsize > old && (old & (voff_t)PAGE_MASK) != 0)

@@ -531,7 +531,8 @@ flush_page(struct vm_page *pg, int flags)
 {
 	if (flags & (PGO_FREE | PGO_INVALIDATE))
 		free_clean(pg);
-	else if (pg->wire_count == 0 && pg->loan_count == 0) {
+	else if ((pg->wire_count == 0 && pg->loan_count == 0) ||
+	    MUTANT(UVN_FLUSH_UNMAPS_HELD)) {
 		/* without its mappings, so that the next touch is noticed */
 		pmap_page_protect(pg, PROT_NONE);
 		uvm_pagedeactivate(pg);

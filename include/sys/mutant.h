@@ -381,6 +381,8 @@
 	X(FIND_OFF_BY_ONE, "map",                                           \
 	    "a gap counts one page more than it has: a hint into a gap "    \
 	    "that is just too small gets it")                               \
+	X(POPULATE_BUS_IS_EIO, "map",                                       \
+	    "MADV_POPULATE says EIO where an access would be SIGBUS")       \
 	/* Address spaces */                                                \
 	X(HOLD_NO_REF, "space",                                             \
 	    "a look at another process takes no reference: its address "    \
@@ -591,6 +593,14 @@
 	    "two contents of it tell their difference")                     \
 	X(SWAP_NONCE_SHARED, "swap",                                        \
 	    "all slots of a section have one key stream")                   \
+	X(SWAPON_PRIORITY_AS_IS, "swap",                                    \
+	    "swapon takes its priority for ours: what should be used "      \
+	    "last is used first")                                           \
+	X(SWAPCTL_ORDER_STAYS, "swap",                                      \
+	    "a device gets another priority and is used in the old "        \
+	    "order")                                                        \
+	X(SWAP_BOOT_FIRST_ONLY, "swap",                                     \
+	    "of the devices of the boot option only the first is used")     \
 	/* Swap: pages on their way */                                      \
 	X(SWAPIO_NO_WAKEUP, "swap",                                         \
 	    "a request that comes back wakes nobody: who waits for one "    \
@@ -690,6 +700,12 @@
 	X(UVN_UNCACHE_ONCE, "uvn",                                          \
 	    "somebody attaches while a file to be forgotten is written:"    \
 	    " its pages stay after he has gone")                            \
+	X(UVN_SIZE_FORGOTTEN, "uvn",                                        \
+	    "a size set before the attributes could be read is not "        \
+	    "kept: faults behind the end succeed")                          \
+	X(UVN_FLUSH_UNMAPS_HELD, "uvn",                                     \
+	    "pages that are wired or lent lose their mappings in a "        \
+	    "flush")                                                        \
 	X(UVN_TERMINATE_DROPS, "uvn",                                       \
 	    "a vnode goes away and its dirty pages are not written")        \
 	X(UVN_GROW_KEEPS_TAIL, "uvn",                                       \
@@ -810,6 +826,12 @@
 	    "is")                                                           \
 	X(DISK_GONE_IS_ASKED, "bio",                                        \
 	    "a disk that is gone is asked all the same")                    \
+	/* Sysctl */                                                        \
+	X(METER_PAGE_IS_DISK, "sysctl",                                     \
+	    "a thread that waits for a busy page counts as one that waits " \
+	    "for a disk")                                                   \
+	X(SYSCTL_DIRTY_ANY, "sysctl",                                       \
+	    "limits of dirty pages may be set to what makes no sense")      \
 	/* Out of memory */                                                 \
 	X(OOM_IGNORES_SWAP, "oom",                                          \
 	    "what a process has in swap does not count: the largest one "   \

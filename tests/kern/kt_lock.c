@@ -300,6 +300,7 @@ KTEST(rwlock_fairness)
 	KT_CHECK(lk.writes >= 200);
 }
 
+#ifdef DIAGNOSTIC
 static void
 rw_exit_unheld(void *arg)
 {
@@ -311,6 +312,7 @@ KTEST(rwlock_bad_release_panics)
 	lk_reset(1);
 	KT_PANICS(rw_exit_unheld, &lk.rw, "does not hold");
 }
+#endif
 
 #ifdef DEBUG
 static void

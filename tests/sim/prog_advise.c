@@ -191,7 +191,7 @@ populate_range(struct prog_thread *t, struct prog_range r, bool write,
 		else if ((pg->prot & need) == 0)
 			want = EINVAL;
 		else if (pg->past || orc_was_lost(pg, since))
-			want = EIO;
+			want = EFAULT;
 		io |= pg->obj != 0 && simobj_has_io(pg->obj - 1);
 		if (want == 0 && write && error == 0 && pg->slot != NULL &&
 		    pg->priv != ORC_NO && pg->slot->lower != NULL)
@@ -200,8 +200,8 @@ populate_range(struct prog_thread *t, struct prog_range r, bool write,
 		    pg->slot->lower != NULL && !pg->slot->present)
 			pg->slot->murky = true;
 	}
-	io |= error == EIO && prog_lost_any(t, r.i, r.j);
-	if (error != want && !(io && error == EIO))
+	io |= error == EFAULT && prog_lost_any(t, r.i, r.j);
+	if (error != want && !(io && error == EFAULT))
 		(void)prog_expect(t, error, want);
 }
 
