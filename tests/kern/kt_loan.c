@@ -199,8 +199,8 @@ KTEST(loan_errors)
 	KT_EQ(uvm_loan(&vm->vm_map, KTF_BASE, PAGE_SIZE, (void **)pgs,
 		  UVM_LOAN_TOANON | UVM_LOAN_TOPAGE),
 	    EINVAL);
-	KT_EQ(uvm_loan(
-		  &vm->vm_map, KTF_BASE, 100, (void **)pgs, UVM_LOAN_TOPAGE),
+	KT_EQ(
+	    uvm_loan(&vm->vm_map, KTF_BASE, 100, (void **)pgs, UVM_LOAN_TOPAGE),
 	    EINVAL);
 	KT_EQ(loan_pages(vm, 5, pgs), EFAULT);
 	KT_EQ(KT_DELTA(&s, wired), 0);
