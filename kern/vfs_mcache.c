@@ -8,6 +8,7 @@
  */
 #include <sys/param.h>
 #include <sys/systm.h>
+#include <sys/atomic.h>
 #include <sys/disk.h>
 #include <sys/errno.h>
 #include <sys/mcache.h>
@@ -434,6 +435,15 @@ mc_flush(struct mcache *mc, uint64_t owner, uint32_t classes, uint32_t *np)
 		}
 	} while (n == FLUSH_BATCH);
 	return first;
+}
+
+bool
+mc_any(struct mcache *mc, uint64_t owner, uint32_t classes)
+{
+	uint64_t no[FLUSH_BATCH];
+
+	return atomic_load(&mc->mc_ndirty) != 0 &&
+	    gather(mc, owner, classes, 0, no) > 0;
 }
 
 uint32_t

@@ -99,6 +99,19 @@ struct ext2_dinode {
 };
 CTASSERT(sizeof(struct ext2_dinode) == EXT2_OLDISIZE);
 
+/*
+ * What follows in larger inodes, as far as i_extra_isize says.  A time's extra
+ * word has the nanoseconds above two bits, which carry the seconds on from
+ * where 31 bits and a sign end.  Fields [c].
+ */
+struct ext2_dextra {
+	le16_t i_extra_isize, i_checksum_hi;
+	le32_t i_ctime_extra, i_mtime_extra, i_atime_extra;
+	le32_t i_crtime, i_crtime_extra;
+	le32_t i_version_hi, i_projid;
+};
+CTASSERT(sizeof(struct ext2_dextra) == 32);
+
 /* i_flags */
 #define EXT2_IMMUTABLE_FL 0x10
 #define EXT2_APPEND_FL    0x20

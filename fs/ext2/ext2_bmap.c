@@ -141,6 +141,18 @@ ext2_bmap(struct ext2_inode *ip, uint64_t lbn, uint32_t max, uint32_t *blkp,
 	return error;
 }
 
+int
+ext2_bmap_locked(struct ext2_inode *ip, uint64_t lbn, uint32_t *blkp)
+{
+	struct path p;
+	uint32_t parent, n;
+	u_int level;
+
+	if (!make_path(ip->i_fs, lbn, &p))
+		return EFBIG;
+	return walk(ip, &p, 1, blkp, &n, &level, &parent);
+}
+
 /* -- Giving blocks ---------------------------------------------------------------------- */
 
 /* What one step of allocation took; belongs to the thread. */
@@ -287,6 +299,29 @@ alloc_step(struct ext2_inode *ip, uint64_t lbn, uint32_t *np)
 	return 0;
 }
 
+/* => as alloc_step(), takes i_maplock; a file's new blocks have no data yet */
+static int
+alloc_noted(struct ext2_inode *ip, uint64_t lbn, uint32_t *np)
+{
+	bool file = S_ISREG(ip->i_mode), more;
+	struct ext2_unwritten *u = file ? ext2_unwritten_alloc() : NULL;
+	uint64_t before;
+	int error;
+
+	rw_enter_write(&ip->i_maplock);
+	before = ip->i_blocks;
+	error = alloc_step(ip, lbn, np);
+	more = ip->i_blocks != before;
+	if (more && file)
+		ext2_unwritten_add(ip, lbn, *np, u);
+	rw_exit(&ip->i_maplock);
+	if (more)
+		ext2_idirty(ip);
+	else if (file)
+		kmem_free(u, sizeof(*u));
+	return error;
+}
+
 int
 ext2_bmap_alloc(struct ext2_inode *ip, uint64_t lbn, uint32_t n)
 {
@@ -298,13 +333,10 @@ ext2_bmap_alloc(struct ext2_inode *ip, uint64_t lbn, uint32_t n)
 	    ((lbn + n - 1) << fs->fs_bshift) >= fs->fs_maxsize)
 		return EFBIG;
 	for (; n > 0 && error == 0; n -= m, lbn += m) {
-		m = n;
+		m = (uint32_t)MIN(n, EXT2_UWBLKS - lbn % EXT2_UWBLKS);
 		mc_reserve(fs->fs_mc, ALLOCBLKS);
-		rw_enter_write(&ip->i_maplock);
-		error = alloc_step(ip, lbn, &m);
-		rw_exit(&ip->i_maplock);
+		error = alloc_noted(ip, lbn, &m);
 		mc_unreserve(fs->fs_mc, ALLOCBLKS);
-		ext2_idirty(ip);
 		if (error)
 			break;
 	}
@@ -503,6 +535,7 @@ ext2_truncate(struct ext2_inode *ip, uint64_t size)
 		mc_reserve(fs->fs_mc, ALLOCBLKS);
 		rw_enter_write(&ip->i_maplock);
 		ip->i_size = size;
+		ext2_unwritten_drop(ip, nblks);
 		tr.left = before = ext2_own_blocks(ip);
 		trunc_step(&tr, nblks);
 		ip->i_blocks -= (before - tr.left) << (fs->fs_bshift - 9);

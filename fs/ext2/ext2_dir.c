@@ -556,6 +556,34 @@ ext2_dir_replace(struct ext2_inode *dp, const char *name, size_t len,
 }
 
 int
+ext2_dir_swap(struct ext2_inode *dp, const char *name, size_t len,
+    struct ext2_inode *ip, const char *tname, size_t tlen,
+    struct ext2_inode *tip)
+{
+	struct ext2fs *fs = dp->i_fs;
+	struct slot s, ts;
+	struct mblk *mb;
+	int error = find(dp, name, len, &s);
+
+	if (error == 0)
+		error = find(dp, tname, tlen, &ts);
+	if (error == 0 && s.blk != ts.blk)
+		error = EXDEV;
+	if (error == 0)
+		error = mc_get(fs->fs_mc, s.blk, MC_READ, &mb);
+	if (error)
+		return error;
+	set_target(entry_at(mb, s.off), tip);
+	set_target(entry_at(mb, ts.off), ip);
+	dirty_block(dp, mb);
+	mc_put(mb);
+	note_new_name(ip, s.blk);
+	note_new_name(tip, s.blk);
+	changed(dp);
+	return 0;
+}
+
+int
 ext2_dir_init(struct ext2_inode *dp, struct ext2_inode *parent)
 {
 	struct mblk *mb;

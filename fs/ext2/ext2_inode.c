@@ -9,6 +9,8 @@
 #include <sys/pool.h>
 #include <fs/ext2/ext2_var.h>
 
+#define NSEC 1000000000L
+
 /* Flags that give the inode another form. */
 #define FORM_FL 0x10080804 /* inline data, extents, encrypted, compressed */
 
@@ -25,8 +27,97 @@ table_block(const struct ext2fs *fs, uint32_t ino, uint32_t *offp)
 	return fs->fs_group[g].g_itable + (uint32_t)(off >> fs->fs_bshift);
 }
 
+/* => what the inode has behind its first 128 bytes; NULL: nothing, or damage */
+static struct ext2_dextra *
+extra_of(const struct ext2fs *fs, struct ext2_dinode *di)
+{
+	struct ext2_dextra *ex = (void *)(di + 1);
+
+	if (fs->fs_isize < sizeof(*di) + sizeof(*ex) ||
+	    le16(ex->i_extra_isize) > fs->fs_isize - sizeof(*di))
+		return NULL;
+	return ex;
+}
+
+/* => that word of ex, or NULL: the inode has not so much */
+#define EXTRA(ex, field)                                                  \
+	((ex) != NULL &&                                                  \
+		    le16((ex)->i_extra_isize) >=                          \
+			offsetof(struct ext2_dextra, field) + 4           \
+		? &(ex)->field                                            \
+		: NULL)
+
+/* => ns; extra: NULL, there is none */
+static int64_t
+get_time(le32_t sec, const le32_t *extra)
+{
+	int64_t s = (int32_t)le32(sec), ns = 0;
+
+	if (extra != NULL) {
+		s += (int64_t)(le32(*extra) & 3) << 32;
+		ns = le32(*extra) >> 2;
+	}
+	/* what it cannot be is damage, nothing that would stop anybody */
+	if (ns >= NSEC)
+		ns = 0;
+	return MIN(s, INT64_MAX / NSEC - 1) * NSEC + ns;
+}
+
+/* => without extra: the nearest that 32 bits have */
 static void
-parse_dinode(struct ext2_inode *ip, const struct ext2_dinode *di)
+put_time(int64_t ns, le32_t *sec, le32_t *extra)
+{
+	int64_t s = ns / NSEC - (ns % NSEC < 0), rest = ns - s * NSEC;
+
+	if (extra == NULL) {
+		*sec = tole32(MAX(MIN(s, INT32_MAX), INT32_MIN));
+		return;
+	}
+	s = MAX(s, INT32_MIN);
+	*sec = tole32((uint32_t)s);
+	*extra = tole32(
+	    (uint32_t)rest << 2 | (uint32_t)((s - (int32_t)s) >> 32 & 3));
+}
+
+static void
+parse_times(struct ext2_inode *ip, struct ext2_dinode *di)
+{
+	struct ext2_dextra *ex = extra_of(ip->i_fs, di);
+
+	ip->i_atime = get_time(di->i_atime, EXTRA(ex, i_atime_extra));
+	ip->i_mtime = get_time(di->i_mtime, EXTRA(ex, i_mtime_extra));
+	ip->i_ctime = get_time(di->i_ctime, EXTRA(ex, i_ctime_extra));
+}
+
+/* An inode of a kernel that did not know of extra words has room for them,
+ * unless attributes took it. */
+static void
+make_extra(const struct ext2_inode *ip, struct ext2_dextra *ex)
+{
+	size_t room = ip->i_fs->fs_isize - sizeof(struct ext2_dinode);
+
+	for (size_t i = 0; i < room; i++)
+		if (((const uint8_t *)ex)[i] != 0)
+			return;
+	ex->i_extra_isize = tole16(sizeof(*ex));
+}
+
+static void
+fill_times(const struct ext2_inode *ip, struct ext2_dinode *di)
+{
+	struct ext2_dextra *ex = extra_of(ip->i_fs, di);
+
+	if (ex != NULL && le16(ex->i_extra_isize) == 0)
+		make_extra(ip, ex);
+	put_time(ip->i_atime, &di->i_atime, EXTRA(ex, i_atime_extra));
+	put_time(ip->i_mtime, &di->i_mtime, EXTRA(ex, i_mtime_extra));
+	put_time(ip->i_ctime, &di->i_ctime, EXTRA(ex, i_ctime_extra));
+	if (ip->i_fresh && EXTRA(ex, i_crtime_extra) != NULL)
+		put_time(ip->i_born, &ex->i_crtime, &ex->i_crtime_extra);
+}
+
+static void
+parse_dinode(struct ext2_inode *ip, struct ext2_dinode *di)
 {
 	ip->i_mode = le16(di->i_mode);
 	ip->i_uid = le16(di->i_uid) | (uid_t)le16(di->i_uid_high) << 16;
@@ -35,9 +126,7 @@ parse_dinode(struct ext2_inode *ip, const struct ext2_dinode *di)
 	ip->i_size = le32(di->i_size);
 	if (S_ISREG(ip->i_mode))
 		ip->i_size |= (uint64_t)le32(di->i_size_high) << 32;
-	ip->i_atime = (int32_t)le32(di->i_atime);
-	ip->i_mtime = (int32_t)le32(di->i_mtime);
-	ip->i_ctime = (int32_t)le32(di->i_ctime);
+	parse_times(ip, di);
 	ip->i_dtime = le32(di->i_dtime);
 	ip->i_flags = le32(di->i_flags);
 	ip->i_gen = le32(di->i_generation);
@@ -59,9 +148,7 @@ fill_dinode(const struct ext2_inode *ip, struct ext2_dinode *di)
 	di->i_size = tole32(ip->i_size);
 	if (S_ISREG(ip->i_mode))
 		di->i_size_high = tole32(ip->i_size >> 32);
-	di->i_atime = tole32(ip->i_atime);
-	di->i_mtime = tole32(ip->i_mtime);
-	di->i_ctime = tole32(ip->i_ctime);
+	fill_times(ip, di);
 	di->i_dtime = tole32(ip->i_dtime);
 	di->i_flags = tole32(ip->i_flags);
 	di->i_generation = tole32(ip->i_gen);
@@ -178,6 +265,7 @@ alloc_inode(struct ext2fs *fs, uint32_t ino)
 	struct ext2_inode *ip = kmem_zalloc(sizeof(*ip), PR_WAITOK);
 
 	rw_init(&ip->i_maplock, LR_FSMAP, "ext2map");
+	TAILQ_INIT(&ip->i_unwritten);
 	ip->i_fs = fs;
 	ip->i_ino = ino;
 	ip->i_refs = 1;
@@ -224,8 +312,10 @@ drop_ref(struct ext2_inode *ip)
 	if (last)
 		hash_remove(ip);
 	mtx_leave(&fs->fs_mtx);
-	if (last)
+	if (last) {
+		ext2_unwritten_free(ip);
 		kmem_free(ip, sizeof(*ip));
+	}
 }
 
 /* => the inode in memory, referenced, its reader done; NULL: there is none */
@@ -300,13 +390,14 @@ ext2_iref(struct ext2_inode *ip)
 	mtx_leave(&ip->i_fs->fs_mtx);
 }
 
-void
-ext2_idirty(struct ext2_inode *ip)
+static void
+set_dirty(struct ext2_inode *ip, bool changed)
 {
 	struct ext2fs *fs = ip->i_fs;
 
 	mtx_enter(&fs->fs_mtx);
 	ip->i_modified = true;
+	ip->i_changed |= changed;
 	if (!ip->i_dirty) {
 		ip->i_dirty = true;
 		ip->i_refs++;
@@ -316,14 +407,26 @@ ext2_idirty(struct ext2_inode *ip)
 }
 
 void
+ext2_idirty(struct ext2_inode *ip)
+{
+	set_dirty(ip, true);
+}
+
+void
+ext2_idirty_times(struct ext2_inode *ip)
+{
+	set_dirty(ip, false);
+}
+
+void
 ext2_touch(struct ext2_inode *ip, bool mtime)
 {
 	rw_enter_write(&ip->i_maplock);
-	ip->i_ctime = (int64_t)(nsecwall() / 1000000000);
+	ip->i_ctime = (int64_t)nsecwall();
 	if (mtime)
 		ip->i_mtime = ip->i_ctime;
 	rw_exit(&ip->i_maplock);
-	ext2_idirty(ip);
+	ext2_idirty_times(ip);
 }
 
 void
@@ -332,7 +435,7 @@ ext2_nlink(struct ext2_inode *ip, int n)
 	rw_enter_write(&ip->i_maplock);
 	ip->i_nlink =
 	    n < 0 && ip->i_nlink < (uint32_t)-n ? 0 : ip->i_nlink + (uint32_t)n;
-	ip->i_ctime = (int64_t)(nsecwall() / 1000000000);
+	ip->i_ctime = (int64_t)nsecwall();
 	mtx_enter(&ip->i_fs->fs_mtx);
 	if (ip->i_nlink == 0)
 		ip->i_zerogen = ++ip->i_fs->fs_namegen;
@@ -374,8 +477,8 @@ ext2_inew(struct ext2fs *fs, uint32_t parent, mode_t mode, uid_t uid, gid_t gid,
 	ip->i_gid = gid;
 	ip->i_fresh = true;
 	ip->i_gen = old_generation(fs, ino) + 1;
-	ip->i_atime = ip->i_mtime = ip->i_ctime =
-	    (int64_t)(nsecwall() / 1000000000);
+	ip->i_born = (int64_t)nsecwall();
+	ip->i_atime = ip->i_mtime = ip->i_ctime = ip->i_born;
 	mtx_enter(&fs->fs_mtx);
 	if (hash_find(fs, ino) != NULL) { /* the bitmap says it is free */
 		mtx_leave(&fs->fs_mtx);
@@ -436,7 +539,7 @@ free_inode(struct ext2_inode *ip)
 	if (ip->i_xattr != 0)
 		(void)free_xattr(ip, fr);
 	rw_enter_write(&ip->i_maplock);
-	ip->i_dtime = (uint32_t)(nsecwall() / 1000000000);
+	ip->i_dtime = (uint32_t)(nsecwall() / NSEC);
 	ip->i_xattr = 0;
 	ip->i_blocks = 0;
 	ip->i_size = 0;

@@ -67,10 +67,14 @@ zero(const struct transfer *tr, uint64_t off, uint64_t end, bool hole)
 static int
 move_run(const struct transfer *tr, uint64_t off, size_t len, uint32_t blk)
 {
-	struct ext2fs *fs = tr->tr_ip->i_fs;
+	struct ext2_inode *ip = tr->tr_ip;
+	struct ext2fs *fs = ip->i_fs;
+	uint64_t lbn = off >> fs->fs_bshift, nblks = len >> fs->fs_bshift;
 	struct buf *bp = tr->tr_buf;
 	struct vm_page *pg;
+	bool new = false;
 	size_t at, n;
+	int error;
 
 	buf_init(bp, tr->tr_flags,
 	    (int64_t)((uint64_t)blk << (fs->fs_bshift - DEV_BSHIFT)));
@@ -80,8 +84,13 @@ move_run(const struct transfer *tr, uint64_t off, size_t len, uint32_t blk)
 		if (!buf_add_phys(bp, VM_PAGE_TO_PHYS(pg) + at, n))
 			return EIO;
 	}
+	if ((tr->tr_flags & B_READ) == 0)
+		new = ext2_unwritten_begin(ip, lbn, nblks);
 	bdev_strategy(fs->fs_dev, bp);
-	return biowait(bp);
+	error = biowait(bp);
+	if (new)
+		ext2_unwritten_end(ip, lbn, nblks, error == 0);
+	return error;
 }
 
 /* => [off, end), whole blocks of the file */
@@ -192,6 +201,7 @@ put_size(struct ext2_inode *ip, uint64_t size)
 	rw_enter_write(&ip->i_maplock);
 	ip->i_size = size;
 	rw_exit(&ip->i_maplock);
+	ext2_idirty(ip);
 }
 
 /* => v_lock write-held */
@@ -252,9 +262,9 @@ accessed(struct vnode *vp)
 	    ip->i_atime > MAX(ip->i_mtime, ip->i_ctime))
 		return;
 	rw_enter_write(&ip->i_maplock);
-	ip->i_atime = (int64_t)(nsecwall() / 1000000000);
+	ip->i_atime = (int64_t)nsecwall();
 	rw_exit(&ip->i_maplock);
-	ext2_idirty(ip);
+	ext2_idirty_times(ip);
 }
 
 int

@@ -264,3 +264,158 @@ ext2_rename(struct ext2_inode *fdp, const char *fname, size_t flen,
 	} while (again);
 	return error;
 }
+
+/* -- Exchanging -------------------------------------------------------------------------- */
+
+/* An exchange; all members belong to the thread. */
+struct swap {
+	struct ext2_inode *fdp, *tdp; /* [thread] directories */
+	const char *fname, *tname; /* [thread] names in them */
+	size_t flen, tlen; /* [thread] */
+	struct ext2_inode *ip, *tip; /* [thread] what they lead to */
+};
+
+/* => a directory that has another parent now says so, and both count it */
+static int
+new_parent(struct ext2_inode *ip, struct ext2_inode *from,
+    struct ext2_inode *to)
+{
+	int error;
+
+	if (!S_ISDIR(ip->i_mode) || from == to)
+		return 0;
+	ext2_nlink(to, 1);
+	error = ext2_dir_replace(ip, "..", 2, to, NULL);
+	ext2_nlink(error ? to : from, -1);
+	return error;
+}
+
+/* => the name, which led to victim, leads to ip; both counted */
+static int
+lead_to(struct ext2_inode *dp, const char *name, size_t len,
+    struct ext2_inode *ip, struct ext2_inode *victim)
+{
+	int error;
+
+	ext2_nlink(ip, 1);
+	error = ext2_dir_replace(dp, name, len, ip, victim);
+	ext2_nlink(error ? ip : victim, -1);
+	return error;
+}
+
+/* => a third name for ip, which nobody has; its length */
+static int
+make_third(const struct swap *sw, char *name, size_t size, size_t *lenp)
+{
+	uint32_t ino;
+	int error = 0;
+
+	for (u_int i = 0; error == 0; i++) {
+		*lenp = (size_t)snprintf(
+		    name, size, ".exchange.%u.%u", sw->ip->i_ino, i);
+		error = ext2_dir_lookup(sw->fdp, name, *lenp, &ino);
+	}
+	return error == ENOENT ? 0 : error;
+}
+
+/* => ip has its third name on disk, and every name anything else has */
+static int
+add_third(const struct swap *sw, const char *name, size_t len)
+{
+	int error;
+
+	ext2_nlink(sw->ip, 1);
+	error = ext2_dir_add(sw->fdp, name, len, sw->ip);
+	if (error) {
+		ext2_nlink(sw->ip, -1);
+		return error;
+	}
+	return ext2_sync_names(sw->fdp->i_fs);
+}
+
+/*
+ * The names are in different blocks, which no disk writes at once.  One file
+ * gets a third name first, then each of the two blocks is written: after a cut
+ * in between there is the old or the new state, or the first name leads to the
+ * second file and the second name to either, with the third name still there.
+ */
+static int
+swap_apart(const struct swap *sw)
+{
+	char third[40];
+	size_t len;
+	int error = make_third(sw, third, sizeof(third), &len), undo;
+
+	if (error == 0 && sw->ip->i_nlink >= EXT2_LINKMAX)
+		error = EMLINK;
+	if (error)
+		return error;
+	error = add_third(sw, third, len);
+	if (error == 0)
+		error =
+		    lead_to(sw->fdp, sw->fname, sw->flen, sw->tip, sw->ip);
+	if (error == 0) {
+		error =
+		    lead_to(sw->tdp, sw->tname, sw->tlen, sw->ip, sw->tip);
+		if (error) /* nothing but the disk can have failed */
+			(void)lead_to(
+			    sw->fdp, sw->fname, sw->flen, sw->ip, sw->tip);
+	}
+	undo = ext2_dir_remove(sw->fdp, third, len, sw->ip);
+	if (undo == 0)
+		ext2_nlink(sw->ip, -1);
+	return error ? error : undo;
+}
+
+static int
+exchange_reserved(const struct swap *sw)
+{
+	bool more = S_ISDIR(sw->ip->i_mode) && !S_ISDIR(sw->tip->i_mode);
+	bool less = S_ISDIR(sw->tip->i_mode) && !S_ISDIR(sw->ip->i_mode);
+	int error = 0;
+
+	if (sw->fdp != sw->tdp &&
+	    ((more && sw->tdp->i_nlink >= EXT2_LINKMAX) ||
+		(less && sw->fdp->i_nlink >= EXT2_LINKMAX)))
+		return EMLINK;
+	if (sw->ip->i_fresh)
+		error = ext2_write_inode(sw->ip);
+	if (error == 0 && sw->tip->i_fresh)
+		error = ext2_write_inode(sw->tip);
+	if (error == 0)
+		error = sw->fdp == sw->tdp
+		    ? ext2_dir_swap(sw->fdp, sw->fname, sw->flen, sw->ip,
+			  sw->tname, sw->tlen, sw->tip)
+		    : EXDEV;
+	if (error == EXDEV)
+		error = swap_apart(sw);
+	if (error == 0)
+		error = new_parent(sw->ip, sw->fdp, sw->tdp);
+	if (error == 0)
+		error = new_parent(sw->tip, sw->tdp, sw->fdp);
+	if (error == 0) {
+		ext2_touch(sw->ip, false);
+		ext2_touch(sw->tip, false);
+	}
+	return error;
+}
+
+int
+ext2_exchange(struct ext2_inode *fdp, const char *fname, size_t flen,
+    struct ext2_inode *ip, struct ext2_inode *tdp, const char *tname,
+    size_t tlen, struct ext2_inode *tip)
+{
+	const struct swap sw = { fdp, tdp, fname, tname, flen, tlen, ip, tip };
+	struct ext2fs *fs = fdp->i_fs;
+	bool again = false;
+	int error;
+
+	do {
+		error = begin(fs);
+		if (error)
+			return error;
+		error = end(fs, exchange_reserved(&sw));
+		again = !again && try_again(fs, error);
+	} while (again);
+	return error;
+}

@@ -1,14 +1,19 @@
 /*
  * Writing in order, so that e2fsck can repair what a power cut leaves without
- * losing what was synced.  Between the steps the device's cache is flushed.
+ * losing what was synced, and no file shows what its blocks held before.
  *
- *	1. data; blocks of pointers, leaves first; new blocks of directories
- *	2. inodes that have names
- *	3. names: blocks of directories
- *	4. blocks of directories that lost a name to another block
- *	5. inodes without names
- *	6. what these inodes had is free from here on, in memory
- *	7. bitmaps, descriptors, superblock
+ *	1. data, or zeros in new blocks that have none yet; new blocks of
+ *	   directories
+ *	2. blocks of pointers, leaves first
+ *	3. inodes that have names
+ *	4. names: blocks of directories
+ *	5. blocks of directories that lost a name to another block
+ *	6. inodes without names
+ *	7. what these inodes had is free from here on, in memory
+ *	8. bitmaps, descriptors, superblock
+ *
+ * The device's cache is flushed before something is written that must not be
+ * on the disk before what was written earlier: flush_step().
  *
  * An inode is copied to its table block with i_maplock held, after its blocks
  * of pointers have been written: whatever is copied may reach the disk.
@@ -22,43 +27,100 @@
 /* A block that is fresh again waits for the next time: step 1 is its. */
 #define CL_NAMES (CL_DIR | CL_DIRNEW)
 
-/* => written, and if that was something, the device's cache flushed */
-static int
-flush_step(struct ext2fs *fs, uint64_t owner, uint32_t classes)
-{
-	uint32_t n = 0;
-	int error = mc_flush(fs->fs_mc, owner, classes, &n);
+/* What is written, in this order: bits of fs_unsafe. */
+#define ORDER_DATA       0x001U
+#define ORDER_FRESH      0x002U /* blocks of directories */
+#define ORDER_IND(level) (0x002U << (level))
+#define ORDER_INODE      0x020U
+#define ORDER_NAME       0x040U
+#define ORDER_OLDNAME    0x080U
+#define ORDER_NAMELESS   0x100U
+#define ORDER_REST       0x200U
 
-	if (error == 0 && n > 0)
-		error = mc_sync(fs->fs_mc);
+/* => fs_synclock held: the device's cache is flushed */
+static int
+make_safe(struct ext2fs *fs)
+{
+	int error;
+
+	mtx_enter(&fs->fs_mtx);
+	fs->fs_newdata = false;
+	mtx_leave(&fs->fs_mtx);
+	error = mc_sync(fs->fs_mc);
+	if (error == 0)
+		fs->fs_unsafe = 0;
+	else
+		fs->fs_unsafe |= ORDER_DATA;
 	return error;
 }
 
-/* => what inodes (of all owners: 0) refer to */
+/* => fs_synclock held: is something of a lower order maybe not on the disk? */
+static bool
+unsafe(struct ext2fs *fs, uint32_t order)
+{
+	mtx_enter(&fs->fs_mtx);
+	if (fs->fs_newdata)
+		fs->fs_unsafe |= ORDER_DATA;
+	mtx_leave(&fs->fs_mtx);
+	return (fs->fs_unsafe & (order - 1)) != 0;
+}
+
+/* => fs_synclock held; written, what comes before is safe if there was any */
+static int
+flush_step(
+    struct ext2fs *fs, uint64_t owner, uint32_t classes, uint32_t order)
+{
+	uint32_t n = 0;
+	int error = 0;
+
+	if (!mc_any(fs->fs_mc, owner, classes))
+		return 0;
+	if (unsafe(fs, order))
+		error = make_safe(fs);
+	if (error == 0)
+		error = mc_flush(fs->fs_mc, owner, classes, &n);
+	if (n > 0)
+		fs->fs_unsafe |= order;
+	return error;
+}
+
+/* => what the inode refers to is written, but for data */
 static int
 flush_trees(struct ext2fs *fs, uint64_t owner)
 {
-	int error = 0;
+	int error =
+	    flush_step(fs, owner, CL_DIRFRESH | CL_DIRNEW, ORDER_FRESH);
 
 	for (u_int level = 1; level <= EXT2_NLEVELS && error == 0; level++)
-		error = flush_step(fs, owner, CL_IND(level));
-	if (error == 0)
-		error = flush_step(fs, owner, CL_DIRFRESH | CL_DIRNEW);
+		error =
+		    flush_step(fs, owner, CL_IND(level), ORDER_IND(level));
 	return error;
 }
 
-/* => fs_synclock held; its pointers are safe, it is in its table block */
+/*
+ * => fs_synclock held; what it points to is written, it is in its table block;
+ *    *dataerror: not, as some of its blocks hold neither data nor zeros
+ */
 static int
-copy_inode(struct ext2_inode *ip)
+copy_inode(struct ext2_inode *ip, int *dataerror)
 {
 	struct ext2fs *fs = ip->i_fs;
-	int error;
+	int error = 0, bad = 0;
 
 	mc_reserve(fs->fs_mc, 1);
 	rw_enter_write(&ip->i_maplock);
+	if (ip->i_nlink > 0)
+		bad = ext2_unwritten_zero(ip);
+	if (bad) {
+		rw_exit(&ip->i_maplock);
+		mc_unreserve(fs->fs_mc, 1);
+		if (*dataerror == 0)
+			*dataerror = bad;
+		return 0;
+	}
 	error = flush_trees(fs, ip->i_ino);
 	mtx_enter(&fs->fs_mtx);
-	ip->i_modified = false;
+	ip->i_modified = ip->i_changed = false;
 	mtx_leave(&fs->fs_mtx);
 	if (error == 0)
 		error = ext2_icopy(ip);
@@ -133,9 +195,12 @@ flush_data(struct ext2_inode *ip)
 	return fs->fs_flushdata != NULL ? fs->fs_flushdata(ip) : 0;
 }
 
-/* => 0 or the first errno; *dataerror: the same of data alone */
+/* => the first errno of fn, for all that are dirty and wanted */
+typedef int inode_fn_t(struct ext2_inode *ip, int *dataerror);
+
 static int
-copy_inodes(struct ext2fs *fs, want_t *want, uint64_t gen, int *dataerror)
+each_dirty(struct ext2fs *fs, want_t *want, uint64_t gen, inode_fn_t *fn,
+    int *dataerror)
 {
 	int error, first = 0;
 	struct ext2_inode *ip;
@@ -145,16 +210,32 @@ copy_inodes(struct ext2fs *fs, want_t *want, uint64_t gen, int *dataerror)
 		if (ip == NULL)
 			break;
 		if (ip->i_modified && want(ip, gen)) {
-			error = ip->i_nlink > 0 ? flush_data(ip) : 0;
-			if (*dataerror == 0)
-				*dataerror = error;
-			error = copy_inode(ip);
+			error = fn(ip, dataerror);
 			if (first == 0)
 				first = error;
 		}
 		ext2_iput(ip);
 	}
 	return first;
+}
+
+static int
+write_data(struct ext2_inode *ip, int *dataerror)
+{
+	int error = ip->i_nlink > 0 ? flush_data(ip) : 0;
+
+	if (*dataerror == 0)
+		*dataerror = error;
+	return 0;
+}
+
+/* => 0 or the first errno; *dataerror: the same of data alone */
+static int
+copy_inodes(struct ext2fs *fs, want_t *want, uint64_t gen, int *dataerror)
+{
+	/* all data first: the device's cache is flushed once for it */
+	(void)each_dirty(fs, want, gen, write_data, dataerror);
+	return each_dirty(fs, want, gen, copy_inode, dataerror);
 }
 
 /* => names up to gen are on disk: what is written and has no newer leaves */
@@ -195,35 +276,33 @@ name_gen(struct ext2fs *fs)
 	return gen;
 }
 
-/* Steps 1 to 4. => fs_synclock held */
+/* Steps 1 to 5. => fs_synclock held; the last may not be safe yet */
 static int
 write_names(struct ext2fs *fs, want_t *want, uint64_t gen, int *dataerror)
 {
-	int error = flush_trees(fs, 0);
+	int error = copy_inodes(fs, want, gen, dataerror);
 
 	if (error == 0)
-		error = copy_inodes(fs, want, gen, dataerror);
+		error = flush_step(fs, 0, CL_INODE, ORDER_INODE);
 	if (error == 0)
-		error = mc_flush(fs->fs_mc, 0, CL_INODE, NULL);
+		error = flush_step(fs, 0, CL_NAMES, ORDER_NAME);
 	if (error == 0)
-		error = mc_sync(fs->fs_mc);
-	if (error == 0)
-		error = flush_step(fs, 0, CL_NAMES);
-	if (error == 0)
-		error = flush_step(fs, 0, CL_NAMES | CL_DIROLD);
+		error =
+		    flush_step(fs, 0, CL_NAMES | CL_DIROLD, ORDER_OLDNAME);
 	return error;
 }
 
-/* Steps 5 to 7. => fs_synclock held */
+/* Steps 6 to 8. => fs_synclock held */
 static int
 write_rest(struct ext2fs *fs, uint64_t gen, int *dataerror)
 {
 	int error = copy_inodes(fs, want_nameless, gen, dataerror);
 
 	if (error == 0)
-		error = mc_flush(fs->fs_mc, 0, CL_INODE | CL_XATTR, NULL);
-	if (error == 0)
-		error = mc_sync(fs->fs_mc);
+		error =
+		    flush_step(fs, 0, CL_INODE | CL_XATTR, ORDER_NAMELESS);
+	if (error == 0 && unsafe(fs, ORDER_REST))
+		error = make_safe(fs);
 	if (error == 0) {
 		/* an inode that is free is not in memory any more */
 		forget_clean(fs, gen);
@@ -231,8 +310,9 @@ write_rest(struct ext2fs *fs, uint64_t gen, int *dataerror)
 		error = ext2_super_copy(fs, false);
 	}
 	if (error == 0)
-		error = mc_flush(fs->fs_mc, 0, CL_BITMAP | CL_GROUP, NULL);
-	return error ? error : mc_sync(fs->fs_mc);
+		error = flush_step(fs, 0, CL_BITMAP | CL_GROUP, ORDER_REST);
+	/* data that is older than this is safe then, too */
+	return error ? error : make_safe(fs);
 }
 
 int
@@ -246,6 +326,8 @@ ext2_sync_names(struct ext2fs *fs)
 	rw_enter_write(&fs->fs_synclock);
 	gen = name_gen(fs);
 	error = write_names(fs, want_names, gen, &dataerror);
+	if (error == 0)
+		error = make_safe(fs);
 	if (error == 0)
 		forget_clean(fs, gen);
 	rw_exit(&fs->fs_synclock);
@@ -271,18 +353,23 @@ ext2_sync(struct ext2fs *fs)
 
 /* => fs_synclock held: the inode alone, its name is safe */
 static int
-write_one(struct ext2_inode *ip)
+write_one(struct ext2_inode *ip, bool dataonly)
 {
+	bool copy = dataonly ? ip->i_changed : ip->i_modified;
 	struct ext2fs *fs = ip->i_fs;
-	int error = ip->i_modified ? copy_inode(ip) : 0;
+	int error, dataerror = 0;
 
+	error = copy ? copy_inode(ip, &dataerror) : 0;
 	if (error == 0)
-		error = mc_flush(fs->fs_mc, 0, CL_INODE, NULL);
-	return error ? error : mc_sync(fs->fs_mc);
+		error = flush_step(fs, 0, CL_INODE, ORDER_INODE);
+	if (error == 0)
+		error = make_safe(fs);
+	return error ? error : dataerror;
 }
 
-int
-ext2_write_inode(struct ext2_inode *ip)
+/* => as ext2_write_inode(); dataonly: its times need not be */
+static int
+write_inode(struct ext2_inode *ip, bool dataonly)
 {
 	struct ext2fs *fs = ip->i_fs;
 	int error = flush_data(ip);
@@ -290,13 +377,19 @@ ext2_write_inode(struct ext2_inode *ip)
 	if (error)
 		return error;
 	rw_enter_write(&fs->fs_synclock);
-	error = write_one(ip);
+	error = write_one(ip, dataonly);
 	rw_exit(&fs->fs_synclock);
 	return error;
 }
 
 int
-ext2_fsync(struct ext2_inode *ip)
+ext2_write_inode(struct ext2_inode *ip)
+{
+	return write_inode(ip, false);
+}
+
+int
+ext2_fsync(struct ext2_inode *ip, bool dataonly)
 {
 	struct ext2fs *fs = ip->i_fs;
 	int error = 0;
@@ -306,7 +399,7 @@ ext2_fsync(struct ext2_inode *ip)
 	if (ip->i_nlink == 0) /* nothing of it survives */
 		return flush_data(ip);
 	if (!S_ISDIR(ip->i_mode))
-		error = ext2_write_inode(ip);
+		error = write_inode(ip, dataonly);
 	if (error == 0 && (S_ISDIR(ip->i_mode) || ip->i_newgen != 0))
 		error = ext2_sync_names(fs);
 	return error;

@@ -67,6 +67,22 @@ struct ext2_frees {
 };
 
 /*
+ * EXT2_UWBLKS blocks of a file, the first a multiple of that, some of which
+ * have no data on the disk yet: see ext2_unwritten.c.
+ * Locks used to protect members:
+ *	I	immutable
+ *	t	fs_mtx
+ */
+struct ext2_unwritten {
+	TAILQ_ENTRY(ext2_unwritten) uw_link; /* [t] */
+	uint64_t uw_first; /* [I] once it is in a list */
+	uint64_t uw_todo; /* [t] those */
+	uint64_t uw_busy; /* [t] those being written */
+};
+TAILQ_HEAD(ext2_uwlist, ext2_unwritten);
+#define EXT2_UWBLKS 64UL
+
+/*
  * An inode in memory.
  * Locks used to protect members:
  *	I	immutable
@@ -81,7 +97,8 @@ struct ext2_inode {
 	uint32_t i_ino; /* [I] */
 	uint32_t i_refs; /* [t] one of them while it is dirty */
 	bool i_dirty; /* [t] on fs_dirty: modified, or i_newgen is set */
-	bool i_modified; /* [t] since it was copied to its table block */
+	bool i_modified; /* [t] since it was copied to its table block ... */
+	bool i_changed; /* [t] ... and not its times alone */
 	bool i_loading; /* [t] being read from the disk */
 	bool i_failed; /* [t] could not be read */
 	bool i_dead; /* [t] has no name and no user: to be freed */
@@ -96,12 +113,14 @@ struct ext2_inode {
 	gid_t i_gid; /* [m] */
 	uint32_t i_nlink; /* [m] */
 	uint64_t i_size; /* [m] bytes */
-	int64_t i_atime, i_mtime, i_ctime; /* [m] seconds */
+	int64_t i_atime, i_mtime, i_ctime; /* [m] ns since 1970 */
+	int64_t i_born; /* [m] the same of an i_fresh one */
 	uint32_t i_dtime; /* [m] */
 	uint32_t i_flags, i_gen; /* [m] */
 	uint32_t i_xattr; /* [m] block with attributes, or 0 */
 	uint64_t i_blocks; /* [m] of 512 bytes */
 	uint32_t i_block[EXT2_NPTRS]; /* [m]; a fast link's target */
+	struct ext2_uwlist i_unwritten; /* [t] of a file */
 	uint32_t i_goal; /* [m] where the next block should be, or 0 */
 	uint32_t i_hint; /* [n] block of the directory to add names from */
 };
@@ -144,6 +163,8 @@ struct ext2fs {
 	LIST_HEAD(, ext2_inode) fs_hash[EXT2_HASH]; /* [t] */
 	TAILQ_HEAD(ext2_inodeq, ext2_inode) fs_dirty; /* [t] */
 	uint32_t fs_inuse; /* [t] inodes in memory */
+	bool fs_newdata; /* [t] of new blocks was written, maybe not safe */
+	uint32_t fs_unsafe; /* [s] what was written and may not be: ORDER_* */
 	uint64_t fs_namegen; /* [t] names made, and last names gone, so far */
 	/* [I] before the first use: brings the data of a file, any kind of */
 	/* inode, to the device; or NULL */
@@ -214,8 +235,9 @@ void ext2_iput(struct ext2_inode *ip);
  */
 int ext2_inew(struct ext2fs *fs, uint32_t parent, mode_t mode, uid_t uid,
     gid_t gid, struct ext2_inode **ipp);
-/* => i_maplock not needed: it is to be written */
+/* => i_maplock not needed: it is to be written; times: nothing else changed */
 void ext2_idirty(struct ext2_inode *ip);
+void ext2_idirty_times(struct ext2_inode *ip);
 /* => i_maplock held: copies it into its table block, dirty; a block reserved */
 int ext2_icopy(struct ext2_inode *ip);
 /* => i_maplock held: number of a device, and setting it */
@@ -223,7 +245,7 @@ dev_t ext2_rdev(const struct ext2_inode *ip);
 void ext2_set_rdev(struct ext2_inode *ip, dev_t rdev);
 /* => unmounting: nothing in memory is of use any more */
 void ext2_idrop_all(struct ext2fs *fs);
-/* => now, in seconds, for i_ctime and, with mtime, i_mtime */
+/* => now for i_ctime and, with mtime, i_mtime; nothing else has changed */
 void ext2_touch(struct ext2_inode *ip, bool mtime);
 /* => i_nlink changes by n; dirty */
 void ext2_nlink(struct ext2_inode *ip, int n);
@@ -236,6 +258,8 @@ void ext2_nlink(struct ext2_inode *ip, int n);
  */
 int ext2_bmap(struct ext2_inode *ip, uint64_t lbn, uint32_t max, uint32_t *blkp,
     uint32_t *np);
+/* => the same of one block; i_maplock held for writing */
+int ext2_bmap_locked(struct ext2_inode *ip, uint64_t lbn, uint32_t *blkp);
 /*
  * Give blocks to the holes in [lbn, lbn + n).
  * => i_maplock not held; thread context, sleeps for memory; 0, EFBIG, EIO;
@@ -247,6 +271,29 @@ int ext2_bmap_alloc(struct ext2_inode *ip, uint64_t lbn, uint32_t n);
 uint64_t ext2_own_blocks(const struct ext2_inode *ip);
 /* => i_size becomes size, blocks beyond are freed; 0 or EIO (then, too) */
 int ext2_truncate(struct ext2_inode *ip, uint64_t size);
+
+/* -- ext2_unwritten.c ------------------------------------------------------------- */
+
+/* => thread context, sleeps for memory: room for ext2_unwritten_add() */
+struct ext2_unwritten *ext2_unwritten_alloc(void);
+/* => i_maplock held for writing: blocks [lbn, lbn + n), of one EXT2_UWBLKS,
+ *    are new; takes `new' over */
+void ext2_unwritten_add(struct ext2_inode *ip, uint64_t lbn, uint32_t n,
+    struct ext2_unwritten *new);
+/* => i_maplock held for writing: blocks from nblks on are the file's no more */
+void ext2_unwritten_drop(struct ext2_inode *ip, uint64_t nblks);
+/* => the inode goes */
+void ext2_unwritten_free(struct ext2_inode *ip);
+/*
+ * Data is about to be written to [lbn, lbn + n), or was.
+ * => i_maplock not held; begin may wait for others; no memory is needed
+ * => begin: TRUE: some are new, end must follow; done: they have their data
+ */
+bool ext2_unwritten_begin(struct ext2_inode *ip, uint64_t lbn, uint64_t n);
+void ext2_unwritten_end(
+    struct ext2_inode *ip, uint64_t lbn, uint64_t n, bool done);
+/* => i_maplock held for writing: those left get zeros; 0, EIO: some did not */
+int ext2_unwritten_zero(struct ext2_inode *ip);
 
 /* -- ext2_dir.c: the caller's lock on the directory is held --------------------------- */
 
@@ -282,6 +329,13 @@ int ext2_dir_remove(
  */
 int ext2_dir_replace(struct ext2_inode *dp, const char *name, size_t len,
     struct ext2_inode *ip, struct ext2_inode *victim);
+/*
+ * What two names of the directory lead to, ip and tip, changes places.
+ * => 0; EXDEV: the names are in blocks of their own, nothing is done; EIO
+ */
+int ext2_dir_swap(struct ext2_inode *dp, const char *name, size_t len,
+    struct ext2_inode *ip, const char *tname, size_t tlen,
+    struct ext2_inode *tip);
 /* => 0; ENOTEMPTY; EIO */
 int ext2_dir_empty(struct ext2_inode *dp);
 /* => new directory gets "." and ".." */
@@ -313,13 +367,20 @@ int ext2_remove(
 int ext2_rename(struct ext2_inode *fdp, const char *fname, size_t flen,
     struct ext2_inode *ip, struct ext2_inode *tdp, const char *tname,
     size_t tlen, struct ext2_inode *tip);
+/*
+ * ip, named fname in fdp, and tip, named tname in tdp, change places.
+ * => not the same file; no loop: checked by the caller
+ */
+int ext2_exchange(struct ext2_inode *fdp, const char *fname, size_t flen,
+    struct ext2_inode *ip, struct ext2_inode *tdp, const char *tname,
+    size_t tlen, struct ext2_inode *tip);
 
 /* -- ext2_sync.c ------------------------------------------------------------------- */
 
 /* => everything is safe; no i_maplock held; 0 or the first errno */
 int ext2_sync(struct ext2fs *fs);
-/* => the file is safe, and the way to it */
-int ext2_fsync(struct ext2_inode *ip);
+/* => the file is safe, and the way to it; dataonly: but for its times */
+int ext2_fsync(struct ext2_inode *ip, bool dataonly);
 /* => the inode and all it refers to are safe, its names may not be */
 int ext2_write_inode(struct ext2_inode *ip);
 /* => all names are safe, with the inodes that new ones lead to */

@@ -14,8 +14,6 @@
 #include <uvm/uvm_extern.h>
 #include <fs/ext2/ext2_vnode.h>
 
-#define NSEC 1000000000L
-
 /* -- Several vnodes at once --------------------------------------------------------- */
 
 #define SET_MAX 4
@@ -315,9 +313,6 @@ ext2_vrename(struct vnode *fdvp, const char *fname, size_t flen,
 		NULL };
 	int error;
 
-	/* two names that need each other on disk first have no order */
-	if (flags & ~RENAME_NOREPLACE)
-		return EINVAL;
 	rw_enter_write(&em->em_rename);
 	do
 		error = rename_try(&rn);
@@ -448,9 +443,9 @@ ext2_getattr(struct vnode *vp, struct vattr *va)
 	va->va_ino = ip->i_ino;
 	va->va_size = (off_t)ip->i_size;
 	va->va_bytes = ip->i_blocks * 512;
-	va->va_atime = ip->i_atime * NSEC;
-	va->va_mtime = ip->i_mtime * NSEC;
-	va->va_ctime = ip->i_ctime * NSEC;
+	va->va_atime = ip->i_atime;
+	va->va_mtime = ip->i_mtime;
+	va->va_ctime = ip->i_ctime;
 	rw_exit(&ip->i_maplock);
 	return 0;
 }
@@ -471,7 +466,7 @@ static void
 set_attributes(struct ext2_inode *ip, const struct vattr *va, int which)
 {
 	rw_enter_write(&ip->i_maplock);
-	ip->i_ctime = (int64_t)nsecwall() / NSEC;
+	ip->i_ctime = (int64_t)nsecwall();
 	if (which & VA_MODE)
 		ip->i_mode = (ip->i_mode & S_IFMT) | (va->va_mode & ALLPERMS);
 	if (which & VA_UID)
@@ -481,9 +476,9 @@ set_attributes(struct ext2_inode *ip, const struct vattr *va, int which)
 	if (which & VA_KILLSUID)
 		kill_setid(ip);
 	if (which & VA_ATIME)
-		ip->i_atime = va->va_atime / NSEC;
+		ip->i_atime = va->va_atime;
 	if (which & VA_MTIME)
-		ip->i_mtime = va->va_mtime / NSEC;
+		ip->i_mtime = va->va_mtime;
 	rw_exit(&ip->i_maplock);
 	ext2_idirty(ip);
 }
@@ -507,7 +502,7 @@ ext2_setattr(struct vnode *vp, const struct vattr *va, int which)
 static int
 ext2_vfsync(struct vnode *vp, int flags)
 {
-	return ext2_fsync(VTOI(vp));
+	return ext2_fsync(VTOI(vp), (flags & FSYNC_DATA) != 0);
 }
 
 static int

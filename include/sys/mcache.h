@@ -102,6 +102,8 @@ int mc_write(struct mblk *mb);
  *    *np (may be NULL) grows by the blocks written
  */
 int mc_flush(struct mcache *mc, uint64_t owner, uint32_t classes, uint32_t *np);
+/* => would mc_flush() write anything? a moment's view */
+bool mc_any(struct mcache *mc, uint64_t owner, uint32_t classes);
 /* => no block held; the device's cache is safe; 0 or errno */
 int mc_sync(struct mcache *mc);
 /* => the classes of a dirty block, 0: it is not dirty; a moment's view */

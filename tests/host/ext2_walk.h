@@ -10,6 +10,9 @@
 int
 t_read(struct ext2_inode *ip, uint64_t off, void *buf, size_t len, size_t *np);
 int t_write(struct ext2_inode *ip, uint64_t off, const void *buf, size_t len);
+/* => a block, whole, to where it is: as the pages of a file are written */
+int t_write_new(
+    struct ext2_inode *ip, uint64_t lbn, uint32_t blk, const void *block);
 int t_truncate(struct ext2_inode *ip, uint64_t size);
 /* => path of names with '/' between, from the root; *ipp referenced */
 int t_lookup(struct ext2fs *fs, const char *path, struct ext2_inode **ipp);

@@ -722,10 +722,53 @@ op_rename(void)
 	return error;
 }
 
+static void
+put_link(u_int i, u_int l, u_int d, const char *name)
+{
+	node[i].link[l].dir = d;
+	memmove(node[i].link[l].name, name, sizeof(node[i].link[l].name));
+}
+
+static int
+op_exchange(void)
+{
+	u_int i = pick_node(0), t = pick_node(0), l, tl, d, td;
+	struct ext2_inode *ip, *tip, *dp, *tdp;
+	char name[40], tname[40];
+	int error;
+
+	if (i == 0 || t == 0 || i == t)
+		return 0;
+	l = (u_int)test_below(node[i].nlinks);
+	tl = (u_int)test_below(node[t].nlinks);
+	d = node[i].link[l].dir;
+	td = node[t].link[tl].dir;
+	if ((S_ISDIR(node[i].mode) && is_below(td, i)) ||
+	    (S_ISDIR(node[t].mode) && is_below(d, t)))
+		return 0;
+	memcpy(name, node[i].link[l].name, sizeof(name));
+	memcpy(tname, node[t].link[tl].name, sizeof(tname));
+	ip = get_node(i);
+	tip = get_node(t);
+	dp = get_node(d);
+	tdp = get_node(td);
+	error = ext2_exchange(dp, name, strlen(name), ip, tdp, tname,
+	    strlen(tname), tip);
+	if (error == 0) {
+		put_link(i, l, td, tname);
+		put_link(t, tl, d, name);
+	}
+	ext2_iput(ip);
+	ext2_iput(tip);
+	ext2_iput(dp);
+	ext2_iput(tdp);
+	return error;
+}
+
 static int
 random_op(void)
 {
-	switch (test_below(16)) {
+	switch (test_below(17)) {
 	case 0:
 	case 1:
 	case 2:
@@ -745,6 +788,8 @@ random_op(void)
 	case 10:
 	case 11:
 		return op_rename();
+	case 16:
+		return op_exchange();
 	default:
 		return op_write();
 	}
@@ -1001,7 +1046,7 @@ fsync_some(void)
 	u_int i = pick_node(test_below(4) ? S_IFREG : S_IFDIR);
 	struct ext2_inode *ip = get_node(i);
 
-	CHECK_EQ(ext2_fsync(ip), 0);
+	CHECK_EQ(ext2_fsync(ip, test_below(2) != 0), 0);
 	ext2_iput(ip);
 }
 
@@ -1087,7 +1132,7 @@ TEST(ext2_fsync_makes_the_way_safe)
 		CHECK_EQ(t_write(ip, 0, "contents", 8), 0);
 		CHECK_EQ(
 		    ext2_rename(dp, "other", 5, sub, dp, "sub", 3, NULL), 0);
-		CHECK_EQ(ext2_fsync(ip), 0);
+		CHECK_EQ(ext2_fsync(ip, test_below(2) != 0), 0);
 		ext2_iput(ip);
 		ext2_iput(sub);
 		ext2_iput(dp);
@@ -1234,7 +1279,7 @@ TEST(ext2_rename_never_loses)
 	for (u_int i = 0; i < 8; i++) {
 		move("a", "x", "b", "x");
 		if (test_below(2))
-			CHECK_EQ(ext2_fsync(root), 0);
+			CHECK_EQ(ext2_fsync(root, false), 0);
 		move("b", "x", "c", "x");
 		if (test_below(2))
 			CHECK_EQ(ext2_sync(fs), 0);
@@ -1246,6 +1291,384 @@ TEST(ext2_rename_never_loses)
 	check_cuts(80, check_moved);
 	free(base);
 	base = NULL;
+	finish();
+}
+
+/* -- Exchanging ---------------------------------------------------------------------------------------- */
+
+/* What ".exchange.INO.0" leads to: a file that waits for its other name. */
+static bool
+third_is(const char *dname, const char *content)
+{
+	struct ext2_inode *dp, *ip;
+	char path[80];
+	bool found = false;
+
+	CHECK_EQ(t_lookup(fs, dname, &dp), 0);
+	for (uint32_t ino = 11; ino < 60 && !found; ino++) {
+		snprintf(path, sizeof(path), ".exchange.%u.0", ino);
+		if (t_child(dp, path, &ip) != 0)
+			continue;
+		ext2_iput(ip);
+		snprintf(path, sizeof(path), "%s/.exchange.%u.0", dname, ino);
+		found = has_file(path, (const uint8_t *)content, 5);
+	}
+	ext2_iput(dp);
+	return found;
+}
+
+static bool
+leads_to(const char *path, const char *content)
+{
+	return has_file(path, (const uint8_t *)content, 5);
+}
+
+/* In one directory, one block: the old state or the new one. */
+static void
+check_exchanged_near(size_t cut)
+{
+	bool old = leads_to("a/x", "first"), new = leads_to("a/x", "other");
+
+	if (!old && !new)
+		test_note("cut before write %lu", cut);
+	CHECK(old != new);
+	CHECK(leads_to("a/y", old ? "other" : "first"));
+}
+
+/* In two: the first name leads to the second file before the other changes. */
+static void
+check_exchanged_far(size_t cut)
+{
+	bool x_first = leads_to("a/x", "first"), x_other;
+	bool y_first = leads_to("b/y", "first"), y_other;
+
+	x_other = leads_to("a/x", "other");
+	y_other = leads_to("b/y", "other");
+	CHECK(x_first != x_other && y_first != y_other);
+	if (x_first && y_other)
+		return; /* not begun, or finished and back */
+	if (x_other && y_first)
+		return;
+	if (x_first != x_other && y_first == x_first)
+		CHECK(third_is("a", x_first ? "other" : "first"));
+}
+
+static struct ext2_inode *
+make_file(const char *dname, const char *name, const char *content)
+{
+	struct ext2_inode *dp, *ip;
+
+	CHECK_EQ(t_lookup(fs, dname, &dp), 0);
+	ip = create(dp, name, S_IFREG | 0644);
+	CHECK_EQ(t_write(ip, 0, content, strlen(content)), 0);
+	ext2_iput(dp);
+	return ip;
+}
+
+static void
+exchange_and_cut(const char *tdir, void (*check)(size_t cut))
+{
+	struct ext2_inode *root, *a, *td, *ip, *tip, *swap;
+
+	begin("-t ext2 -b 1024", "4M");
+	root = get_node(0);
+	ext2_iput(create(root, "b", S_IFDIR | 0755));
+	a = create(root, "a", S_IFDIR | 0755);
+	ip = make_file("a", "x", "first");
+	tip = make_file(tdir, "y", "other");
+	CHECK_EQ(t_lookup(fs, tdir, &td), 0);
+	CHECK_EQ(ext2_sync(fs), 0);
+	begin_cuts();
+	for (u_int i = 0; i < 6; i++) {
+		CHECK_EQ(ext2_exchange(a, "x", 1, ip, td, "y", 1, tip), 0);
+		swap = ip;
+		ip = tip;
+		tip = swap;
+		if (i % 2)
+			CHECK_EQ(ext2_fsync(a, false), 0);
+	}
+	CHECK_EQ(ext2_sync(fs), 0);
+	check_cuts(60, check);
+	CHECK_EQ(ip->i_nlink, 1);
+	CHECK_EQ(tip->i_nlink, 1);
+	ext2_iput(tip);
+	ext2_iput(ip);
+	ext2_iput(td);
+	ext2_iput(a);
+	ext2_iput(root);
+	free(base);
+	base = NULL;
+	finish();
+}
+
+TEST(ext2_exchange_never_loses)
+{
+	make_dir();
+	exchange_and_cut("a", check_exchanged_near);
+	exchange_and_cut("b", check_exchanged_far);
+}
+
+/* -- Old contents -------------------------------------------------------------------------------------- */
+
+#define OLD     0xee /* what free blocks hold */
+#define DELAYED 40
+
+/* Blocks given to files whose data waits in memory. */
+static struct {
+	struct ext2_inode *ip;
+	uint64_t lbn;
+} delayed[DELAYED];
+static u_int ndelayed;
+
+/* => the next block of the file is given, its data comes later */
+static void
+write_later(struct ext2_inode *ip)
+{
+	uint64_t lbn = ip->i_size >> ip->i_fs->fs_bshift;
+
+	if (ndelayed == DELAYED || ext2_bmap_alloc(ip, lbn, 1) != 0)
+		return;
+	rw_enter_write(&ip->i_maplock);
+	ip->i_size += ip->i_fs->fs_bsize;
+	rw_exit(&ip->i_maplock);
+	ext2_idirty(ip);
+	ext2_touch(ip, true);
+	delayed[ndelayed].ip = ip;
+	delayed[ndelayed++].lbn = lbn;
+}
+
+/* => fs_flushdata: writes what waits, while somebody goes on */
+static int
+write_now(struct ext2_inode *ip)
+{
+	static uint8_t block[4096];
+	uint32_t blk, n;
+	u_int left = 0;
+
+	memset(block, 'd', sizeof(block));
+	for (u_int i = 0; i < ndelayed; i++) {
+		if (delayed[i].ip != ip) {
+			delayed[left++] = delayed[i];
+			continue;
+		}
+		CHECK_EQ(ext2_bmap(ip, delayed[i].lbn, 1, &blk, &n), 0);
+		CHECK(blk != 0);
+		CHECK_EQ(t_write_new(ip, delayed[i].lbn, blk, block), 0);
+	}
+	ndelayed = left;
+	if (test_below(2))
+		write_later(ip);
+	return 0;
+}
+
+static void
+check_not_old(size_t cut)
+{
+	static uint8_t buf[400000];
+	struct ext2_inode *ip;
+	char path[20];
+	size_t n;
+
+	for (u_int i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "f%u", i);
+		if (t_lookup(fs, path, &ip) != 0)
+			continue;
+		CHECK_EQ(t_read(ip, 0, buf, sizeof(buf), &n), 0);
+		ext2_iput(ip);
+		for (size_t k = 0; k < n; k++)
+			if (buf[k] == OLD)
+				test_note("cut before write %lu: %s at %lu",
+				    cut, path, k);
+		CHECK(memchr(buf, OLD, n) == NULL);
+	}
+}
+
+/* => every free block holds OLD */
+static void
+soil(void)
+{
+	static uint8_t buf[65536];
+	struct ext2_inode *root = get_node(0), *ip;
+	uint64_t off = 0;
+
+	memset(buf, OLD, sizeof(buf));
+	ip = create(root, "filler", S_IFREG | 0600);
+	while (t_write(ip, off, buf, sizeof(buf)) == 0)
+		off += sizeof(buf);
+	CHECK_EQ(ext2_remove(root, "filler", 6, ip), 0);
+	ext2_iput(ip);
+	ext2_iput(root);
+	CHECK_EQ(ext2_sync(fs), 0);
+}
+
+static void
+run_old(const char *options)
+{
+	struct ext2_inode *root, *ip[4];
+	char name[8];
+
+	begin(options, "2M");
+	soil();
+	fs->fs_flushdata = write_now;
+	ndelayed = 0;
+	begin_cuts();
+	root = get_node(0);
+	for (u_int i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		ip[i] = create(root, name, S_IFREG | 0644);
+	}
+	for (u_int i = 0; i < 300; i++) {
+		write_later(ip[test_below(4)]);
+		if (test_below(8) == 0)
+			CHECK_EQ(ext2_sync(fs), 0);
+		if (test_below(8) == 0)
+			CHECK_EQ(ext2_fsync(
+				     ip[test_below(4)], test_below(2) != 0),
+			    0);
+		if (test_below(8) == 0)
+			CHECK_EQ(ext2_fsync(root, false), 0);
+	}
+	check_cuts(60, check_not_old);
+	fs->fs_flushdata = NULL;
+	for (u_int i = 0; i < 4; i++)
+		ext2_iput(ip[i]);
+	ext2_iput(root);
+	free(base);
+	base = NULL;
+	finish();
+}
+
+TEST(ext2_old_contents_stay_hidden)
+{
+	make_dir();
+	run_old("-t ext2 -b 1024 -N 32");
+	run_old("-t ext2 -b 4096 -N 32");
+}
+
+/* -- Times --------------------------------------------------------------------------------------------- */
+
+static void
+set_times(struct ext2_inode *ip, int64_t a, int64_t m, int64_t c)
+{
+	rw_enter_write(&ip->i_maplock);
+	ip->i_atime = a;
+	ip->i_mtime = m;
+	ip->i_ctime = c;
+	rw_exit(&ip->i_maplock);
+	ext2_idirty_times(ip);
+}
+
+/* => what debugfs says of the file has the text */
+static bool
+host_says(const char *path, const char *text)
+{
+	char img[100];
+
+	snprintf(img, sizeof(img), "%s/img", dir);
+	spit(img, env.image, env.size);
+	return sh("PATH=$PATH:/sbin:/usr/sbin TZ=UTC debugfs -R 'stat %s' %s"
+		  " 2>/dev/null | grep -q '%s'",
+		   path, img, text) == 0;
+}
+
+#define SEC 1000000000L
+
+static void
+check_times(const char *path, int64_t a, int64_t m, int64_t c)
+{
+	struct ext2_inode *ip;
+
+	CHECK_EQ(t_lookup(fs, path, &ip), 0);
+	CHECK_EQ(ip->i_atime, a);
+	CHECK_EQ(ip->i_mtime, m);
+	CHECK_EQ(ip->i_ctime, c);
+	ext2_iput(ip);
+}
+
+TEST(ext2_times)
+{
+	const int64_t a = 1234567890 * SEC + 123456789;
+	const int64_t m = 4102444800 * SEC + 999999999; /* 2100 */
+	const int64_t c = -86400 * SEC + 5; /* the last day of 1969 */
+	struct ext2_inode *root, *ip;
+
+	make_dir();
+	CHECK_EQ(sh("mkdir %s/tree && touch %s/tree/host", dir, dir), 0);
+	for (u_int small = 0; small < 2; small++) {
+		char opt[100];
+
+		snprintf(opt, sizeof(opt), "-t ext2 -b 1024 -I %u -d %s/tree",
+		    small ? 128 : 256, dir);
+		begin(opt, "2M");
+		root = get_node(0);
+		ip = create(root, "new", S_IFREG | 0644);
+		set_times(ip, a, m, c);
+		ext2_iput(ip);
+		CHECK_EQ(t_child(root, "host", &ip), 0);
+		set_times(ip, m, c, a);
+		ext2_iput(ip);
+		ext2_iput(root);
+		CHECK_EQ(ext2_unmount(fs, false), 0);
+		check_clean();
+		fs = mount();
+		if (small) {
+			check_times("new", a - a % SEC, INT32_MAX * SEC,
+			    -86400 * SEC);
+		} else {
+			check_times("new", a, m, c);
+			check_times("host", m, c, a);
+			CHECK(host_says("new", "mtime:.*2100"));
+			CHECK(host_says("new", "atime: .*:1d6f3454"));
+			CHECK(host_says("new", "crtime:.*2023"));
+			CHECK(host_says("host", "atime:.*2100"));
+			CHECK(host_says("host", "mtime:.*1969"));
+		}
+		CHECK_EQ(ext2_unmount(fs, false), 0);
+		check_clean();
+		done();
+	}
+}
+
+/* -- What fsync writes ----------------------------------------------------------------------------------- */
+
+/* => requests of that many kinds since the last call */
+static long
+writes_since(void)
+{
+	long n = env.writes;
+
+	env.writes = 0;
+	return n;
+}
+
+TEST(ext2_fdatasync_leaves_times)
+{
+	struct ext2_inode *root, *ip;
+
+	make_dir();
+	begin("-t ext2 -b 1024", "4M");
+	root = get_node(0);
+	ip = create(root, "file", S_IFREG | 0644);
+	CHECK_EQ(t_write(ip, 0, "data", 4), 0);
+	CHECK_EQ(ext2_fsync(ip, true), 0); /* new: all of it */
+	CHECK_EQ(ext2_sync(fs), 0);
+	CHECK(host_says("file", "Size: 4"));
+	for (u_int i = 0; i < 3; i++) {
+		env.now++;
+		(void)writes_since();
+		CHECK_EQ(t_write(ip, 0, "DATA", 4), 0);
+		CHECK_EQ(writes_since(), 1);
+		CHECK_EQ(ext2_fsync(ip, true), 0);
+		CHECK_EQ(writes_since(), 0); /* the time can wait ... */
+		CHECK_EQ(ext2_fsync(ip, false), 0);
+		CHECK_EQ(writes_since(), 1); /* ... here it must not */
+	}
+	/* another size is no matter of times */
+	CHECK_EQ(t_write(ip, 4, "more", 4), 0);
+	CHECK_EQ(ext2_fsync(ip, true), 0);
+	CHECK(host_says("file", "Size: 8"));
+	ext2_iput(ip);
+	ext2_iput(root);
 	finish();
 }
 

@@ -65,6 +65,18 @@ zero_tail(struct ext2_inode *ip, uint8_t *block)
 	return error ? error : disk_rw(fs, B_WRITE, blk, block);
 }
 
+int
+t_write_new(
+    struct ext2_inode *ip, uint64_t lbn, uint32_t blk, const void *block)
+{
+	bool new = ext2_unwritten_begin(ip, lbn, 1);
+	int error = disk_rw(ip->i_fs, B_WRITE, blk, (void *)(uintptr_t)block);
+
+	if (new)
+		ext2_unwritten_end(ip, lbn, 1, error == 0);
+	return error;
+}
+
 static int
 write_block(struct ext2_inode *ip, uint64_t off, const void *buf, uint32_t n,
     uint8_t *block)
@@ -89,7 +101,7 @@ write_block(struct ext2_inode *ip, uint64_t off, const void *buf, uint32_t n,
 	if (error)
 		return error;
 	memcpy(block + (off & (fs->fs_bsize - 1)), buf, n);
-	return disk_rw(fs, B_WRITE, blk, block);
+	return t_write_new(ip, lbn, blk, block);
 }
 
 static void
@@ -98,6 +110,7 @@ set_size(struct ext2_inode *ip, uint64_t size)
 	rw_enter_write(&ip->i_maplock);
 	ip->i_size = size;
 	rw_exit(&ip->i_maplock);
+	ext2_idirty(ip);
 	ext2_touch(ip, true);
 }
 
@@ -287,7 +300,7 @@ change_some(struct ext2fs *fs)
 		(void)t_write(ip, 100, data, sizeof(data));
 		(void)t_write(ip, 500000, data, 1);
 		(void)ext2_link(root, "link", 4, ip);
-		(void)ext2_fsync(ip);
+		(void)ext2_fsync(ip, false);
 		ext2_iput(ip);
 	}
 	if (ext2_create(
