@@ -318,7 +318,7 @@ make_third(const struct swap *sw, char *name, size_t size, size_t *lenp)
 	return error == ENOENT ? 0 : error;
 }
 
-/* => ip has its third name on disk, and every name anything else has */
+/* => ip has its third name; counted */
 static int
 add_third(const struct swap *sw, const char *name, size_t len)
 {
@@ -326,18 +326,17 @@ add_third(const struct swap *sw, const char *name, size_t len)
 
 	ext2_nlink(sw->ip, 1);
 	error = ext2_dir_add(sw->fdp, name, len, sw->ip);
-	if (error) {
+	if (error)
 		ext2_nlink(sw->ip, -1);
-		return error;
-	}
-	return ext2_sync_names(sw->fdp->i_fs);
+	return error;
 }
 
 /*
  * The names are in different blocks, which no disk writes at once.  One file
- * gets a third name first, then each of the two blocks is written: after a cut
- * in between there is the old or the new state, or the first name leads to the
- * second file and the second name to either, with the third name still there.
+ * gets a third name first, then each of the two blocks is written, in the order
+ * that removals of names have (ext2_dir.c): after a cut in between there is the
+ * old or the new state, or the first name leads to the second file and the
+ * second name to either, with the third name still there.
  */
 static int
 swap_apart(const struct swap *sw)
@@ -351,9 +350,9 @@ swap_apart(const struct swap *sw)
 	if (error)
 		return error;
 	error = add_third(sw, third, len);
-	if (error == 0)
-		error =
-		    lead_to(sw->fdp, sw->fname, sw->flen, sw->tip, sw->ip);
+	if (error)
+		return error;
+	error = lead_to(sw->fdp, sw->fname, sw->flen, sw->tip, sw->ip);
 	if (error == 0) {
 		error =
 		    lead_to(sw->tdp, sw->tname, sw->tlen, sw->ip, sw->tip);
