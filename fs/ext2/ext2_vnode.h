@@ -23,6 +23,7 @@ struct ext2_vnode {
 	struct ext2_inode *ev_ip; /* [I] referenced */
 	struct ext2_mount *ev_mount; /* [I] */
 	TAILQ_ENTRY(ext2_vnode) ev_link; /* [t] idle */
+	uint32_t ev_dir; /* [t] of a file: a directory that names it, or 0 */
 	bool ev_idle; /* [t] on em_idle, no references */
 };
 TAILQ_HEAD(ext2_vnodeq, ext2_vnode);

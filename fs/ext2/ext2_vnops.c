@@ -78,6 +78,33 @@ still_names(struct vnode *dvp, const char *name, size_t len, struct vnode *vp)
 	return ino == (vp != NULL ? VTOI(vp)->i_ino : 0) ? 0 : EAGAIN;
 }
 
+/*
+ * The directory that has a name of a file: for who asks for its path.  The name
+ * goes, or leads elsewhere: hint_lost() and, if it is known, hint_set() for
+ * another.  So a directory hinted at has a name of the file, and exists.
+ * => dvp locked
+ */
+static void
+hint_set(struct vnode *dvp, struct vnode *vp)
+{
+	struct ext2fs *fs = VTOI(vp)->i_fs;
+
+	mtx_enter(&fs->fs_mtx);
+	VTOEV(vp)->ev_dir = VTOI(dvp)->i_ino;
+	mtx_leave(&fs->fs_mtx);
+}
+
+static void
+hint_lost(struct vnode *dvp, struct vnode *vp)
+{
+	struct ext2fs *fs = VTOI(vp)->i_fs;
+
+	mtx_enter(&fs->fs_mtx);
+	if (VTOEV(vp)->ev_dir == VTOI(dvp)->i_ino)
+		VTOEV(vp)->ev_dir = 0;
+	mtx_leave(&fs->fs_mtx);
+}
+
 static void
 uncache(struct vnode *dvp, const char *name, size_t len)
 {
@@ -103,6 +130,8 @@ ext2_lookup(struct vnode *dvp, const char *name, size_t len, struct vnode **vpp)
 	    dp->i_nlink == 0 ? ENOENT : ext2_dir_lookup(dp, name, len, &ino);
 	if (error == 0)
 		error = ext2_vget(em, ino, vpp);
+	if (error == 0 && (*vpp)->v_type != VDIR)
+		hint_set(dvp, *vpp);
 	if ((error == 0 || (error == ENOENT && dp->i_nlink != 0)) &&
 	    (dvp->v_mount->mnt_flag & MNTK_NAMECACHE) &&
 	    !(len == 2 && name[0] == '.' && name[1] == '.'))
@@ -124,6 +153,8 @@ ext2_vcreate(struct vnode *dvp, const char *name, size_t len,
 	if (error == 0) {
 		uncache(dvp, name, len);
 		*vpp = ext2_vnew(VTOEV(dvp)->ev_mount, ip);
+		if ((*vpp)->v_type != VDIR)
+			hint_set(dvp, *vpp);
 	}
 	rw_exit(&dvp->v_lock);
 	return error;
@@ -137,8 +168,10 @@ ext2_vlink(struct vnode *dvp, const char *name, size_t len, struct vnode *vp)
 
 	set_lock(&vs);
 	error = ext2_link(VTOI(dvp), name, len, VTOI(vp));
-	if (error == 0)
+	if (error == 0) {
 		uncache(dvp, name, len);
+		hint_set(dvp, vp);
+	}
 	set_unlock(&vs);
 	return error;
 }
@@ -168,8 +201,10 @@ remove_child(
 		error = may_remove(vp, dir);
 	if (error == 0)
 		error = ext2_remove(VTOI(dvp), name, len, VTOI(vp));
-	if (error == 0)
+	if (error == 0) {
 		uncache(dvp, name, len);
+		hint_lost(dvp, vp);
+	}
 	set_unlock(&vs);
 	if (error == 0 && dir)
 		cache_purge_dir(vp);
@@ -241,17 +276,51 @@ check_below(struct ext2_inode *dp, struct ext2_inode *vp)
 static int
 rename_check(const struct rename *rn, bool *samep)
 {
+	bool swap = (rn->rn_flags & RENAME_EXCHANGE) != 0;
 	bool dir = rn->rn_vp->v_type == VDIR;
 	int error = 0;
 
 	*samep = rn->rn_vp == rn->rn_tvp;
+	if (rn->rn_tvp == NULL && swap)
+		return ENOENT;
 	if (rn->rn_tvp != NULL && (rn->rn_flags & RENAME_NOREPLACE))
 		return EEXIST;
 	if (dir)
 		error = check_below(VTOI(rn->rn_tdvp), VTOI(rn->rn_vp));
 	if (error || *samep || rn->rn_tvp == NULL)
 		return error;
-	return may_remove(rn->rn_tvp, dir);
+	if (!swap)
+		return may_remove(rn->rn_tvp, dir);
+	return rn->rn_tvp->v_type == VDIR
+	    ? check_below(VTOI(rn->rn_fdvp), VTOI(rn->rn_tvp))
+	    : 0;
+}
+
+/* => all locked, checked: the file system's part, and hints for paths */
+static int
+rename_perform(const struct rename *rn)
+{
+	struct ext2_inode *tip =
+	    rn->rn_tvp != NULL ? VTOI(rn->rn_tvp) : NULL;
+	bool swap = (rn->rn_flags & RENAME_EXCHANGE) != 0;
+	int error;
+
+	if (swap)
+		error = ext2_exchange(VTOI(rn->rn_fdvp), rn->rn_fname,
+		    rn->rn_flen, VTOI(rn->rn_vp), VTOI(rn->rn_tdvp),
+		    rn->rn_tname, rn->rn_tlen, tip);
+	else
+		error = ext2_rename(VTOI(rn->rn_fdvp), rn->rn_fname,
+		    rn->rn_flen, VTOI(rn->rn_vp), VTOI(rn->rn_tdvp),
+		    rn->rn_tname, rn->rn_tlen, tip);
+	hint_lost(rn->rn_fdvp, rn->rn_vp);
+	if (tip != NULL)
+		hint_lost(rn->rn_tdvp, rn->rn_tvp);
+	if (error == 0)
+		hint_set(rn->rn_tdvp, rn->rn_vp);
+	if (error == 0 && swap)
+		hint_set(rn->rn_fdvp, rn->rn_tvp);
+	return error;
 }
 
 /* => em_rename held; EAGAIN: the names lead elsewhere now */
@@ -271,17 +340,15 @@ rename_locked(struct rename *rn)
 	if (error == 0)
 		error = rename_check(rn, &same);
 	if (error == 0 && !same)
-		error = ext2_rename(VTOI(rn->rn_fdvp), rn->rn_fname,
-		    rn->rn_flen, VTOI(rn->rn_vp), VTOI(rn->rn_tdvp),
-		    rn->rn_tname, rn->rn_tlen,
-		    rn->rn_tvp != NULL ? VTOI(rn->rn_tvp) : NULL);
+		error = rename_perform(rn);
 	if (error != EAGAIN) { /* even one that failed may have done a part */
 		uncache(rn->rn_fdvp, rn->rn_fname, rn->rn_flen);
 		uncache(rn->rn_tdvp, rn->rn_tname, rn->rn_tlen);
 	}
 	set_unlock(&vs);
 	if (error == 0 && !same && rn->rn_tvp != NULL &&
-	    rn->rn_tvp->v_type == VDIR)
+	    rn->rn_tvp->v_type == VDIR &&
+	    (rn->rn_flags & RENAME_EXCHANGE) == 0)
 		cache_purge_dir(rn->rn_tvp);
 	return error;
 }
@@ -392,11 +459,27 @@ match_ino(void *arg, const char *name, size_t len, uint32_t ino, uint8_t type,
 	return false;
 }
 
+/* => em_rename held: a directory's is in "..", of a file it was noted */
+static int
+get_parent(struct vnode *vp, struct vnode **dvpp)
+{
+	struct ext2_vnode *ev = VTOEV(vp);
+	struct ext2fs *fs = ev->ev_ip->i_fs;
+	uint32_t ino;
+
+	if (vp->v_type == VDIR)
+		return ext2_lookup(vp, "..", 2, dvpp);
+	mtx_enter(&fs->fs_mtx);
+	ino = ev->ev_dir;
+	mtx_leave(&fs->fs_mtx);
+	return ino != 0 ? ext2_vget(ev->ev_mount, ino, dvpp) : ENOENT;
+}
+
 static int
 find_parent(struct vnode *vp, char *name, size_t size, struct vnode **dvpp)
 {
 	struct by_ino b = { VTOI(vp)->i_ino, name, size, false };
-	int error = ext2_lookup(vp, "..", 2, dvpp);
+	int error = get_parent(vp, dvpp);
 
 	if (error)
 		return error;
@@ -410,15 +493,12 @@ find_parent(struct vnode *vp, char *name, size_t size, struct vnode **dvpp)
 	return error;
 }
 
-/* A directory's; of other files nobody knows which has them. */
 static int
 ext2_parent(struct vnode *vp, char *name, size_t size, struct vnode **dvpp)
 {
 	struct ext2_mount *em = VTOEV(vp)->ev_mount;
 	int error;
 
-	if (vp->v_type != VDIR)
-		return ENOENT;
 	rw_enter_read(&em->em_rename);
 	error = find_parent(vp, name, size, dvpp);
 	rw_exit(&em->em_rename);
