@@ -11,7 +11,11 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 
+#ifndef RENAME_EXCHANGE
+#define RENAME_EXCHANGE 2
+#endif
 #define DIR_  "/mnt"
 #define BLOCK 65536
 #define BIG   (3 * 1024 * 1024 + 777)
@@ -319,6 +323,144 @@ until_cut(void)
 	}
 }
 
+/* -- A tree, until the machine stops ------------------------------------------- */
+
+/* ext2.host.py does the same in its memory: every call of below() counts. */
+
+static void
+a_dir(char *path)
+{
+	static const char *const dir[] = { "d0", "d1", "d0/s", "d1/s" };
+
+	strcpy(path, dir[below(4)]);
+}
+
+static void
+a_path(char *path)
+{
+	unsigned where = below(7);
+
+	path[0] = '\0';
+	if (where == 0) {
+		a_dir(path);
+		return;
+	}
+	if (where < 5) {
+		a_dir(path);
+		strcat(path, "/");
+	}
+	sprintf(path + strlen(path), "n%u", below(12));
+}
+
+/* Eight characters that tell the seed, over and over. */
+static void
+write_seed(int fd, unsigned seed, size_t n, off_t at)
+{
+	char word[9];
+
+	snprintf(word, sizeof(word), "%08x", seed);
+	for (size_t i = 0; i < n; i++)
+		buf[i] = (unsigned char)word[i % 8];
+	CHECK_EQ(pwrite(fd, buf, n, at), n);
+}
+
+static void
+tree_file(const char *path, unsigned kind)
+{
+	unsigned seed = below(1 << 15), n = 1 + below(12000);
+	unsigned at = below(30000);
+	int fd = open(path, kind < 2 ? O_RDWR | O_CREAT : O_RDWR, 0600);
+
+	if (fd < 0)
+		return;
+	if (kind < 2)
+		write_seed(fd, seed, n, at);
+	else
+		CHECK(ftruncate(fd, at) == 0);
+	close(fd);
+}
+
+static void
+tree_sync(const char *path, unsigned kind)
+{
+	int fd = open(kind == 2 ? "." : path, O_RDONLY);
+
+	if (fd < 0)
+		return;
+	CHECK((kind == 0 ? fdatasync(fd) : fsync(fd)) == 0);
+	close(fd);
+}
+
+static void
+tree_op(void)
+{
+	unsigned kind = below(14);
+	char a[40], b[40];
+
+	a_path(a);
+	a_path(b);
+	if (kind < 4)
+		tree_file(a, kind);
+	else if (kind == 4)
+		unlink(a);
+	else if (kind < 7)
+		rename(a, b);
+	else if (kind == 7)
+		link(a, b);
+	else if (kind < 10)
+		(void)syscall(
+		    SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
+	else if (kind == 10) {
+		a_dir(a);
+		mkdir(a, 0755);
+	} else if (kind == 11)
+		rmdir(a);
+	else
+		tree_sync(a, below(3));
+}
+
+/* Somebody else, whose blocks come and go meanwhile. */
+static void
+make_noise(void)
+{
+	int fd = open("noise", O_RDWR | O_CREAT, 0600);
+
+	CHECK(fd >= 0);
+	for (unsigned i = 0;; i++) {
+		write_seed(fd, i, 1 + below(60000), below(300000));
+		if (below(8) == 0)
+			CHECK(ftruncate(fd, below(100000)) == 0);
+		if (below(8) == 0)
+			CHECK(fsync(fd) == 0);
+	}
+}
+
+/*
+ * When the mark n is on the disk all that came before it was synced, and
+ * nothing that comes after it has begun.
+ */
+static void
+tree_until_cut(unsigned seed)
+{
+	int fd = open("mark", O_RDWR | O_CREAT, 0600);
+	char text[12];
+
+	CHECK(fd >= 0);
+	if (fork() == 0)
+		make_noise();
+	rnd = seed;
+	for (unsigned batch = 0;; batch++) {
+		snprintf(text, sizeof(text), "%08u", batch);
+		CHECK_EQ(pwrite(fd, text, 8, 0), 8);
+		CHECK(fsync(fd) == 0);
+		for (unsigned n = 4 + below(24); n > 0; n--)
+			tree_op();
+		sync();
+		printf("%u\n", batch);
+		fflush(stdout);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -330,6 +472,8 @@ main(int argc, char **argv)
 		CHECK(chdir(DIR_) == 0);
 		if (strcmp(argv[1], "cut") == 0)
 			until_cut();
+		if (strcmp(argv[1], "tree") == 0)
+			tree_until_cut((unsigned)atoi(argv[2]));
 		storm();
 		CHECK(chdir("/") == 0 && umount(DIR_) == 0);
 		return 0;
