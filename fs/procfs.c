@@ -860,6 +860,7 @@ static const struct pentry vm_dir[] = {
 	NUMBER_("dirty", VM_DIRTY, 0444),
 	NUMBER_("dirtyage", VM_DIRTYAGE, 0644),
 	NUMBER_("dirtymax", VM_DIRTYMAX, 0644),
+	NUMBER_("drop_caches", VM_DROPCACHES, 0644),
 	NUMBER_("dirtymin", VM_DIRTYMIN, 0644),
 	NUMBER_("maxslp", VM_MAXSLP, 0444),
 	NUMBER_("nkmempages", VM_NKMEMPAGES, 0444),

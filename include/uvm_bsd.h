@@ -71,6 +71,7 @@
 #define VM_DIRTYAGE      104 /* int, seconds until they are written; root */
 #define VM_DIRTYMIN      105 /* int, percent: more are written; root */
 #define VM_DIRTYMAX      106 /* int, percent: more make writers wait; root */
+#define VM_DROPCACHES    107 /* int: how often root had files' caches emptied */
 
 /* VM_METER: pages and processes of the whole system. */
 struct vmtotal {

@@ -7,6 +7,7 @@
 #include <sys/errno.h>
 #include <sys/fcntl.h>
 #include <sys/file.h>
+#include <sys/mcache.h>
 #include <sys/mount.h>
 #include <sys/mutant.h>
 #include <sys/pool.h>
@@ -558,6 +559,21 @@ int
 mount_sync(struct mount *mp)
 {
 	return mp->mnt_op->vfs_sync != NULL ? mp->mnt_op->vfs_sync(mp) : 0;
+}
+
+void
+mount_drop_all(void)
+{
+	struct mount *mp;
+
+	rw_enter_read(&mount_ctl_lock);
+	TAILQ_FOREACH (mp, &mountlist, mnt_link) {
+		cache_purge_mount(mp);
+		if (mp->mnt_op->vfs_drop != NULL)
+			mp->mnt_op->vfs_drop(mp);
+	}
+	rw_exit(&mount_ctl_lock);
+	(void)mc_shrink_all();
 }
 
 int

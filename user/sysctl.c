@@ -30,6 +30,7 @@ static const struct param {
 	{ "vm.dirtyage", VM_DIRTYAGE, INT },
 	{ "vm.dirtymin", VM_DIRTYMIN, INT },
 	{ "vm.dirtymax", VM_DIRTYMAX, INT },
+	{ "vm.dropcaches", VM_DROPCACHES, INT },
 };
 #define NPARAMS (sizeof(params) / sizeof(params[0]))
 

@@ -5,6 +5,7 @@
 #include <uvm/uvm_pdpolicy.h>
 #include <uvm/uvm_sysctl.h>
 #include <uvm/uvm_vnode.h>
+#include <sys/mount.h>
 #include <sys/pool.h>
 #include <uvm_bsd.h>
 
@@ -223,6 +224,27 @@ sysctl_dirty(const struct req *r, int *value, int least, int most)
 	return req_old(r, &old, sizeof(old));
 }
 
+/* Any number but 0 asks for it. */
+static int
+sysctl_dropcaches(const struct req *r)
+{
+	static int times; /* [a] */
+	int old = atomic_load(&times), new, error;
+
+	if (r->new != NULL) {
+		error = req_new_int(r, &new);
+		if (error)
+			return error;
+		if (new <= 0)
+			return EINVAL;
+		mount_drop_all();
+		(void)atomic_add(&times, 1);
+		if (r->old == NULL)
+			return 0;
+	}
+	return req_old(r, &old, sizeof(old));
+}
+
 static int
 sysctl_vmtotal(const struct req *r)
 {
@@ -277,6 +299,8 @@ sysctl_scalar(int id, const struct req *r)
 		return sysctl_dirty(r, &uvn_dirtymin, 0, 100);
 	case VM_DIRTYMAX:
 		return sysctl_dirty(r, &uvn_dirtymax, 0, 100);
+	case VM_DROPCACHES:
+		return sysctl_dropcaches(r);
 	case VM_MAXSLP:
 		return req_rdint(r, maxslp);
 	case VM_USPACE:

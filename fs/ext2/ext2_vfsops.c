@@ -307,6 +307,13 @@ ext2_vsync(struct mount *mp)
 	return ext2_sync(em->em_fs);
 }
 
+/* What was changed is written first, as ever when a vnode goes. */
+static void
+ext2_vdrop(struct mount *mp)
+{
+	trim(mp->mnt_data, 0);
+}
+
 static bool
 ext2_vdirty(struct mount *mp)
 {
@@ -331,4 +338,5 @@ const struct vfsops ext2_vfsops = {
 	.vfs_statfs = ext2_statfs,
 	.vfs_sync = ext2_vsync,
 	.vfs_dirty = ext2_vdirty,
+	.vfs_drop = ext2_vdrop,
 };

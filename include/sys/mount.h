@@ -83,7 +83,7 @@ struct statfs {
 /*
  * A kind of file system.  mount_ctl_lock is held for writing but by vfs_statfs
  * (the mount is held by a vnode), vfs_sync,
- * vfs_dirty and vfs_options (for reading).
+ * vfs_dirty, vfs_drop and vfs_options (for reading).
  * Immutable.
  */
 struct vfsops {
@@ -114,6 +114,8 @@ struct vfsops {
 	int (*vfs_sync)(struct mount *mp);
 	/* => would vfs_sync write something but data of files? NULL: never */
 	bool (*vfs_dirty)(struct mount *mp);
+	/* => what is cached of files nobody uses goes; NULL: nothing is */
+	void (*vfs_drop)(struct mount *mp);
 	/* => options of its own, for /proc/mounts: ",size=4k"; NULL: none */
 	void (*vfs_options)(struct mount *mp, char *buf, size_t len);
 };
@@ -226,6 +228,8 @@ mount_walk_end(struct mount **walk)
 	if (__predict_false(*walk != NULL))
 		mount_walk_slow(NULL, walk);
 }
+/* => no locks held; may write: what is cached of files nobody uses goes */
+void mount_drop_all(void);
 /* => every mount, or one; the first error */
 int mount_sync_all(void);
 int mount_sync(struct mount *mp);

@@ -633,6 +633,7 @@ resources(struct uvm_resources *r)
 	const int name[] = { CTL_VM, VM_UVM_RESOURCES };
 	size_t len = sizeof(*r);
 
+	drop_caches();
 	CHECK(bsd_sysctl(name, 2, r, &len, NULL, 0) == 0);
 }
 

@@ -3,7 +3,8 @@
  * prints TAP.  A line of the list is a name, a timeout in seconds, and the
  * command with its arguments, separated by tabs.
  *
- * Before and after each test it counts what the kernel has given out.  After
+ * Before and after each test it counts what the kernel has given out, with
+ * nothing cached of files that nobody uses: the root may be on a disk.  After
  * the test, and up to two seconds later for what is freed late, all must be
  * back: pages on queues, anons, amaps, objects, map entries, processes, files,
  * pool items, mappings.  Only two may have changed, once: there may be fewer
@@ -51,6 +52,7 @@ count(struct counts *c)
 	/* a signal that waits for us is an item in use */
 	sigprocmask(SIG_UNBLOCK, &child_signal, NULL);
 	sigprocmask(SIG_BLOCK, &child_signal, NULL);
+	drop_caches();
 	if (bsd_sysctl(name, 2, &c->r, &len, NULL, 0) != 0)
 		return -1;
 	name[1] = VM_UVMEXP;
