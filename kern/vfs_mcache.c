@@ -119,23 +119,44 @@ more_buffers(struct mcache *mc)
 
 /* -- Requests ------------------------------------------------------------------ */
 
+/* => mc_mtx held: one that nobody has, or NULL */
+static struct buf *
+take_free_buf(struct mcache *mc)
+{
+	for (u_int i = 0; i < MC_BUFS; i++)
+		if ((mc->mc_bufbusy & (1U << i)) == 0) {
+			mc->mc_bufbusy |= 1U << i;
+			return &mc->mc_buf[i];
+		}
+	return NULL;
+}
+
 struct buf *
 mc_buf_take(struct mcache *mc)
 {
-	int i;
+	struct buf *bp;
 
 	mtx_enter(&mc->mc_mtx);
-	while (mc->mc_bufbusy == (1U << MC_BUFS) - 1) {
+	while ((bp = take_free_buf(mc)) == NULL) {
 		mc->mc_waiters++;
 		(void)msleep(
 		    &mc->mc_waiters, &mc->mc_mtx, PRIBIO, "mcreq", INFSLP);
 		mc->mc_waiters--;
 	}
-	for (i = 0; mc->mc_bufbusy & (1U << i); i++)
-		;
-	mc->mc_bufbusy |= 1U << i;
 	mtx_leave(&mc->mc_mtx);
-	return &mc->mc_buf[i];
+	return bp;
+}
+
+/* => the same without waiting, or NULL */
+static struct buf *
+buf_try(struct mcache *mc)
+{
+	struct buf *bp;
+
+	mtx_enter(&mc->mc_mtx);
+	bp = take_free_buf(mc);
+	mtx_leave(&mc->mc_mtx);
+	return bp;
 }
 
 void
@@ -338,21 +359,28 @@ mc_forget(struct mcache *mc, uint64_t blkno)
 
 /* -- Writing -------------------------------------------------------------------- */
 
-int
-mc_write(struct mblk *mb)
+/* => held: it is on the device */
+static void
+mark_clean(struct mblk *mb)
 {
 	struct mcache *mc = mb->mb_mc;
-	int error = transfer(mb, B_WRITE);
 
-	if (error)
-		return error;
 	mtx_enter(&mc->mc_mtx);
 	if (mb->mb_dirty)
 		mc->mc_ndirty--;
 	mb->mb_dirty = false;
 	mb->mb_class = 0;
 	mtx_leave(&mc->mc_mtx);
-	return 0;
+}
+
+int
+mc_write(struct mblk *mb)
+{
+	int error = transfer(mb, B_WRITE);
+
+	if (error == 0)
+		mark_clean(mb);
+	return error;
 }
 
 static bool
@@ -393,48 +421,131 @@ gather(struct mcache *mc, uint64_t owner, uint32_t classes, uint64_t from,
 	return n;
 }
 
-/* Write a block if it still is what mc_flush() looks for. */
-static int
-flush_one(struct mcache *mc, uint64_t blkno, uint64_t owner, uint32_t classes,
-    uint32_t *np)
+/*
+ * Writes under way.  Their blocks are held, so whoever has some waits neither
+ * for a block nor for a request of others, but for his own first: land().
+ * All members belong to the thread.
+ */
+struct flight {
+	struct mcache *fl_mc; /* [thread] */
+	uint64_t fl_owner; /* [thread] what is looked for */
+	uint32_t fl_classes; /* [thread] */
+	uint32_t fl_done; /* [thread] blocks written */
+	int fl_error; /* [thread] the first */
+	u_int fl_n; /* [thread] under way */
+	struct mblk *fl_mb[MC_FLIGHT]; /* [thread] */
+	struct buf *fl_bp[MC_FLIGHT]; /* [thread] */
+};
+
+/* => none is under way */
+static void
+land(struct flight *fl)
 {
-	struct mblk *mb;
+	struct mcache *mc = fl->fl_mc;
 	int error;
 
+	for (u_int i = 0; i < fl->fl_n; i++) {
+		error = biowait(fl->fl_bp[i]);
+		mc_buf_give(mc, fl->fl_bp[i]);
+		if (error == 0) {
+			mark_clean(fl->fl_mb[i]);
+			fl->fl_done++;
+		} else if (fl->fl_error == 0)
+			fl->fl_error = error;
+		mc_put(fl->fl_mb[i]);
+	}
 	mtx_enter(&mc->mc_mtx);
-	while ((mb = lookup(mc, blkno)) != NULL && mb->mb_busy)
+	mc->mc_writes += fl->fl_n;
+	mtx_leave(&mc->mc_mtx);
+	fl->fl_n = 0;
+}
+
+/* => the block, held, if it still is what is looked for, else NULL; *busyp:
+ *    somebody has it; waits for that only with none under way */
+static struct mblk *
+claim(struct flight *fl, uint64_t blkno, bool *busyp)
+{
+	struct mcache *mc = fl->fl_mc;
+	struct mblk *mb;
+
+	*busyp = false;
+	mtx_enter(&mc->mc_mtx);
+	while ((mb = lookup(mc, blkno)) != NULL && mb->mb_busy) {
+		if (fl->fl_n > 0) {
+			*busyp = true;
+			break;
+		}
 		wait_busy(mc, mb);
-	if (mb != NULL && !matches(mb, owner, classes))
+	}
+	if (*busyp ||
+	    (mb != NULL && !matches(mb, fl->fl_owner, fl->fl_classes)))
 		mb = NULL;
 	if (mb != NULL)
 		make_busy(mc, mb);
 	mtx_leave(&mc->mc_mtx);
+	return mb;
+}
+
+/* => a request, none of the others' waited for with blocks under way; the one
+ *    block held besides needs nothing of theirs */
+static struct buf *
+flight_buf(struct flight *fl)
+{
+	struct buf *bp = buf_try(fl->fl_mc);
+
+	if (bp != NULL)
+		return bp;
+	land(fl);
+	return mc_buf_take(fl->fl_mc);
+}
+
+/* Write a block if it still is what mc_flush() looks for. */
+static void
+take_off(struct flight *fl, uint64_t blkno)
+{
+	struct mcache *mc = fl->fl_mc;
+	struct mblk *mb;
+	struct buf *bp;
+	bool busy;
+
+	mb = claim(fl, blkno, &busy);
+	if (busy) {
+		land(fl);
+		mb = claim(fl, blkno, &busy);
+	}
 	if (mb == NULL)
-		return 0;
-	error = mc_write(mb);
-	if (error == 0 && np != NULL)
-		(*np)++;
-	mc_put(mb);
-	return error;
+		return;
+	bp = flight_buf(fl);
+	buf_init(bp, B_WRITE, (int64_t)(blkno * (mc->mc_bsize >> DEV_BSHIFT)));
+	if (!buf_add_kva(bp, mb->mb_data, mc->mc_bsize))
+		panic("mc_flush: a block is not in memory");
+	bdev_strategy(mc->mc_dev, bp);
+	fl->fl_mb[fl->fl_n] = mb;
+	fl->fl_bp[fl->fl_n++] = bp;
+	if (fl->fl_n == MC_FLIGHT)
+		land(fl);
 }
 
 int
 mc_flush(struct mcache *mc, uint64_t owner, uint32_t classes, uint32_t *np)
 {
+	struct flight fl = {
+		.fl_mc = mc, .fl_owner = owner, .fl_classes = classes
+	};
 	uint64_t no[FLUSH_BATCH], from = 0;
-	int error, first = 0;
 	uint32_t n;
 
 	do {
 		n = gather(mc, owner, classes, from, no);
 		for (uint32_t i = 0; i < n; i++) {
-			error = flush_one(mc, no[i], owner, classes, np);
-			if (first == 0)
-				first = error;
+			take_off(&fl, no[i]);
 			from = no[i] + 1;
 		}
+		land(&fl);
 	} while (n == FLUSH_BATCH);
-	return first;
+	if (np != NULL)
+		*np += fl.fl_done;
+	return fl.fl_error;
 }
 
 bool

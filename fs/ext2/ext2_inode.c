@@ -40,11 +40,11 @@ extra_of(const struct ext2fs *fs, struct ext2_dinode *di)
 }
 
 /* => that word of ex, or NULL: the inode has not so much */
-#define EXTRA(ex, field)                                                  \
-	((ex) != NULL &&                                                  \
-		    le16((ex)->i_extra_isize) >=                          \
-			offsetof(struct ext2_dextra, field) + 4           \
-		? &(ex)->field                                            \
+#define EXTRA(ex, field)                                        \
+	((ex) != NULL &&                                        \
+		    le16((ex)->i_extra_isize) >=                \
+			offsetof(struct ext2_dextra, field) + 4 \
+		? &(ex)->field                                  \
 		: NULL)
 
 /* => ns; extra: NULL, there is none */

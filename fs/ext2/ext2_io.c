@@ -21,7 +21,6 @@ struct transfer {
 	struct ext2_inode *tr_ip; /* [thread] */
 	struct vm_page **tr_pgs; /* [thread] */
 	uint64_t tr_off; /* [thread] of the first page */
-	struct buf *tr_buf; /* [thread] */
 	uint32_t tr_flags; /* [thread] B_READ, B_WRITE */
 };
 
@@ -63,31 +62,47 @@ zero(const struct transfer *tr, uint64_t off, uint64_t end, bool hole)
 	}
 }
 
-/* => len bytes of the file from off on, which lie at blk in a row */
+/* => the request has all of it; FALSE: that is too much for one */
+static bool
+add_pages(const struct transfer *tr, struct buf *bp, uint64_t off, size_t len)
+{
+	struct vm_page *pg;
+	size_t at, n;
+
+	for (; len > 0; len -= n, off += n) {
+		pg = page_at(tr, off, &at);
+		n = MIN(PAGE_SIZE - at, len);
+		if (!buf_add_phys(bp, VM_PAGE_TO_PHYS(pg) + at, n))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * => len bytes of the file from off on, which lie at blk in a row
+ * => the request is had for that alone: blocks of pointers are read with others
+ *    of the same few, and who waits for one has none
+ */
 static int
 move_run(const struct transfer *tr, uint64_t off, size_t len, uint32_t blk)
 {
 	struct ext2_inode *ip = tr->tr_ip;
 	struct ext2fs *fs = ip->i_fs;
 	uint64_t lbn = off >> fs->fs_bshift, nblks = len >> fs->fs_bshift;
-	struct buf *bp = tr->tr_buf;
-	struct vm_page *pg;
+	struct buf *bp;
 	bool new = false;
-	size_t at, n;
-	int error;
+	int error = EIO;
 
-	buf_init(bp, tr->tr_flags,
-	    (int64_t)((uint64_t)blk << (fs->fs_bshift - DEV_BSHIFT)));
-	for (; len > 0; len -= n, off += n) {
-		pg = page_at(tr, off, &at);
-		n = MIN(PAGE_SIZE - at, len);
-		if (!buf_add_phys(bp, VM_PAGE_TO_PHYS(pg) + at, n))
-			return EIO;
-	}
 	if ((tr->tr_flags & B_READ) == 0)
 		new = ext2_unwritten_begin(ip, lbn, nblks);
-	bdev_strategy(fs->fs_dev, bp);
-	error = biowait(bp);
+	bp = mc_buf_take(fs->fs_mc);
+	buf_init(bp, tr->tr_flags,
+	    (int64_t)((uint64_t)blk << (fs->fs_bshift - DEV_BSHIFT)));
+	if (add_pages(tr, bp, off, len)) {
+		bdev_strategy(fs->fs_dev, bp);
+		error = biowait(bp);
+	}
+	mc_buf_give(fs->fs_mc, bp);
 	if (new)
 		ext2_unwritten_end(ip, lbn, nblks, error == 0);
 	return error;
@@ -121,23 +136,19 @@ static int
 move_pages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n,
     uint32_t flags, uint64_t *endp)
 {
-	struct transfer tr = { VTOI(vp), pgs, (uint64_t)off, NULL, flags };
+	struct transfer tr = { VTOI(vp), pgs, (uint64_t)off, flags };
 	struct ext2fs *fs = tr.tr_ip->i_fs;
-	int error;
 
 	KASSERT(ptoa(n) <= MAXPHYS);
 	*endp = MIN((uint64_t)off + ptoa(n),
 	    MAX((uint64_t)off, blocks_of(tr.tr_ip) << fs->fs_bshift));
-	tr.tr_buf = mc_buf_take(fs->fs_mc);
-	error = move_blocks(&tr, (uint64_t)off, *endp);
-	mc_buf_give(fs->fs_mc, tr.tr_buf);
-	return error;
+	return move_blocks(&tr, (uint64_t)off, *endp);
 }
 
 int
 ext2_readpages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n)
 {
-	struct transfer tr = { VTOI(vp), pgs, (uint64_t)off, NULL, B_READ };
+	struct transfer tr = { VTOI(vp), pgs, (uint64_t)off, B_READ };
 	uint64_t end, all = (uint64_t)off + ptoa(n), size;
 	int error = move_pages(vp, off, pgs, n, B_READ, &end);
 

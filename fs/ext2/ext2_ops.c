@@ -277,8 +277,8 @@ struct swap {
 
 /* => a directory that has another parent now says so, and both count it */
 static int
-new_parent(struct ext2_inode *ip, struct ext2_inode *from,
-    struct ext2_inode *to)
+new_parent(
+    struct ext2_inode *ip, struct ext2_inode *from, struct ext2_inode *to)
 {
 	int error;
 
@@ -354,8 +354,7 @@ swap_apart(const struct swap *sw)
 		return error;
 	error = lead_to(sw->fdp, sw->fname, sw->flen, sw->tip, sw->ip);
 	if (error == 0) {
-		error =
-		    lead_to(sw->tdp, sw->tname, sw->tlen, sw->ip, sw->tip);
+		error = lead_to(sw->tdp, sw->tname, sw->tlen, sw->ip, sw->tip);
 		if (error) /* nothing but the disk can have failed */
 			(void)lead_to(
 			    sw->fdp, sw->fname, sw->flen, sw->ip, sw->tip);

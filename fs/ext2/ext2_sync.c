@@ -67,8 +67,7 @@ unsafe(struct ext2fs *fs, uint32_t order)
 
 /* => fs_synclock held; written, what comes before is safe if there was any */
 static int
-flush_step(
-    struct ext2fs *fs, uint64_t owner, uint32_t classes, uint32_t order)
+flush_step(struct ext2fs *fs, uint64_t owner, uint32_t classes, uint32_t order)
 {
 	uint32_t n = 0;
 	int error = 0;
@@ -88,12 +87,10 @@ flush_step(
 static int
 flush_trees(struct ext2fs *fs, uint64_t owner)
 {
-	int error =
-	    flush_step(fs, owner, CL_DIRFRESH | CL_DIRNEW, ORDER_FRESH);
+	int error = flush_step(fs, owner, CL_DIRFRESH | CL_DIRNEW, ORDER_FRESH);
 
 	for (u_int level = 1; level <= EXT2_NLEVELS && error == 0; level++)
-		error =
-		    flush_step(fs, owner, CL_IND(level), ORDER_IND(level));
+		error = flush_step(fs, owner, CL_IND(level), ORDER_IND(level));
 	return error;
 }
 
@@ -287,8 +284,7 @@ write_names(struct ext2fs *fs, want_t *want, uint64_t gen, int *dataerror)
 	if (error == 0)
 		error = flush_step(fs, 0, CL_NAMES, ORDER_NAME);
 	if (error == 0)
-		error =
-		    flush_step(fs, 0, CL_NAMES | CL_DIROLD, ORDER_OLDNAME);
+		error = flush_step(fs, 0, CL_NAMES | CL_DIROLD, ORDER_OLDNAME);
 	return error;
 }
 
@@ -299,8 +295,7 @@ write_rest(struct ext2fs *fs, uint64_t gen, int *dataerror)
 	int error = copy_inodes(fs, want_nameless, gen, dataerror);
 
 	if (error == 0)
-		error =
-		    flush_step(fs, 0, CL_INODE | CL_XATTR, ORDER_NAMELESS);
+		error = flush_step(fs, 0, CL_INODE | CL_XATTR, ORDER_NAMELESS);
 	if (error == 0 && unsafe(fs, ORDER_REST))
 		error = make_safe(fs);
 	if (error == 0) {

@@ -33,8 +33,8 @@ bits_of(const struct ext2_unwritten *u, uint64_t lbn, uint64_t n)
 /* => fs_mtx held: the blocks are not busy any more; done: nor unwritten; what
  *    has none left goes, for the caller to free */
 static struct ext2_unwritten *
-settle(struct ext2_inode *ip, struct ext2_unwritten *u, uint64_t bits,
-    bool done)
+settle(
+    struct ext2_inode *ip, struct ext2_unwritten *u, uint64_t bits, bool done)
 {
 	u->uw_busy &= ~bits;
 	if (done)

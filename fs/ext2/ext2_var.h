@@ -290,8 +290,8 @@ void ext2_unwritten_free(struct ext2_inode *ip);
  * => begin: TRUE: some are new, end must follow; done: they have their data
  */
 bool ext2_unwritten_begin(struct ext2_inode *ip, uint64_t lbn, uint64_t n);
-void ext2_unwritten_end(
-    struct ext2_inode *ip, uint64_t lbn, uint64_t n, bool done);
+void
+ext2_unwritten_end(struct ext2_inode *ip, uint64_t lbn, uint64_t n, bool done);
 /* => i_maplock held for writing: those left get zeros; 0, EIO: some did not */
 int ext2_unwritten_zero(struct ext2_inode *ip);
 

@@ -300,8 +300,7 @@ rename_check(const struct rename *rn, bool *samep)
 static int
 rename_perform(const struct rename *rn)
 {
-	struct ext2_inode *tip =
-	    rn->rn_tvp != NULL ? VTOI(rn->rn_tvp) : NULL;
+	struct ext2_inode *tip = rn->rn_tvp != NULL ? VTOI(rn->rn_tvp) : NULL;
 	bool swap = (rn->rn_flags & RENAME_EXCHANGE) != 0;
 	int error;
 
@@ -347,8 +346,7 @@ rename_locked(struct rename *rn)
 	}
 	set_unlock(&vs);
 	if (error == 0 && !same && rn->rn_tvp != NULL &&
-	    rn->rn_tvp->v_type == VDIR &&
-	    (rn->rn_flags & RENAME_EXCHANGE) == 0)
+	    rn->rn_tvp->v_type == VDIR && (rn->rn_flags & RENAME_EXCHANGE) == 0)
 		cache_purge_dir(rn->rn_tvp);
 	return error;
 }

@@ -18,9 +18,10 @@
 #include <sys/lock.h>
 #include <sys/queue.h>
 
-#define MC_HASH 64 /* buckets */
-#define MC_BUFS 4 /* requests at a time */
-#define MC_MIN  16 /* buffers that are always there and never dirty */
+#define MC_HASH   64 /* buckets */
+#define MC_BUFS   8 /* requests at a time ... */
+#define MC_FLIGHT 6 /* ... of which one mc_flush() has that many */
+#define MC_MIN    16 /* buffers that are always there and never dirty */
 
 /*
  * A block.

@@ -757,8 +757,8 @@ op_exchange(void)
 	    ".exchange.%u.0", ip->i_ino);
 	note_paths();
 	memcpy(node[i].link[l].name, name, sizeof(name));
-	error = ext2_exchange(dp, name, strlen(name), ip, tdp, tname,
-	    strlen(tname), tip);
+	error = ext2_exchange(
+	    dp, name, strlen(name), ip, tdp, tname, strlen(tname), tip);
 	if (error == 0) {
 		put_link(i, l, td, tname);
 		put_link(t, tl, d, name);
@@ -1529,8 +1529,8 @@ run_old(const char *options)
 		if (test_below(8) == 0)
 			CHECK_EQ(ext2_sync(fs), 0);
 		if (test_below(8) == 0)
-			CHECK_EQ(ext2_fsync(
-				     ip[test_below(4)], test_below(2) != 0),
+			CHECK_EQ(
+			    ext2_fsync(ip[test_below(4)], test_below(2) != 0),
 			    0);
 		if (test_below(8) == 0)
 			CHECK_EQ(ext2_fsync(root, false), 0);
@@ -1619,8 +1619,8 @@ TEST(ext2_times)
 		check_clean();
 		fs = mount();
 		if (small) {
-			check_times("new", a - a % SEC, INT32_MAX * SEC,
-			    -86400 * SEC);
+			check_times(
+			    "new", a - a % SEC, INT32_MAX * SEC, -86400 * SEC);
 		} else {
 			check_times("new", a, m, c);
 			check_times("host", m, c, a);

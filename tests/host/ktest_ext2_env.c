@@ -240,9 +240,25 @@ bdev_rw(struct bdev *bd, struct buf *bp, uint32_t flags, void *va, size_t len,
 	return 0;
 }
 
+bool
+buf_add_kva(struct buf *bp, const void *va, size_t len)
+{
+	KASSERT(bp->b_nsegs == 0);
+	bp->b_seg[0].bs_addr = (paddr_t)va;
+	bp->b_seg[0].bs_len = (uint32_t)len;
+	bp->b_nsegs = 1;
+	return true;
+}
+
 void
 bdev_strategy(struct bdev *bd, struct buf *bp)
 {
+	if (bp->b_flags == B_WRITE) {
+		bp->b_error = bdev_rw(bd, bp, B_WRITE,
+		    (void *)bp->b_seg[0].bs_addr, bp->b_seg[0].bs_len,
+		    (uint64_t)bp->b_blkno << DEV_BSHIFT);
+		return;
+	}
 	KASSERT(bp->b_flags == B_FLUSH);
 	bp->b_error = io_fails(true) ? EIO : 0;
 	if (bp->b_error == 0) {

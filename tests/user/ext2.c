@@ -300,6 +300,42 @@ storm(void)
 	}
 }
 
+/* Blocks of pointers are read by as many as want to read data. */
+static void
+readers(void)
+{
+	char name[40];
+	int fd, status;
+
+	for (int i = 0; i < 16; i++) {
+		snprintf(name, sizeof(name), "r%d", i);
+		fd = open(name, O_CREAT | O_RDWR, 0600);
+		CHECK(fd >= 0);
+		for (unsigned at = 0; at < 5 * BLOCK; at += BLOCK) {
+			fill((unsigned)i + at, BLOCK);
+			CHECK_EQ(pwrite(fd, buf, BLOCK, at), BLOCK);
+		}
+		CHECK(close(fd) == 0);
+	}
+	for (int round = 0; round < 4; round++) {
+		drop_caches();
+		for (int i = 0; i < 16; i++) {
+			if (fork() != 0)
+				continue;
+			snprintf(name, sizeof(name), "r%d", i);
+			fd = open(name, O_RDONLY);
+			CHECK_EQ(pread(fd, got, BLOCK, 4 * BLOCK), BLOCK);
+			fill((unsigned)i + 4 * BLOCK, BLOCK);
+			CHECK(memcmp(got, buf, BLOCK) == 0);
+			_exit(0);
+		}
+		for (int i = 0; i < 16; i++) {
+			CHECK(wait(&status) > 0);
+			CHECK_EQ(status, 0);
+		}
+	}
+}
+
 /* Says what is safe, until the machine stops. */
 static void
 until_cut(void)
@@ -427,11 +463,10 @@ make_noise(void)
 
 	CHECK(fd >= 0);
 	for (unsigned i = 0;; i++) {
-		write_seed(fd, i, 1 + below(60000), below(300000));
+		write_seed(fd, i, 1 + below(10000), below(100000));
 		if (below(8) == 0)
-			CHECK(ftruncate(fd, below(100000)) == 0);
-		if (below(8) == 0)
-			CHECK(fsync(fd) == 0);
+			CHECK(ftruncate(fd, below(30000)) == 0);
+		sleep_ms(1 + below(50));
 	}
 }
 
@@ -474,7 +509,10 @@ main(int argc, char **argv)
 			until_cut();
 		if (strcmp(argv[1], "tree") == 0)
 			tree_until_cut((unsigned)atoi(argv[2]));
-		storm();
+		if (strcmp(argv[1], "readers") == 0)
+			readers();
+		else
+			storm();
 		CHECK(chdir("/") == 0 && umount(DIR_) == 0);
 		return 0;
 	}

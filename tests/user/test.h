@@ -51,8 +51,7 @@ test_failed(const char *file, int line, const char *what)
 	} while (0)
 
 /* What is cached of files nobody uses goes, so that counts can be compared. */
-static inline void __attribute__((unused))
-drop_caches(void)
+static inline void __attribute__((unused)) drop_caches(void)
 {
 	const int name[] = { CTL_VM, VM_DROPCACHES };
 	int one = 1;
