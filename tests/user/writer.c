@@ -5,7 +5,7 @@
  *
  *	writer age		names and data, which the power cut may meet
  *	writer big MIB		a file larger than memory, others need memory too
- *	writer half FILE ANON	MiB of a mapped file and of anonymous memory
+ *	writer half FILE ANON N	MiB of a mapped file and of anonymous memory
  *	writer advice		madvise and mincore on files
  */
 #include "paging.h"
@@ -146,7 +146,7 @@ big(size_t mib)
 
 /* Pages of a mapped file and of no file, all over, many times. */
 static void
-half(size_t fmib, size_t amib)
+half(size_t fmib, size_t amib, unsigned rounds)
 {
 	size_t fpages = fmib * MIB / PAGE, apages = amib * MIB / PAGE, at;
 	uint64_t *file = map_file("half", fmib * MIB), seed = 1;
@@ -157,7 +157,7 @@ half(size_t fmib, size_t amib)
 	CHECK(anon != MAP_FAILED);
 	fill(file, fpages, 1);
 	fill(anon, apages, 2);
-	for (unsigned n = 0; n < 1500; n++) {
+	for (unsigned n = 0; n < rounds; n++) {
 		seed = seed * 6364136223846793005u + 1442695040888963407u;
 		at = (size_t)(seed >> 33);
 		verify_page(file, at % fpages, 1);
@@ -251,7 +251,8 @@ main(int argc, char **argv)
 	else if (strcmp(argv[1], "big") == 0)
 		big(strtoul(argv[2], NULL, 10));
 	else if (strcmp(argv[1], "half") == 0)
-		half(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
+		half(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10),
+		    (unsigned)atoi(argv[4]));
 	else
 		advice();
 	CHECK(chdir("/") == 0 && umount(DIR_) == 0);
