@@ -163,7 +163,8 @@ test: deps-test
 
 test-guest: deps-test
 	@$(MAKE) --no-print-directory all $(B)/Image-test
-	@scripts/testrun $(if $(T),--name $(T)) $(if $(SEED),--seed $(SEED))
+	@scripts/testrun $(if $(T),--name $(T)) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(ROOT),--root 256M)
 
 # Do the tools notice defects on purpose? [T=GLOBS] [SEED=n] [BUDGET=s] [DEEP=n]
 test-mutants: deps-test

@@ -300,6 +300,111 @@ storm(void)
 	}
 }
 
+/* -- One file, three ways in ----------------------------------------------------- */
+
+#define SHARED_WORDS (1UL << 16)
+#define ROUNDS       30
+
+static volatile uint64_t *
+map_shared(void)
+{
+	int fd = open("shared", O_RDWR | O_CREAT, 0600);
+	void *p;
+
+	CHECK(fd >= 0 && ftruncate(fd, SHARED_WORDS * 8) == 0);
+	p = mmap(NULL, SHARED_WORDS * 8, RW, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED && close(fd) == 0);
+	return p;
+}
+
+static uint64_t
+shared_word(uint64_t i, uint64_t round)
+{
+	return (i + 1) * 2654435761u + round;
+}
+
+/* Every third word is this one's; the others change at the same time. */
+static void
+by_stores(unsigned me, volatile uint64_t *p)
+{
+	for (uint64_t round = 1; round <= ROUNDS; round++) {
+		for (uint64_t i = me; i < SHARED_WORDS; i += 3)
+			p[i] = shared_word(i, round);
+		for (uint64_t i = me; i < SHARED_WORDS; i += 3)
+			CHECK(p[i] == shared_word(i, round));
+	}
+	_exit(0);
+}
+
+static void
+by_write(unsigned me, volatile uint64_t *p)
+{
+	int fd = open("shared", O_RDWR);
+	uint64_t w, back;
+
+	CHECK(fd >= 0);
+	for (uint64_t i = me; i < SHARED_WORDS; i += 3) {
+		w = shared_word(i, ROUNDS);
+		CHECK_EQ(pwrite(fd, &w, 8, (off_t)i * 8), 8);
+		CHECK(p[i] == w);
+		CHECK_EQ(pread(fd, &back, 8, (off_t)i * 8), 8);
+		CHECK(back == w);
+		if (i % 4096 == me)
+			CHECK(fsync(fd) == 0);
+	}
+	close(fd);
+	_exit(0);
+}
+
+static void
+check_shared(volatile uint64_t *p)
+{
+	int fd = open("shared", O_RDONLY);
+	uint64_t word[512];
+
+	CHECK(fd >= 0);
+	for (uint64_t i = 0; i < SHARED_WORDS; i++) {
+		if (i % 512 == 0)
+			CHECK_EQ(read(fd, word, sizeof(word)), sizeof(word));
+		CHECK(p[i] == shared_word(i, ROUNDS));
+		CHECK(word[i % 512] == shared_word(i, ROUNDS));
+	}
+	close(fd);
+}
+
+static void
+run_on(unsigned hart)
+{
+	unsigned long mask = 1UL << hart;
+
+	CHECK(syscall(SYS_sched_setaffinity, 0, sizeof(mask), &mask) >= 0);
+}
+
+static void
+shared(void)
+{
+	volatile uint64_t *p = map_shared();
+	int status;
+
+	for (unsigned i = 0; i < 3; i++)
+		if (fork() == 0) {
+			run_on(i);
+			if (i < 2)
+				by_stores(i, p);
+			by_write(i, p);
+		}
+	for (int i = 0; i < 3; i++) {
+		CHECK(wait(&status) > 0);
+		CHECK_EQ(status, 0);
+	}
+	check_shared(p);
+	CHECK(munmap((void *)(uintptr_t)p, SHARED_WORDS * 8) == 0);
+	remount();
+	p = map_shared();
+	check_shared(p);
+	CHECK(munmap((void *)(uintptr_t)p, SHARED_WORDS * 8) == 0);
+}
+
 /* Blocks of pointers are read by as many as want to read data. */
 static void
 readers(void)
@@ -511,6 +616,8 @@ main(int argc, char **argv)
 			tree_until_cut((unsigned)atoi(argv[2]));
 		if (strcmp(argv[1], "readers") == 0)
 			readers();
+		else if (strcmp(argv[1], "shared") == 0)
+			shared();
 		else
 			storm();
 		CHECK(chdir("/") == 0 && umount(DIR_) == 0);

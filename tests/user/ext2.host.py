@@ -11,16 +11,16 @@ QEMU had written by then, in that order; orders that differ are tried on the
 host (make test-host T=ext2_power_cuts) and in the simulator.
 """
 import argparse
-import ctypes
 import os
 import random
-import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 
-from hostcases import VMRUN, Failed, build, program, run_cases, tool
+from hostcases import (VMRUN, Failed, become_subreaper, build, kill_all,
+                       program, run_cases, tool)
 
 PROG = program("ext2")
 CUTS = 6                        # of each kind
@@ -88,6 +88,19 @@ def case_storm(tmp):
         tool("e2fsck", "-fn", disk)
 
 
+def case_shared(tmp):
+    """One file, stored to by two processes on two harts, and written to by a
+    third, all at once: one content, after a remount and for the host too."""
+    for options in (["-b", "1024"], ["-b", "4096"]):
+        disk = make(tmp, *options)
+        run(disk, "shared", smp=4)
+        tool("e2fsck", "-fn", disk)
+        want = struct.pack("<65536Q", *((i + 1) * 2654435761 + 30
+                                        for i in range(65536)))
+        if contents(disk, "shared") != want:
+            raise Failed(f"{options}: the host reads other bytes")
+
+
 def slow_disk(disk, what, rate):
     """Options of vmrun for a disk that does so many a second of what, "read" or
     "write", so that most of the time the guest is in the middle of some."""
@@ -120,28 +133,6 @@ def check_cut(disk, last):
                      if fill(i, 20000) == got]
             raise Failed(f"cut{slot} of {last} has {len(got)} other bytes, "
                          f"those of {which}")
-
-
-def become_subreaper():
-    """Orphans become ours, and we see when they are gone."""
-    if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) != 0:
-        raise Failed("PR_SET_CHILD_SUBREAPER")
-
-
-def kill_all(p):
-    """Kill p and its children, QEMU among them, and wait for the end of each.
-
-    A process that is gone for waitpid() writes no more: that of a process with
-    threads succeeds when the last of them has ended, while /proc shows a
-    zombie as soon as the first has.
-    """
-    os.killpg(p.pid, signal.SIGKILL)
-    p.wait()
-    while True:
-        try:
-            os.waitpid(-p.pid, 0)
-        except ChildProcessError:
-            return
 
 
 def cut(cmd, stop, delay):

@@ -2,10 +2,12 @@
 of the guest are compiled, cases are functions case_NAME(tmp), called with a
 folder of their own.
 """
+import ctypes
 import importlib.machinery
 import importlib.util
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,6 +49,28 @@ def build(*names):
     for name in names:
         if not testrun.compile_one(name):
             sys.exit(f"{name} does not compile")
+
+
+def become_subreaper():
+    """Orphans become ours, and we see when they are gone."""
+    if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) != 0:
+        raise Failed("PR_SET_CHILD_SUBREAPER")
+
+
+def kill_all(p):
+    """Kill p and its children, QEMU among them, and wait for the end of each.
+
+    A process that is gone for waitpid() writes no more: that of a process with
+    threads succeeds when the last of them has ended, while /proc shows a
+    zombie as soon as the first has.
+    """
+    os.killpg(p.pid, signal.SIGKILL)
+    p.wait()
+    while True:
+        try:
+            os.waitpid(-p.pid, 0)
+        except ChildProcessError:
+            return
 
 
 def run_cases(module, names, note=""):

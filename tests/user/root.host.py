@@ -8,12 +8,12 @@ not there.
 """
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
 
-from hostcases import ROOT, VMRUN, Failed, build, program, run_cases, tool
+from hostcases import (ROOT, VMRUN, Failed, become_subreaper, build, kill_all,
+                       program, run_cases, tool)
 
 CUTS = 4
 
@@ -23,7 +23,8 @@ def make(tmp, size="64M"):
     tool(ROOT + "/scripts/mkinitramfs", "--ext2", size, "--box",
          ROOT + "/build/user/box", "--output", path,
          "--add", program("root") + ":/t/root",
-         "--add", program("bigtext") + ":/t/bigtext")
+         "--add", program("bigtext") + ":/t/bigtext",
+         "--add", program("whole") + ":/t/whole")
     return path
 
 
@@ -92,20 +93,17 @@ def cut_once(disk, stop):
     """=> the number of the last file that was said to be safe"""
     with subprocess.Popen(command(disk, ["/t/root", "cut"], "--smp", "4"),
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL) as p:
+                          stderr=subprocess.DEVNULL,
+                          start_new_session=True) as p:
         last = -1
         for line in p.stdout:
             last = int(line)
             if last >= stop:
                 break
         time.sleep(random.random() / 50)
-        children = subprocess.run(
-            ["pgrep", "-P", str(p.pid)], capture_output=True, text=True,
-            check=False).stdout.split()
-        for pid in children:
-            os.kill(int(pid), signal.SIGKILL)
+        kill_all(p)
         for line in p.stdout:
-            last = int(line)
+            last = int(line) if line.endswith(b"\n") else last
     if last < stop:
         raise Failed("ended by itself")
     return last
@@ -183,5 +181,6 @@ def case_fallback(tmp):
 
 
 if __name__ == "__main__":
-    build("root", "bigtext")
+    build("root", "bigtext", "whole")
+    become_subreaper()
     run_cases(sys.modules["__main__"], sys.argv[1:])

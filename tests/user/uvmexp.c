@@ -416,8 +416,8 @@ test_switches(void)
 	snapshot(&after);
 	/* the clock may let somebody else run now and then */
 	CHECK(DELTA(swtch) >= 2 * N - 2 && DELTA(swtch) <= 2 * N + N / 4);
-	CHECK(DELTA(fpswtch) >= 2 * N - 2 &&
-	    DELTA(fpswtch) <= DELTA(swtch) + 2);
+	CHECK(
+	    DELTA(fpswtch) >= 2 * N - 2 && DELTA(fpswtch) <= DELTA(swtch) + 2);
 	close(there[1]);
 	CHECK(waitpid(pid, NULL, 0) == pid);
 	close(back[0]);

@@ -5,13 +5,12 @@ switched off, or has written more than it has memory.
 
     writer.host.py [CASE...]
 """
-import os
 import shlex
-import signal
 import subprocess
 import sys
 
-from hostcases import VMRUN, Failed, build, program, run_cases, tool
+from hostcases import (VMRUN, Failed, become_subreaper, build, kill_all,
+                       program, run_cases, tool)
 
 PROG = program("writer")
 
@@ -47,7 +46,7 @@ def case_age(tmp):
                               stderr=subprocess.PIPE,
                               start_new_session=True) as p:
             line = p.stdout.readline()
-            os.killpg(p.pid, signal.SIGKILL)
+            kill_all(p)
             log = p.stderr.read().decode(errors="replace")
         if line.strip() != b"safe":
             raise Failed(f"{smp} harts: says {line}\n{log[-3000:]}")
@@ -86,4 +85,5 @@ def case_advice(tmp):
 
 if __name__ == "__main__":
     build("writer")
+    become_subreaper()
     run_cases(sys.modules["__main__"], sys.argv[1:])
