@@ -349,7 +349,12 @@ stop_writers(struct mount *mp)
 {
 	int none = 0;
 
-	return atomic_cas(&mp->mnt_writers, &none, -1) ? 0 : EBUSY;
+	if (!atomic_cas(&mp->mnt_writers, &none, -1))
+		return EBUSY;
+	if (mp->mnt_op->vfs_mapped == NULL || !mp->mnt_op->vfs_mapped(mp))
+		return 0;
+	atomic_store_rel(&mp->mnt_writers, 0);
+	return EBUSY;
 }
 
 /* => mount_ctl_lock write-held */

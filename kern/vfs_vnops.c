@@ -299,12 +299,10 @@ vn_write_put(struct vnode *vp)
 }
 
 /*
- * Does a mapping through which the file could be written outlive the
- * descriptor?  Objects do not count such mappings apart from others, so once
- * there was one, the answer is yes until there is none of any kind.
- * => v_writers has been made negative: no new one can come
+ * Objects do not count such mappings apart from others, so once there was one,
+ * the answer is yes until there is none of any kind.
  */
-static bool
+bool
 vn_mapped_writable(struct vnode *vp)
 {
 	struct uvm_object *uobj;

@@ -261,6 +261,63 @@ has_vnodes(struct ext2fs *fs)
 	return yes;
 }
 
+/* => fs_mtx held: of the inodes that go there, the next that may be mapped for
+ *    writing, its vnode referenced, in *lastp its number; NULL: no more */
+static struct vnode *
+next_mapped(struct ext2fs *fs, u_int bucket, uint32_t *lastp)
+{
+	struct ext2_inode *ip, *found = NULL;
+	struct ext2_vnode *ev;
+	u_int n;
+
+	LIST_FOREACH (ip, &fs->fs_hash[bucket], i_hash) {
+		ev = ip->i_vnode;
+		if (ip->i_ino > *lastp && ev != NULL && !ev->ev_idle &&
+		    atomic_load_acq(&ev->ev_vnode.v_mapped) &&
+		    (found == NULL || ip->i_ino < found->i_ino))
+			found = ip;
+	}
+	if (found == NULL)
+		return NULL;
+	*lastp = found->i_ino;
+	ev = found->i_vnode;
+	n = refcnt_read(&ev->ev_vnode.v_refs);
+	while (n > 0) /* or its last user is just going */
+		if (atomic_cas(&ev->ev_vnode.v_refs.r_refs, &n, n + 1))
+			return &ev->ev_vnode;
+	return next_mapped(fs, bucket, lastp);
+}
+
+static bool
+bucket_mapped(struct ext2fs *fs, u_int bucket)
+{
+	struct vnode *vp;
+	uint32_t last = 0;
+	bool yes = false;
+
+	do {
+		mtx_enter(&fs->fs_mtx);
+		vp = next_mapped(fs, bucket, &last);
+		mtx_leave(&fs->fs_mtx);
+		if (vp != NULL) {
+			yes = vn_mapped_writable(vp);
+			vrele(vp);
+		}
+	} while (vp != NULL && !yes);
+	return yes;
+}
+
+static bool
+ext2_mapped(struct mount *mp)
+{
+	struct ext2_mount *em = mp->mnt_data;
+	bool yes = false;
+
+	for (u_int i = 0; i < EXT2_HASH && !yes; i++)
+		yes = bucket_mapped(em->em_fs, i);
+	return yes;
+}
+
 static void
 ext2_vunmount(struct mount *mp)
 {
@@ -338,5 +395,6 @@ const struct vfsops ext2_vfsops = {
 	.vfs_statfs = ext2_statfs,
 	.vfs_sync = ext2_vsync,
 	.vfs_dirty = ext2_vdirty,
+	.vfs_mapped = ext2_mapped,
 	.vfs_drop = ext2_vdrop,
 };

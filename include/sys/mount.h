@@ -114,6 +114,11 @@ struct vfsops {
 	int (*vfs_sync)(struct mount *mp);
 	/* => would vfs_sync write something but data of files? NULL: never */
 	bool (*vfs_dirty)(struct mount *mp);
+	/*
+	 * => nobody has a file open for writing, or will: can one be written
+	 *    through a mapping? NULL: the question is not asked
+	 */
+	bool (*vfs_mapped)(struct mount *mp);
 	/* => what is cached of files nobody uses goes; NULL: nothing is */
 	void (*vfs_drop)(struct mount *mp);
 	/* => options of its own, for /proc/mounts: ",size=4k"; NULL: none */

@@ -210,6 +210,12 @@ int vn_lookup_exec(
 void vn_text_ref(struct vnode *vp);
 void vn_text_rele(struct vnode *vp);
 bool vn_write_get(struct vnode *vp);
+/*
+ * Is there a mapping through which the file could be written, its descriptor
+ * open or not?
+ * => nobody can open it for writing meanwhile
+ */
+bool vn_mapped_writable(struct vnode *vp);
 void vn_write_put(struct vnode *vp);
 /*
  * RLIMIT_FSIZE for n bytes at off by p (NULL: the kernel).

@@ -98,6 +98,36 @@ make_mapped(void)
 	CHECK(munmap(p, 100000) == 0 && close(fd) == 0);
 }
 
+static int
+remount_as(unsigned long flags)
+{
+	return mount(NULL, DIR_, NULL, MS_REMOUNT | flags, NULL);
+}
+
+/* What can be written through a mapping is not made read-only under it. */
+static void
+keep_mapped(void)
+{
+	int fd = open("mapped", O_RDWR);
+	char *p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+
+	CHECK(fd >= 0 && p != MAP_FAILED && close(fd) == 0);
+	CHECK_ERRNO(remount_as(MS_RDONLY), EBUSY);
+	p[0] = 'k';
+	CHECK(msync(p, PAGE, MS_SYNC) == 0);
+	CHECK(munmap(p, PAGE) == 0);
+	/* another file's that can only be read is no obstacle */
+	fd = open("host/file", O_RDONLY);
+	p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(fd >= 0 && p != MAP_FAILED && close(fd) == 0);
+	CHECK(remount_as(MS_RDONLY) == 0 && munmap(p, PAGE) == 0);
+	CHECK_ERRNO(open("mapped", O_RDWR), EROFS);
+	CHECK(remount_as(0) == 0);
+	fd = open("mapped", O_RDWR);
+	CHECK_EQ(pwrite(fd, "", 1, 0), 1);
+	close(fd);
+}
+
 static void
 check_mapped(void)
 {
@@ -630,6 +660,7 @@ main(int argc, char **argv)
 	write_big("big");
 	check_big("big");
 	make_mapped();
+	keep_mapped();
 	make_names();
 	check_names();
 	remount();
