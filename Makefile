@@ -202,7 +202,7 @@ help:
 	@echo "make disk        that image anew [DISKSIZE=256M]"
 	@echo "make test        every test; last line: N passed, N failed, N skipped"
 	@echo "make test-host   tests on this machine, under ASan and UBSan [T=name] [SEED=n]"
-	@echo "make test-guest  tests in the booted kernel [T=name] [SEED=n]"
+	@echo "make test-guest  tests in the booted kernel [T=name] [SEED=n] [ROOT=disk]"
 	@echo "make test-mutants  defects on purpose: which are noticed [T=GLOB] [BUDGET=s]"
 	@echo "make fuzz        libFuzzer on the readers [FUZZ_TIME=10]"
 	@echo "make sim         one random program in the simulator [SEED=n] [STEPS=m]"
