@@ -172,11 +172,11 @@ test-mutants: deps-test
 	    $(if $(BUDGET),--budget $(BUDGET)) $(if $(DEEP),--deep $(DEEP))
 
 bench: deps-run
-	@$(MAKE) --no-print-directory all $(B)/user/vmbench $(B)/user/swapcost
+	@$(MAKE) --no-print-directory all $(B)/user/vmbench $(B)/user/swapcost $(B)/user/filebench
 	@scripts/bench $(BENCHARGS)
 
 bench-linux: deps-run
-	@$(MAKE) --no-print-directory all $(B)/user/vmbench $(B)/user/swapcost
+	@$(MAKE) --no-print-directory all $(B)/user/vmbench $(B)/user/swapcost $(B)/user/filebench
 	@scripts/bench --linux $(BENCHARGS)
 
 # Memory pressure, plotted: build/report.html [REPORTARGS='--mem 48M --procs 2']
