@@ -3,7 +3,9 @@
  * object's own pages, through the direct map.
  *
  * The page is wired, not busy, while the copy may fault on the program's
- * buffer: the buffer may be a mapping of this very page.
+ * buffer: the buffer may be a mapping of this very page.  Whole pages that are
+ * in memory are read in runs, the object locked, into what of the buffer is
+ * mapped: nothing faults then.
  */
 #include <uvm/uvm.h>
 #include <uvm/uvm_aobj.h>
@@ -153,6 +155,47 @@ write_whole(struct uvm_object *uobj, struct uio *uio, int *errorp)
 	return error == ENOSPC;
 }
 
+#define READ_RUN 16 /* most pages that are read at once */
+
+/* May it be read as it is?  The daemon has to hear of one on no active queue. */
+static inline bool
+is_resident(const struct vm_page *pg)
+{
+	return pg != NULL &&
+	    ((pg->pg_flags & PG_BUSY) == 0 || MUTANT(READ_RUN_BUSY)) &&
+	    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) != 0;
+}
+
+/*
+ * Read whole pages that are in memory, as far as nothing is in the way.
+ * => object unlocked; uio, of which len bytes are to be read, goes on behind
+ *    what was; bytes
+ */
+static size_t
+read_run(struct uvm_object *uobj, struct uio *uio, size_t len)
+{
+	size_t n = MIN(len, uio->uio_iov->iov_len) >> PAGE_SHIFT;
+	struct vm_page *pgs[READ_RUN];
+	void *from[READ_RUN];
+	u_int found = 0;
+
+	if (n == 0 || uio->uio_segflg != UIO_USERSPACE ||
+	    (uio->uio_offset & (off_t)PAGE_MASK) != 0 ||
+	    ((uintptr_t)uio->uio_iov->iov_base & 7) != 0)
+		return 0;
+	n = MIN(n, READ_RUN);
+	rw_enter_read(&uobj->uo_lock);
+	uvm_pagetree_lookup_run(&uobj->uo_tree,
+	    (uint64_t)uio->uio_offset >> PAGE_SHIFT, (void **)pgs, (u_int)n);
+	for (; found < n && is_resident(pgs[found]); found++)
+		from[found] = (void *)VM_PAGE_TO_DMAP(pgs[found]);
+	n = found > 0 ? copyout_pages(from, found, uio->uio_iov->iov_base) : 0;
+	rw_exit(&uobj->uo_lock);
+	if (n > 0)
+		uio_skip(uio, ptoa(n));
+	return ptoa(n);
+}
+
 /* Part of one page. => as uvm_obj_uiomove() */
 static int
 move_page(struct uvm_object *uobj, struct uio *uio, size_t pageoff, size_t n)
@@ -188,6 +231,13 @@ uvm_obj_uiomove(struct uvm_object *uobj, struct uio *uio, size_t len)
 	int error = 0;
 
 	while (len > 0 && error == 0) {
+		if (uio->uio_rw == UIO_READ &&
+		    (n = read_run(uobj, uio, len)) > 0) {
+			len -= n;
+			if (len > 0)
+				error = uio_breathe(uio);
+			continue;
+		}
 		pageoff = (size_t)uio->uio_offset & PAGE_MASK;
 		n = MIN(PAGE_SIZE - pageoff, len);
 		error = move_page(uobj, uio, pageoff, n);

@@ -726,6 +726,10 @@
 	    "a sequential reader gets no more at once than others")         \
 	X(UVN_READ_ERROR_STAYS, "uvn",                                      \
 	    "a page that could not be read stays, with any contents")       \
+	X(OBJ_MAPS_BUSY, "fault",                                           \
+	    "a neighbour that is just being read is mapped")                \
+	X(READ_RUN_BUSY, "uvn",                                             \
+	    "read(2) copies from a page that is just being read")           \
 	X(UVN_HOLE_UNALLOCATED, "uvn",                                      \
 	    "a page of a hole is written to without a place on the disk: "  \
 	    "a full file system shows too late")                            \
