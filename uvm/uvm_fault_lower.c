@@ -245,6 +245,8 @@ lower_resident(struct uvm_faultctx *ctx)
 
 	hidden = lower_window(ctx, &back, &forw);
 	UVMCNT_INC(fltlget);
+	if (UVM_OBJ_IS_VNODE(ctx->uobj) && !ctx->narrow)
+		uvn_ahead_later(ctx->uobj, lower_offset(ctx));
 	pg = (look ? lower_look : lower_ask)(
 	    ctx, pps, back, back + 1 + forw, hidden);
 	if (back + forw > 0)

@@ -54,6 +54,8 @@ pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 
 	for (;;) {
 		rw_enter_write(&uobj->uo_lock);
+		if (!write && UVM_OBJ_IS_VNODE(uobj))
+			uvn_ahead(uobj, off);
 		pg = uvm_pagelookup(uobj, off);
 		if (pg != NULL && (pg->pg_flags & PG_BUSY)) {
 			uvm_page_wait(pg, &uobj->uo_lock, "objio");

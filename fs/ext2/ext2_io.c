@@ -150,6 +150,39 @@ ext2_writepages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n)
 	return move_pages(vp, off, pgs, n, B_WRITE, &end);
 }
 
+int
+ext2_startpages(
+    struct vnode *vp, voff_t off, struct vm_page **pgs, int n, struct buf *bp)
+{
+	struct ext2_inode *ip = VTOI(vp);
+	struct ext2fs *fs = ip->i_fs;
+	uint64_t end = blocks_of(ip) << fs->fs_bshift, at = (uint64_t)off, len;
+	uint32_t blk, got;
+	size_t m;
+	int i;
+
+	end = MIN(end, at + ptoa(n));
+	if (at >= end ||
+	    ext2_bmap(ip, at >> fs->fs_bshift,
+		(uint32_t)((end - at) >> fs->fs_bshift), &blk, &got) != 0 ||
+	    blk == 0)
+		return 0;
+	len = (uint64_t)got << fs->fs_bshift;
+	/* the file's last page may have fewer blocks than others, no other */
+	if (at + len < end)
+		len = trunc_page(len);
+	for (i = 0; len > 0; len -= m, i++) {
+		m = MIN(PAGE_SIZE, len);
+		if (!buf_add_phys(bp, VM_PAGE_TO_PHYS(pgs[i]), m))
+			return 0;
+	}
+	if (i == 0)
+		return 0;
+	bp->b_blkno = (int64_t)((uint64_t)blk << (fs->fs_bshift - DEV_BSHIFT));
+	bdev_strategy(fs->fs_dev, bp);
+	return i;
+}
+
 /* => blocks for [off, end), rounded up to a block */
 static int
 alloc_range(struct ext2_inode *ip, uint64_t off, uint64_t end)

@@ -533,6 +533,7 @@ const struct vnodeops ext2_vnodeops = {
 	.vop_write = ext2_write,
 	.vop_parent = ext2_parent,
 	.vop_readpages = ext2_readpages,
+	.vop_startpages = ext2_startpages,
 	.vop_writepages = ext2_writepages,
 	.vop_allocpages = ext2_allocpages,
 	.vop_fsync = ext2_vfsync,

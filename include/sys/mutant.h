@@ -728,6 +728,19 @@
 	    "a page that could not be read stays, with any contents")       \
 	X(OBJ_MAPS_BUSY, "fault",                                           \
 	    "a neighbour that is just being read is mapped")                \
+	X(AHEAD_TAKES_ALL_MEMORY, "uvn",                                    \
+	    "read-ahead begins though memory is short")                     \
+	X(AHEAD_BEYOND_END, "uvn",                                          \
+	    "read-ahead goes on behind the end of the file")                \
+	X(AHEAD_NOT_BY_FAULTS, "uvn",                                       \
+	    "a program that goes through a mapping waits for each read")    \
+	X(AHEAD_ERROR_STAYS, "uvn",                                         \
+	    "a page whose read-ahead failed stays, with any contents")      \
+	X(AHEAD_KEEPS_TAIL, "uvn",                                          \
+	    "the last page shows what the disk has behind the end of the "  \
+	    "file")                                                         \
+	X(UVN_UNBEGUN_CLEAN, "uvn",                                         \
+	    "pages of a write that was cut short count as written")         \
 	X(READ_RUN_BUSY, "uvn",                                             \
 	    "read(2) copies from a page that is just being read")           \
 	X(UVN_HOLE_UNALLOCATED, "uvn",                                      \
