@@ -14,13 +14,14 @@
 
 /* => the page at off, busy, object unlocked; or errno */
 static int
-get_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
+get_page(struct uvm_object *uobj, voff_t off, bool write, int advice,
+    struct vm_page **pgp)
 {
 	int npages = 1;
 
 	*pgp = NULL;
 	switch (uobj->pgops->pgo_get(uobj, off, pgp, &npages, 0,
-	    write ? PROT_READ | PROT_WRITE : PROT_READ, MADV_NORMAL, 0)) {
+	    write ? PROT_READ | PROT_WRITE : PROT_READ, advice, 0)) {
 	case VM_PAGER_OK:
 		return 0;
 	case VM_PAGER_AGAIN:
@@ -47,14 +48,15 @@ is_hole(struct uvm_object *uobj, voff_t off)
  * => object unlocked on entry and exit
  */
 static int
-pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
+pin_page(struct uvm_object *uobj, voff_t off, bool write, int advice,
+    struct vm_page **pgp)
 {
 	struct vm_page *pg;
 	int error;
 
 	for (;;) {
 		rw_enter_write(&uobj->uo_lock);
-		if (!write && UVM_OBJ_IS_VNODE(uobj))
+		if (!write && advice != MADV_RANDOM && UVM_OBJ_IS_VNODE(uobj))
 			uvn_ahead(uobj, off);
 		pg = uvm_pagelookup(uobj, off);
 		if (pg != NULL && (pg->pg_flags & PG_BUSY)) {
@@ -64,7 +66,7 @@ pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 		if (pg == NULL && !write && is_hole(uobj, off))
 			break;
 		if (pg == NULL || (write && (pg->pg_flags & PG_HOLE))) {
-			error = get_page(uobj, off, write, &pg);
+			error = get_page(uobj, off, write, advice, &pg);
 			if (error == EAGAIN)
 				continue;
 			if (error)
@@ -163,8 +165,7 @@ write_whole(struct uvm_object *uobj, struct uio *uio, int *errorp)
 static inline bool
 is_resident(const struct vm_page *pg)
 {
-	return pg != NULL &&
-	    ((pg->pg_flags & PG_BUSY) == 0 || MUTANT(READ_RUN_BUSY)) &&
+	return pg != NULL && (pg->pg_flags & PG_BUSY) == 0 &&
 	    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) != 0;
 }
 
@@ -210,7 +211,7 @@ move_page(struct uvm_object *uobj, struct uio *uio, size_t pageoff, size_t n)
 	if (write && n == PAGE_SIZE && UVM_OBJ_IS_VNODE(uobj) &&
 	    !MUTANT(UVN_WHOLE_PAGE_READ) && write_whole(uobj, uio, &error))
 		return error;
-	error = pin_page(uobj, off, write, &pg);
+	error = pin_page(uobj, off, write, uio->uio_advice, &pg);
 	if (error)
 		return error;
 	if (pg == NULL)

@@ -741,8 +741,8 @@
 	    "file")                                                         \
 	X(UVN_UNBEGUN_CLEAN, "uvn",                                         \
 	    "pages of a write that was cut short count as written")         \
-	X(READ_RUN_BUSY, "uvn",                                             \
-	    "read(2) copies from a page that is just being read")           \
+	X(FADVISE_KEEPS, "uvn",                                             \
+	    "what a program will not need any more stays in memory")        \
 	X(UVN_HOLE_UNALLOCATED, "uvn",                                      \
 	    "a page of a hole is written to without a place on the disk: "  \
 	    "a full file system shows too late")                            \
