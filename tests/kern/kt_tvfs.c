@@ -298,6 +298,12 @@ tvfs_resume(struct tvnode *tv)
 	atomic_store(&tv->tv_nqueue, 0);
 }
 
+static bool
+is_listed(struct uvm_vnode *un)
+{
+	return (atomic_load(&un->u_lists) & UVN_ON_READS) != 0;
+}
+
 void
 tvfs_settle(struct tvnode *tv)
 {
@@ -305,8 +311,10 @@ tvfs_settle(struct tvnode *tv)
 	bool busy = true;
 
 	for (int i = 0; i < 1000 && busy; i++) {
-		busy = atomic_load(&un->u_holds) != 0;
-		busy |= (atomic_load(&un->u_lists) & UVN_ON_READS) != 0;
+		/* it goes from the list to a hold, and back */
+		busy = is_listed(un);
+		busy |= atomic_load(&un->u_holds) != 0;
+		busy |= is_listed(un);
 		if (busy)
 			kt_sleep_ms(2);
 	}

@@ -75,6 +75,7 @@ KTEST(uvn_ahead_end)
 	struct tvnode *tv = tvfs_make((off_t)ptoa(20) + 8);
 	struct vmspace *vm = ktf_space();
 
+	tv->tv_blocks = ~0UL; /* the file had been longer */
 	*tvfs_word(tv, 20, 1) = 77;
 	*tvfs_word(tv, 20, TVFS_LAST) = 88;
 	read_through(tv, 0, 2);
@@ -310,6 +311,27 @@ KTEST(uvn_ahead_reclaim)
 	uobj->pgops->pgo_detach(uobj);
 	tvfs_end(tv);
 }
+
+#ifdef FAULT_INJECT
+/* Without memory for it less is read ahead, or nothing; nobody hears of it. */
+KTEST(uvn_ahead_nomem)
+{
+	struct tvnode *tv;
+	int asked = 1;
+
+	for (int nth = 1; asked >= nth; nth++) {
+		tv = tvfs_make(ptoa(PAGES));
+		KT_EQ(tvfs_read_word(tv, 0), 1000);
+		ktf_fail_nth(nth);
+		KT_EQ(tvfs_read_word(tv, 1), 1001);
+		asked = ktf_fail_end();
+		KT_EQ(tv->tv_reads, asked >= nth && nth == 1 ? 1 : 2);
+		read_through(tv, 2, PAGES);
+		KT_EQ(tvfs_resident(tv), PAGES);
+		tvfs_end(tv);
+	}
+}
+#endif
 
 /* -- Advice -------------------------------------------------------------------- */
 
