@@ -325,7 +325,7 @@ KTEST(uvn_ahead_nomem)
 		ktf_fail_nth(nth);
 		KT_EQ(tvfs_read_word(tv, 1), 1001);
 		asked = ktf_fail_end();
-		KT_EQ(tv->tv_reads, asked >= nth && nth == 1 ? 1 : 2);
+		KT_RANGE(tv->tv_reads, 1, nth == 1 ? 1 : 2);
 		read_through(tv, 2, PAGES);
 		KT_EQ(tvfs_resident(tv), PAGES);
 		tvfs_end(tv);
