@@ -126,6 +126,8 @@ ext2_vcreate(struct vnode *dvp, const char *name, size_t len,
 	if (error == 0) {
 		uncache(dvp, name, len);
 		*vpp = ext2_vnew(VTOEV(dvp)->ev_mount, ip);
+		if (dvp->v_mount->mnt_flag & MNTK_NAMECACHE)
+			cache_enter(dvp, name, len, *vpp);
 	}
 	rw_exit(&dvp->v_lock);
 	return error;
