@@ -109,8 +109,8 @@ start_spinner(void)
 		for (volatile int i = 0; i < 200; i++)
 			continue;
 		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-		*spun = (uint64_t)ts.tv_sec * 1000000000u +
-		    (uint64_t)ts.tv_nsec;
+		*spun =
+		    (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 	}
 }
 
@@ -217,13 +217,13 @@ move_pages(struct run *r)
 
 	if (write) /* the first store to a page is another story */
 		for (size_t at = 0; at < SMALL; at += PAGE)
-			CHECK(pwrite(fd, buf, PAGE, (off_t)at) ==
-			    (ssize_t)PAGE);
+			CHECK(
+			    pwrite(fd, buf, PAGE, (off_t)at) == (ssize_t)PAGE);
 	BEGIN(r);
 	for (size_t at = 0; at < SMALL; at += PAGE)
-		CHECK((write ? pwrite(fd, buf, PAGE, (off_t)at)
-			     : pread(fd, buf, PAGE, (off_t)at)) ==
-		    (ssize_t)PAGE);
+		CHECK(
+		    (write ? pwrite(fd, buf, PAGE, (off_t)at)
+			   : pread(fd, buf, PAGE, (off_t)at)) == (ssize_t)PAGE);
 	END(r, SMALL / PAGE);
 	close(fd);
 }
@@ -325,8 +325,8 @@ fault(struct run *r)
 
 	if (write)
 		CHECK(fsync(fd) == 0);
-	touch(r,
-	    map_file(fd, SMALL, write ? RW : PROT_READ, r->arg & ~0x100), write);
+	touch(r, map_file(fd, SMALL, write ? RW : PROT_READ, r->arg & ~0x100),
+	    write);
 	close(fd);
 }
 

@@ -170,7 +170,7 @@ void uvn_hold(struct uvm_vnode *un);
 void uvn_unhold(struct uvm_vnode *un);
 /* => the read-ahead thread looks at u_want; object write-locked */
 void uvn_want_ahead(struct uvm_vnode *un);
-/* The read-ahead thread; the argument is ignored. */
+/* => the read-ahead thread; never returns, the argument is ignored */
 void uvn_ahead_thread(void *arg);
 /*
  * Pages for a read of n: those at idx and behind, up to one that is there.
