@@ -211,6 +211,7 @@ help:
 	@echo "make sim-coverage  lines and branches of uvm/ and pmap/sv39 it reaches"
 	@echo "make bench       instructions per operation, beside baseline and Linux"
 	@echo "                 [BENCHARGS=--swap: paging, by the clock and by the page]"
+	@echo "                 [BENCHARGS=--file: files on a disk, the same way]"
 	@echo "make bench-linux the same, with Debian's Linux measured in the same run"
 	@echo "make report      memory pressure plotted over time: build/report.html"
 	@echo "make debug       boot halted, attach gdb"
