@@ -173,11 +173,11 @@ test-mutants: deps-test
 	    $(if $(BUDGET),--budget $(BUDGET)) $(if $(DEEP),--deep $(DEEP))
 
 bench: deps-run
-	@$(MAKE) --no-print-directory all $(B)/user/vmbench $(B)/user/swapcost
+	@$(MAKE) --no-print-directory all $(B)/user/vmbench $(B)/user/swapcost $(B)/user/filebench
 	@scripts/bench $(BENCHARGS)
 
 bench-linux: deps-run
-	@$(MAKE) --no-print-directory all $(B)/user/vmbench $(B)/user/swapcost
+	@$(MAKE) --no-print-directory all $(B)/user/vmbench $(B)/user/swapcost $(B)/user/filebench
 	@scripts/bench --linux $(BENCHARGS)
 
 # Memory pressure, plotted: build/report.html [REPORTARGS='--mem 48M --procs 2']
@@ -212,6 +212,7 @@ help:
 	@echo "make sim-coverage  lines and branches of uvm/ and pmap/sv39 it reaches"
 	@echo "make bench       instructions per operation, beside baseline and Linux"
 	@echo "                 [BENCHARGS=--swap: paging, by the clock and by the page]"
+	@echo "                 [BENCHARGS=--file: files on a disk, the same way]"
 	@echo "make bench-linux the same, with Debian's Linux measured in the same run"
 	@echo "make report      memory pressure plotted over time: build/report.html"
 	@echo "make debug       boot halted, attach gdb"

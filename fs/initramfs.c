@@ -57,8 +57,8 @@ static int
 write_data(struct vnode *vp, const struct cpio_entry *ce)
 {
 	struct iovec iov = { (void *)ce->data, ce->size };
-	struct uio uio = { &iov, 1, 0, ce->size, UIO_SYSSPACE, UIO_WRITE,
-		NULL };
+	struct uio uio = { &iov, 1, 0, ce->size, UIO_SYSSPACE, UIO_WRITE, NULL,
+		0 };
 
 	return ce->size == 0 ? 0 : vp->v_op->vop_write(vp, &uio, false);
 }

@@ -649,7 +649,7 @@ text_cmdline(struct text *t, const struct pnode *pn)
 		text_room(t, len);
 		iov = (struct iovec){ t->t_buf, len };
 		uio = (struct uio){ &iov, 1, (off_t)vm->vm_argaddr, len,
-			UIO_SYSSPACE, UIO_READ, NULL };
+			UIO_SYSSPACE, UIO_READ, NULL, 0 };
 		if (uvm_io(&vm->vm_map, &uio) == 0)
 			t->t_len = len - uio.uio_resid;
 	}

@@ -1084,7 +1084,7 @@ write_zeros(struct tmpfs_node *tn, off_t off, size_t len)
 		n = MIN(len, sizeof(zeros));
 		struct iovec iov = { (void *)(uintptr_t)zeros, n };
 		struct uio uio = { &iov, 1, off, n, UIO_SYSSPACE, UIO_WRITE,
-			NULL };
+			NULL, 0 };
 		error = write_pages(tn, &uio, n);
 	}
 	return error;

@@ -84,6 +84,7 @@ file_alloc(int flags, const struct fileops *ops, void *data, struct vnode *vp)
 	fp->f_flags = flags & ~O_ONCE;
 	fp->f_mode = file_mode(flags);
 	fp->f_flocked = false;
+	fp->f_advice = 0;
 	fp->f_ops = ops;
 	fp->f_data = data;
 	fp->f_vnode = vp;

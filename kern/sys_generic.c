@@ -55,7 +55,7 @@ simple_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw,
     int flags)
 {
 	struct iovec iov = { (void *)a[1], MIN(a[2], IO_MAX) };
-	struct uio uio = { &iov, 1, 0, iov.iov_len, UIO_USERSPACE, rw, p };
+	struct uio uio = { &iov, 1, 0, iov.iov_len, UIO_USERSPACE, rw, p, 0 };
 	struct file *fp;
 	bool counted;
 	int error;
@@ -144,7 +144,7 @@ vector_file(struct proc *p, struct file *fp, const void *uiov, int n,
 	error = iovec_copyin(uiov, n, iov, &total);
 	if (error == 0) {
 		uio = (struct uio){ iov, n, MAX(off, 0), total, UIO_USERSPACE,
-			rw, p };
+			rw, p, 0 };
 		error = file_io(p, fp, &uio, rw, flags, ret);
 	}
 	if (iov != small)

@@ -15,6 +15,10 @@
 #include <sys/proc.h>
 #include <sys/syscall.h>
 #include <sys/vnode.h>
+#include <uvm/uvm_extern.h>
+#include <uvm/uvm_object.h>
+#include <uvm/uvm_pager.h>
+#include <uvm/uvm_vnode.h>
 
 #define COPY_BUF 65536UL
 #define IO_MAX   0x7ffff000UL
@@ -82,7 +86,7 @@ static int
 side_io(struct proc *p, struct side *s, enum uio_rw rw, char *buf, size_t *np)
 {
 	struct iovec iov = { buf, *np };
-	struct uio uio = { &iov, 1, s->s_off, *np, UIO_SYSSPACE, rw, p };
+	struct uio uio = { &iov, 1, s->s_off, *np, UIO_SYSSPACE, rw, p, 0 };
 	int flags = s->s_uoff != 0 ? FOF_OFFSET : 0, error;
 
 	if (rw == UIO_READ)
@@ -287,19 +291,60 @@ sys_splice(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return copy_both(p, &from, &to, len, error, ret);
 }
 
-/* Advice is taken, and there is nothing it would change. */
+/* => what is not used any more goes: dirty pages are written first, later */
+static void
+forget_pages(struct uvm_object *uobj, off_t off, off_t end)
+{
+	voff_t start = (voff_t)round_page((size_t)off);
+	voff_t stop = (voff_t)trunc_page((size_t)end);
+
+	if (start >= stop)
+		return;
+	rw_enter_write(&uobj->uo_lock);
+	(void)uobj->pgops->pgo_flush(uobj, start, stop, PGO_CLEANIT | PGO_FREE);
+	rw_exit(&uobj->uo_lock);
+}
+
+/* => WILLNEED and DONTNEED, where the pages are those of a file on a disk */
+static void
+advise_pages(struct vnode *vp, off_t off, off_t end, int advice)
+{
+	struct uvm_object *uobj;
+
+	if (vp->v_type != VREG || vp->v_op->vop_uobj == NULL ||
+	    vp->v_op->vop_uobj(vp, &uobj) != 0)
+		return;
+	if (UVM_OBJ_IS_VNODE(uobj) && advice == POSIX_FADV_WILLNEED)
+		uvn_fetch(uobj, (voff_t)trunc_page((size_t)off), (voff_t)end);
+	else if (UVM_OBJ_IS_VNODE(uobj) && !MUTANT(FADVISE_KEEPS))
+		forget_pages(uobj, off, end);
+	uobj->pgops->pgo_detach(uobj);
+}
+
+/*
+ * posix_fadvise(fd, off, len, advice): how the open file will be read, which
+ * pages will be, and which will not.  It waits for none of them.
+ * => EBADF, EINVAL; ESPIPE: no file
+ */
 int
 sys_fadvise64(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	struct file *fp = fd_getfile(p, (int)a[0]);
-	int error = 0;
+	off_t off = (off_t)a[1], len = (off_t)a[2], end = UVN_MAXOFF;
+	int advice = (int)a[3], error = 0;
 
 	if (fp == NULL)
 		return EBADF;
+	if (len > 0 && off >= 0 && off < UVN_MAXOFF - len)
+		end = off + len;
 	if (fp->f_vnode == NULL || fp->f_vnode->v_type == VFIFO)
 		error = ESPIPE;
-	else if ((off_t)a[2] < 0 || (int)a[3] < 0 || (int)a[3] > 5)
+	else if (len < 0 || advice < 0 || advice > POSIX_FADV_NOREUSE)
 		error = EINVAL;
+	else if (advice <= MADV_SEQUENTIAL)
+		atomic_store(&fp->f_advice, advice);
+	else if (advice != POSIX_FADV_NOREUSE && off >= 0)
+		advise_pages(fp->f_vnode, off, end, advice);
 	file_rele(fp);
 	return error;
 }

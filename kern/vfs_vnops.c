@@ -22,6 +22,7 @@ vn_fo_read(struct file *fp, struct uio *uio, int flags)
 	struct vnode *vp = fp->f_vnode;
 	int error;
 
+	uio->uio_advice = atomic_load(&fp->f_advice);
 	if (__predict_false(vp->v_op->vop_refresh != NULL)) {
 		error = vp->v_op->vop_refresh(
 		    vp, flags & FOF_OFFSET ? uio->uio_offset : fp->f_offset);
@@ -387,7 +388,7 @@ int
 vn_read(struct vnode *vp, void *buf, size_t len, off_t off, size_t *residp)
 {
 	struct iovec iov = { buf, len };
-	struct uio uio = { &iov, 1, off, len, UIO_SYSSPACE, UIO_READ, NULL };
+	struct uio uio = { &iov, 1, off, len, UIO_SYSSPACE, UIO_READ, NULL, 0 };
 	int error = vp->v_op->vop_read(vp, &uio);
 
 	if (residp != NULL)

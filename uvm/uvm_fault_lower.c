@@ -59,16 +59,18 @@ lower_done(struct uvm_faultctx *ctx)
 
 /*
  * Let go of a neighbour.
- * => page busy, object write-locked
+ * => object write-locked; page busy by us, or not busy
  */
 static inline void
-neighbour_done(struct vm_page *pg, bool deactivate)
+neighbour_done(struct vm_page *pg, bool deactivate, bool busy)
 {
 	if (deactivate && pg->wire_count == 0)
 		uvm_pagedeactivate(pg);
 	else if ((pg->pg_flags & (PQ_QUEUED | PQ_PENDING)) == 0 &&
 	    atomic_load_acq(&pg->loan_count) == 0)
 		uvm_pageactivate(pg);
+	if (!busy)
+		return;
 	if (__predict_true((pg->pg_flags & (PG_WANTED | PG_RELEASED)) == 0))
 		atomic_and(&pg->pg_flags, ~(uint32_t)PG_BUSY);
 	else
@@ -90,13 +92,13 @@ neighbour_rdonly(struct uvm_faultctx *ctx, struct vm_page *pg, vaddr_t va)
 
 /*
  * Map the pages around the fault that are not mapped yet, and let go of them.
- * => pps[]: n pages, busy, or NULL or PGO_DONTCARE; overwritten; nothing is
- *    done to the page at index back
+ * => pps[]: n pages, busy by us or not, or NULL or PGO_DONTCARE; overwritten;
+ *    nothing is done to the page at index back
  * => object write-locked
  */
 static void
-lower_neighbours(
-    struct uvm_faultctx *ctx, struct vm_page **pps, u_int back, u_int n)
+lower_neighbours(struct uvm_faultctx *ctx, struct vm_page **pps, u_int back,
+    u_int n, bool busy)
 {
 	bool seq = ctx->ufi.entry->advice == MADV_SEQUENTIAL;
 	vaddr_t va = ctx->ufi.orig_rvaddr - ptoa(back);
@@ -114,7 +116,7 @@ lower_neighbours(
 			pps[i] = NULL;
 		} else if ((prot & PROT_WRITE) != 0 && lower_rdonly(pg)) {
 			neighbour_rdonly(ctx, pg, va + ptoa(i));
-			neighbour_done(pg, seq && i < back);
+			neighbour_done(pg, seq && i < back, busy);
 			pps[i] = NULL;
 		} else
 			found++;
@@ -127,18 +129,17 @@ lower_neighbours(
 			vm_map_pmap(ctx->ufi.map), va, pps, n, prot));
 	for (i = 0; i < n; i++) {
 		if (pps[i] != NULL)
-			neighbour_done(pps[i], seq && i < back);
+			neighbour_done(pps[i], seq && i < back, busy);
 	}
 }
 
 /*
- * Ask for the neighbours too, but not for those an anon hides, nor, unless
- * they are to be deactivated, for those that are mapped.
- * => n entries of pps[], the centre page at index back
+ * Not all neighbours are asked for: not those that an anon hides, nor, unless
+ * they are to be deactivated, those that are mapped.
+ * => bit i: not that at index i of n; the page itself, at index back, is
  */
-static void
-lower_window(
-    struct uvm_faultctx *ctx, struct vm_page **pps, u_int back, u_int n)
+static uint32_t
+lower_hidden(const struct uvm_faultctx *ctx, u_int back, u_int n)
 {
 	uint32_t hidden = 0;
 	u_int i;
@@ -154,9 +155,80 @@ lower_window(
 				hidden |= 1U << i;
 		}
 	}
-	for (i = 0; i < n; i++, hidden >>= 1)
+	return hidden & ~(1U << back);
+}
+
+/*
+ * Which neighbours to look at: those from the first to the last asked for.
+ * => *backp, *forwp: how many before and behind the page; the bits that
+ *    lower_hidden() gives for these
+ */
+static uint32_t
+lower_window(const struct uvm_faultctx *ctx, u_int *backp, u_int *forwp)
+{
+	u_int first = 0, last;
+	uint32_t hidden;
+
+	*backp = *forwp = 0;
+	if (ctx->narrow)
+		return 0;
+	uvm_fault_window(ctx->ufi.entry, ctx->ufi.orig_rvaddr, backp, forwp);
+	last = *backp + *forwp;
+	hidden = lower_hidden(ctx, *backp, last + 1);
+	while (hidden >> first & 1)
+		first++;
+	while (hidden >> last & 1)
+		last--;
+	*forwp = last - *backp;
+	*backp -= first;
+	return hidden >> first;
+}
+
+/*
+ * Ask the pager for what is resident.
+ * => object write-locked; pps[]: n pages, busy, or NULL or PGO_DONTCARE; the
+ *    one at index back, or NULL
+ */
+static struct vm_page *
+lower_ask(struct uvm_faultctx *ctx, struct vm_page **pps, u_int back, u_int n,
+    uint32_t hidden)
+{
+	int found = (int)n, rv;
+
+	for (u_int i = 0; i < n; i++, hidden >>= 1)
 		pps[i] = (hidden & 1) != 0 ? PGO_DONTCARE : NULL;
-	pps[back] = NULL;
+	rv = ctx->uobj->pgops->pgo_get(ctx->uobj,
+	    lower_offset(ctx) - (voff_t)ptoa(back), pps, &found, (int)back,
+	    lower_access(ctx), ctx->ufi.entry->advice, PGO_LOCKED);
+	return rv == VM_PAGER_OK ? pps[back] : NULL;
+}
+
+/*
+ * The same where the tree of the object's pages says it all: neighbours need
+ * not be busy, for they are mapped before the object is unlocked.
+ */
+static struct vm_page *
+lower_look(struct uvm_faultctx *ctx, struct vm_page **pps, u_int back, u_int n,
+    uint32_t hidden)
+{
+	voff_t off = lower_offset(ctx) - (voff_t)ptoa(back);
+	struct vm_page *pg;
+
+	uvm_pagetree_lookup_run(
+	    &ctx->uobj->uo_tree, (uint64_t)off >> PAGE_SHIFT, (void **)pps, n);
+	for (u_int i = 0; i < n; i++, hidden >>= 1) {
+		pg = pps[i];
+		if (pg != NULL &&
+		    ((hidden & 1) != 0 ||
+			((pg->pg_flags & PG_BUSY) && !MUTANT(OBJ_MAPS_BUSY))))
+			pps[i] = NULL;
+	}
+	pg = pps[back];
+	if (pg == NULL ||
+	    ((pg->pg_flags & PG_HOLE) && (lower_access(ctx) & PROT_WRITE)))
+		return lower_ask(ctx, &pps[back], 0, 1, 0);
+	atomic_or(&pg->pg_flags, PG_BUSY);
+	return pg;
 }
 
 /*
@@ -166,24 +238,19 @@ lower_window(
 static struct vm_page *
 lower_resident(struct uvm_faultctx *ctx)
 {
+	bool look = UVM_OBJ_IS_VNODE(ctx->uobj) || UVM_OBJ_IS_AOBJ(ctx->uobj);
 	struct vm_page *pps[FAULT_MAXPAGES], *pg;
-	u_int n, back = 0, forw = 0;
-	int found, rv;
+	uint32_t hidden;
+	u_int back, forw;
 
-	pps[0] = NULL;
-	if (!ctx->narrow) {
-		uvm_fault_window(
-		    ctx->ufi.entry, ctx->ufi.orig_rvaddr, &back, &forw);
-		lower_window(ctx, pps, back, back + 1 + forw);
-	}
-	found = n = back + 1 + forw;
+	hidden = lower_window(ctx, &back, &forw);
 	UVMCNT_INC(fltlget);
-	rv = ctx->uobj->pgops->pgo_get(ctx->uobj,
-	    lower_offset(ctx) - (voff_t)ptoa(back), pps, &found, (int)back,
-	    lower_access(ctx), ctx->ufi.entry->advice, PGO_LOCKED);
-	pg = rv == VM_PAGER_OK ? pps[back] : NULL;
-	if (n > 1)
-		lower_neighbours(ctx, pps, back, n);
+	if (UVM_OBJ_IS_VNODE(ctx->uobj) && !ctx->narrow)
+		uvn_ahead_later(ctx->uobj, lower_offset(ctx));
+	pg = (look ? lower_look : lower_ask)(
+	    ctx, pps, back, back + 1 + forw, hidden);
+	if (back + forw > 0)
+		lower_neighbours(ctx, pps, back, back + 1 + forw, !look);
 	return pg;
 }
 

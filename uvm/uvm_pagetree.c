@@ -47,6 +47,41 @@ uvm_pagetree_lookup(const struct uvm_pagetree *t, uint64_t index)
 	return p;
 }
 
+/* => the node of the lowest level that index belongs to, or NULL */
+static const struct uvm_ptnode *
+leaf_node(const struct uvm_pagetree *t, uint64_t index)
+{
+	const struct uvm_ptnode *n = t->pt_root;
+
+	if (!index_fits(index, t->pt_height))
+		return NULL;
+	for (uint32_t level = t->pt_height; level > 1 && n != NULL; level--)
+		n = n->pn_slot[slot_of(index, level)];
+	return n;
+}
+
+void
+uvm_pagetree_lookup_run(
+    const struct uvm_pagetree *t, uint64_t index, void **items, u_int n)
+{
+	const struct uvm_ptnode *leaf;
+	u_int slot, room;
+
+	if (t->pt_height == 0) {
+		for (u_int i = 0; i < n; i++)
+			items[i] = index + i == 0 ? t->pt_root : NULL;
+		return;
+	}
+	for (; n > 0; n -= room, index += room, items += room) {
+		leaf = leaf_node(t, index);
+		slot = slot_of(index, 1);
+		room = MIN(n, UVM_PTREE_FAN - slot);
+		for (u_int i = 0; i < room; i++)
+			items[i] =
+			    leaf != NULL ? leaf->pn_slot[slot + i] : NULL;
+	}
+}
+
 static uint32_t
 height_for(uint64_t index)
 {

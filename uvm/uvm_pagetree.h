@@ -40,6 +40,12 @@ struct uvm_pagetree {
 
 /* => item at index, or NULL */
 void *uvm_pagetree_lookup(const struct uvm_pagetree *t, uint64_t index);
+/*
+ * The items at n indexes from index on, or NULL, in items[].
+ * => index + n - 1 is an index, too
+ */
+void uvm_pagetree_lookup_run(
+    const struct uvm_pagetree *t, uint64_t index, void **items, u_int n);
 /* => 0, or ENOMEM with the tree unchanged; the slot must be empty */
 int uvm_pagetree_insert(struct uvm_pagetree *t, uint64_t index, void *item);
 /* => the item that was there, or NULL: nothing was, and nothing changed */

@@ -254,4 +254,5 @@ uvm_start_daemons(void)
 	while (atomic_load(&uvm.pagedaemon) == NULL)
 		yield();
 	uvn_start_writer();
+	uvn_start_ahead();
 }

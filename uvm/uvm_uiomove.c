@@ -3,7 +3,9 @@
  * object's own pages, through the direct map.
  *
  * The page is wired, not busy, while the copy may fault on the program's
- * buffer: the buffer may be a mapping of this very page.
+ * buffer: the buffer may be a mapping of this very page.  Whole pages that are
+ * in memory are read in runs, the object locked, into what of the buffer is
+ * mapped: nothing faults then.
  */
 #include <uvm/uvm.h>
 #include <uvm/uvm_aobj.h>
@@ -12,13 +14,14 @@
 
 /* => the page at off, busy, object unlocked; or errno */
 static int
-get_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
+get_page(struct uvm_object *uobj, voff_t off, bool write, int advice,
+    struct vm_page **pgp)
 {
 	int npages = 1;
 
 	*pgp = NULL;
 	switch (uobj->pgops->pgo_get(uobj, off, pgp, &npages, 0,
-	    write ? PROT_READ | PROT_WRITE : PROT_READ, MADV_NORMAL, 0)) {
+	    write ? PROT_READ | PROT_WRITE : PROT_READ, advice, 0)) {
 	case VM_PAGER_OK:
 		return 0;
 	case VM_PAGER_AGAIN:
@@ -45,13 +48,16 @@ is_hole(struct uvm_object *uobj, voff_t off)
  * => object unlocked on entry and exit
  */
 static int
-pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
+pin_page(struct uvm_object *uobj, voff_t off, bool write, int advice,
+    struct vm_page **pgp)
 {
 	struct vm_page *pg;
 	int error;
 
 	for (;;) {
 		rw_enter_write(&uobj->uo_lock);
+		if (!write && advice != MADV_RANDOM && UVM_OBJ_IS_VNODE(uobj))
+			uvn_ahead(uobj, off);
 		pg = uvm_pagelookup(uobj, off);
 		if (pg != NULL && (pg->pg_flags & PG_BUSY)) {
 			uvm_page_wait(pg, &uobj->uo_lock, "objio");
@@ -60,7 +66,7 @@ pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 		if (pg == NULL && !write && is_hole(uobj, off))
 			break;
 		if (pg == NULL || (write && (pg->pg_flags & PG_HOLE))) {
-			error = get_page(uobj, off, write, &pg);
+			error = get_page(uobj, off, write, advice, &pg);
 			if (error == EAGAIN)
 				continue;
 			if (error)
@@ -153,6 +159,46 @@ write_whole(struct uvm_object *uobj, struct uio *uio, int *errorp)
 	return error == ENOSPC;
 }
 
+#define READ_RUN 16 /* most pages that are read at once */
+
+/* May it be read as it is?  The daemon has to hear of one on no active queue. */
+static inline bool
+is_resident(const struct vm_page *pg)
+{
+	return pg != NULL && (pg->pg_flags & PG_BUSY) == 0 &&
+	    (pg->pg_flags & (PQ_ACTIVE | PQ_PENDING)) != 0;
+}
+
+/*
+ * Read whole pages that are in memory, as far as nothing is in the way.
+ * => object unlocked; uio, of which len bytes are to be read, goes on behind
+ *    what was; bytes
+ */
+static size_t
+read_run(struct uvm_object *uobj, struct uio *uio, size_t len)
+{
+	size_t n = MIN(len, uio->uio_iov->iov_len) >> PAGE_SHIFT;
+	struct vm_page *pgs[READ_RUN];
+	void *from[READ_RUN];
+	u_int found = 0;
+
+	if (n == 0 || uio->uio_segflg != UIO_USERSPACE ||
+	    (uio->uio_offset & (off_t)PAGE_MASK) != 0 ||
+	    ((uintptr_t)uio->uio_iov->iov_base & 7) != 0)
+		return 0;
+	n = MIN(n, READ_RUN);
+	rw_enter_read(&uobj->uo_lock);
+	uvm_pagetree_lookup_run(&uobj->uo_tree,
+	    (uint64_t)uio->uio_offset >> PAGE_SHIFT, (void **)pgs, (u_int)n);
+	for (; found < n && is_resident(pgs[found]); found++)
+		from[found] = (void *)VM_PAGE_TO_DMAP(pgs[found]);
+	n = found > 0 ? copyout_pages(from, found, uio->uio_iov->iov_base) : 0;
+	rw_exit(&uobj->uo_lock);
+	if (n > 0)
+		uio_skip(uio, ptoa(n));
+	return ptoa(n);
+}
+
 /* Part of one page. => as uvm_obj_uiomove() */
 static int
 move_page(struct uvm_object *uobj, struct uio *uio, size_t pageoff, size_t n)
@@ -165,7 +211,7 @@ move_page(struct uvm_object *uobj, struct uio *uio, size_t pageoff, size_t n)
 	if (write && n == PAGE_SIZE && UVM_OBJ_IS_VNODE(uobj) &&
 	    !MUTANT(UVN_WHOLE_PAGE_READ) && write_whole(uobj, uio, &error))
 		return error;
-	error = pin_page(uobj, off, write, &pg);
+	error = pin_page(uobj, off, write, uio->uio_advice, &pg);
 	if (error)
 		return error;
 	if (pg == NULL)
@@ -188,6 +234,13 @@ uvm_obj_uiomove(struct uvm_object *uobj, struct uio *uio, size_t len)
 	int error = 0;
 
 	while (len > 0 && error == 0) {
+		if (uio->uio_rw == UIO_READ &&
+		    (n = read_run(uobj, uio, len)) > 0) {
+			len -= n;
+			if (len > 0)
+				error = uio_breathe(uio);
+			continue;
+		}
 		pageoff = (size_t)uio->uio_offset & PAGE_MASK;
 		n = MIN(PAGE_SIZE - pageoff, len);
 		error = move_page(uobj, uio, pageoff, n);

@@ -14,6 +14,7 @@ static struct mutex uvn_mtx = MUTEX_INITIALIZER(LR_MISC, "uvn");
 /* All: uvn_mtx. */
 static struct uvn_list uvn_writers = TAILQ_HEAD_INITIALIZER(uvn_writers);
 static struct uvn_list uvn_wanted = TAILQ_HEAD_INITIALIZER(uvn_wanted);
+static struct uvn_list uvn_reads = TAILQ_HEAD_INITIALIZER(uvn_reads);
 static u_int uvn_passes; /* through the list, which stamp what they have seen */
 /* One vnode at a time gets its object: its attributes are read meanwhile. */
 static struct rwlock uvn_attach_lock = RWLOCK_INITIALIZER(LR_UVN, "uvnattach");
@@ -66,6 +67,18 @@ uvn_want_write(struct uvm_vnode *un, bool pageout)
 	mtx_leave(&uvn_mtx);
 }
 
+void
+uvn_want_ahead(struct uvm_vnode *un)
+{
+	mtx_enter(&uvn_mtx);
+	if ((un->u_lists & UVN_ON_READS) == 0) {
+		un->u_lists |= UVN_ON_READS;
+		TAILQ_INSERT_TAIL(&uvn_reads, un, u_reads);
+		wakeup(&uvn_reads);
+	}
+	mtx_leave(&uvn_mtx);
+}
+
 /* => uvn_mtx held */
 static void
 unlist(struct uvm_vnode *un, u_int which)
@@ -76,6 +89,8 @@ unlist(struct uvm_vnode *un, u_int which)
 		TAILQ_REMOVE(&uvn_writers, un, u_writers);
 	if (on & UVN_ON_WANTED)
 		TAILQ_REMOVE(&uvn_wanted, un, u_wanted);
+	if (on & UVN_ON_READS)
+		TAILQ_REMOVE(&uvn_reads, un, u_reads);
 	un->u_lists &= ~which;
 }
 
@@ -85,6 +100,22 @@ release(struct uvm_vnode *un)
 {
 	if (--un->u_holds == 0)
 		wakeup(&un->u_holds);
+}
+
+void
+uvn_hold(struct uvm_vnode *un)
+{
+	mtx_enter(&uvn_mtx);
+	un->u_holds++;
+	mtx_leave(&uvn_mtx);
+}
+
+void
+uvn_unhold(struct uvm_vnode *un)
+{
+	mtx_enter(&uvn_mtx);
+	release(un);
+	mtx_leave(&uvn_mtx);
 }
 
 /* -- Life -------------------------------------------------------------------- */
@@ -111,6 +142,7 @@ uvn_create(struct vnode *vp)
 		uvm_obj_init(&un->u_obj, &uvm_vnodeops, 0);
 		un->u_vnode = vp;
 		un->u_ahead = UVN_AHEAD;
+		un->u_mark = UVN_NOMARK;
 		atomic_store_rel(&vp->v_uvm, un);
 	}
 	error = vp->v_op->vop_getattr(vp, &va);
@@ -227,11 +259,11 @@ wait_for_holds(struct uvm_vnode *un)
 {
 	rw_exit(&un->u_obj.uo_lock);
 	mtx_enter(&uvn_mtx);
-	unlist(un, UVN_ON_WRITERS | UVN_ON_WANTED);
+	unlist(un, UVN_ON_WRITERS | UVN_ON_WANTED | UVN_ON_READS);
 	while (un->u_holds != 0)
 		(void)msleep(&un->u_holds, &uvn_mtx, PVM, "uvnterm", INFSLP);
 	/* who held it may have put it on again */
-	unlist(un, UVN_ON_WRITERS | UVN_ON_WANTED);
+	unlist(un, UVN_ON_WRITERS | UVN_ON_WANTED | UVN_ON_READS);
 	mtx_leave(&uvn_mtx);
 	rw_enter_write(&un->u_obj.uo_lock);
 }
@@ -733,6 +765,33 @@ writer_thread(void *arg)
 		    writer_rest(now));
 		uvn_limits();
 		mtx_enter(&uvn_mtx);
+	}
+}
+
+/* -- The read-ahead thread --------------------------------------------------- */
+
+void
+uvn_ahead_thread(void *arg)
+{
+	struct uvm_vnode *un;
+	bool more;
+
+	mtx_enter(&uvn_mtx);
+	for (;;) {
+		un = TAILQ_FIRST(&uvn_reads);
+		if (un == NULL) {
+			(void)msleep(
+			    &uvn_reads, &uvn_mtx, PVM, "vnahead", INFSLP);
+			continue;
+		}
+		unlist(un, UVN_ON_READS);
+		un->u_holds++;
+		mtx_leave(&uvn_mtx);
+		more = uvn_read_wanted(un);
+		if (more)
+			uvn_want_ahead(un);
+		mtx_enter(&uvn_mtx);
+		release(un);
 	}
 }
 

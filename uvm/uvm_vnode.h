@@ -9,6 +9,7 @@
 #define _UVM_UVM_VNODE_H_
 
 #include <sys/systm.h>
+#include <sys/buf.h>
 #include <sys/mutant.h>
 #include <sys/timeout.h>
 #include <uvm/uvm_object.h>
@@ -16,10 +17,14 @@
 
 #define UVN_CLUSTER  32 /* most pages of a read or write */
 #define UVN_AHEAD    4 /* pages read at once by who reads here and there */
+#define UVN_WINDOW   64 /* most pages that are read ahead */
+#define UVN_IOS      16 /* requests that are under way while others go on */
+#define UVN_FLYING   4 /* most of them for one who writes */
 #define UVN_RETRY    1000000000UL /* ns until the daemon tries a bad file again */
 #define UVN_DIRTYAGE 30 /* seconds until a dirty page is written */
 #define UVN_DIRTYMIN 10 /* percent of memory: more dirty pages are written */
 #define UVN_DIRTYMAX 20 /* ... writers wait until they are fewer */
+#define UVN_NOMARK   INT64_MAX /* no page of a file lies there */
 #define UVN_MAXOFF   ((voff_t)trunc_page((size_t)INT64_MAX)) /* of anything */
 
 /* Who goes through the list of writers. */
@@ -39,8 +44,10 @@ struct uvm_vnode {
 	int u_error; /* [o] of a write, not yet reported; 0: none */
 	u_int u_failed; /* [o] writes that failed so far */
 	uint64_t u_retry; /* [o] ns: no pageout before that; the last failed */
-	voff_t u_next; /* [o] where a sequential reader will go on */
+	voff_t u_next; /* [o] where a sequential reader's next read begins */
+	voff_t u_mark; /* [o] it is begun from here on, before u_next */
 	int u_ahead; /* [o] pages of the last read of such a reader */
+	uint64_t u_want, u_wantend; /* [o] pages the read-ahead thread reads */
 	u_int u_lists; /* [u] UVN_ON_* */
 	uint64_t u_dirtied; /* [o, u to look] ns: dirty since then; 0: not */
 	uint64_t u_resume; /* [writer thread] page to go on at, 0: none */
@@ -48,6 +55,7 @@ struct uvm_vnode {
 	u_int u_holds; /* [u] who uses it without a reference */
 	TAILQ_ENTRY(uvm_vnode) u_writers; /* [u] all that may be dirty */
 	TAILQ_ENTRY(uvm_vnode) u_wanted; /* [u] the writer thread's */
+	TAILQ_ENTRY(uvm_vnode) u_reads; /* [u] the read-ahead thread's */
 };
 
 /* u_flags */
@@ -59,6 +67,7 @@ struct uvm_vnode {
 #define UVN_ON_WRITERS 0x1 /* u_writers */
 #define UVN_ON_WANTED  0x2 /* u_wanted */
 #define UVN_PAGEOUT    0x4 /* wanted by the page daemon */
+#define UVN_ON_READS   0x8 /* u_reads */
 
 static inline struct uvm_vnode *
 to_uvn(struct uvm_object *uobj)
@@ -119,9 +128,9 @@ bool uvn_page_dirty(struct vm_page *pg);
 u_int uvn_clean(
     struct uvm_vnode *un, voff_t start, voff_t stop, bool sync, bool pageout);
 /*
- * Read what is not in memory of [start, end), in clusters, while there is
- * memory to spare; errors are for who needs the page.
- * => object referenced and unlocked; sleeps
+ * What is not in memory of [start, end) will be read, in clusters, while there
+ * is memory to spare; errors are for who needs the page.
+ * => object referenced and unlocked; does not wait for that
  */
 void uvn_fetch(struct uvm_object *uobj, voff_t start, voff_t end);
 /* A walk through an object.  All members: [thread]. */
@@ -130,6 +139,8 @@ struct uvn_walk {
 	bool uw_sync; /* wait for busy pages */
 	bool uw_pageout; /* on the daemon's behalf */
 	bool (*uw_stop)(void); /* asked after each request; or NULL */
+	struct uvn_io *uw_io[UVN_FLYING]; /* under way, the oldest first */
+	u_int uw_nio; /* so many */
 	u_int uw_written; /* pages */
 	u_int uw_kept; /* pages that count as dirty still */
 };
@@ -152,6 +163,76 @@ void uvn_wake_writer(void);
 void uvn_start_writer(void);
 /* => is curproc the writer thread, on which freeing memory depends? */
 bool uvn_is_writer(const struct proc *p);
+
+/* => un stays as long as it is held; its object locked, or it is held */
+void uvn_hold(struct uvm_vnode *un);
+/* => un may go; nothing of it locked */
+void uvn_unhold(struct uvm_vnode *un);
+/* => the read-ahead thread looks at u_want; object write-locked */
+void uvn_want_ahead(struct uvm_vnode *un);
+/* => the read-ahead thread; never returns, the argument is ignored */
+void uvn_ahead_thread(void *arg);
+/*
+ * Pages for a read of n: those at idx and behind, up to one that is there.
+ * => object write-locked; never sleeps; how many, all busy
+ */
+int
+uvn_read_alloc(struct uvm_vnode *un, uint64_t idx, int n, struct vm_page **pgs);
+/*
+ * A read of n pages ended: they hold the file's contents and are let go, zero
+ * behind its end; or they go.
+ * => object write-locked, pages busy
+ */
+void uvn_read_done(struct uvm_vnode *un, struct vm_page **pgs, int n, bool ok);
+
+/* -- On their way (uvm_vnode_ahead.c) ---------------------------------------- */
+
+/*
+ * A request for pages of a file that lie side by side.
+ * Locks used to protect members:
+ *	q	uvn_io_mtx
+ *	b	who took it, the device while it is under way
+ */
+struct uvn_io {
+	TAILQ_ENTRY(uvn_io) ui_link; /* [q] free, or done */
+	struct buf ui_buf; /* [b] */
+	struct uvm_vnode *ui_un; /* [b] */
+	struct vm_page *ui_pg[UVN_CLUSTER]; /* [b] busy */
+};
+
+/* => a request; NULL: all are under way, and not to be waited for */
+struct uvn_io *uvn_io_take(bool wait);
+void uvn_io_give(struct uvn_io *ui);
+/*
+ * Begin to move the pages, or the first of them, together.
+ * => no locks; pages busy; flags: B_READ or B_WRITE, then the caller waits for
+ *    ui_buf; with B_ASYNC it is finished, and given back, by a thread
+ * => how many are on their way; 0: nothing was begun
+ */
+int uvn_io_begin(struct uvm_vnode *un, struct uvn_io *ui, uint32_t flags,
+    struct vm_page **pgs, int n);
+/* => pages of a request that was begun */
+int uvn_io_pages(const struct uvn_io *ui);
+/* => has a sequential reader who comes to off reached the last window? */
+static inline bool
+uvn_ahead_due(const struct uvm_vnode *un, voff_t off)
+{
+	return off >= un->u_mark && off < un->u_next;
+}
+/*
+ * Who reads the page at off may be a sequential reader: begin what is behind.
+ * => object write-locked on entry and exit, dropped meanwhile
+ */
+void uvn_ahead(struct uvm_object *uobj, voff_t off);
+/* => the same, not here and now; object write-locked, never sleeps */
+void uvn_ahead_later(struct uvm_object *uobj, voff_t off);
+/*
+ * The next request of what is wanted of un; waits until there is one.
+ * => held, object unlocked; FALSE: that is all, or memory is short
+ */
+bool uvn_read_wanted(struct uvm_vnode *un);
+/* => starts the threads; once, from uvm_start_daemons() */
+void uvn_start_ahead(void);
 
 /* -- How many are dirty (uvm_vnode_dirty.c) ---------------------------------- */
 

@@ -40,6 +40,18 @@ uvn_next_unbusy(struct uvm_vnode *un, uint64_t i)
 /* -- Reading ----------------------------------------------------------------- */
 
 /*
+ * Does who needs the page at off, which is not there, go on where the last
+ * read ended, or is he where it should have been read ahead?
+ * => object locked
+ */
+static inline bool
+in_sequence(const struct uvm_vnode *un, voff_t off)
+{
+	return (off == un->u_next || uvn_ahead_due(un, off)) &&
+	    !MUTANT(UVN_SEES_NO_SEQUENCE);
+}
+
+/*
  * How many pages to read from idx on?  Who goes on where the last read ended
  * gets twice as many as then.
  * => object write-locked
@@ -54,8 +66,7 @@ read_width(struct uvm_vnode *un, uint64_t idx, int advice)
 		return 1;
 	if (advice == MADV_NORMAL) {
 		width = UVN_AHEAD;
-		if ((voff_t)ptoa(idx) == un->u_next &&
-		    !MUTANT(UVN_SEES_NO_SEQUENCE))
+		if (in_sequence(un, (voff_t)ptoa(idx)))
 			width = MIN(2 * un->u_ahead, UVN_CLUSTER);
 		un->u_ahead = width;
 	}
@@ -63,43 +74,68 @@ read_width(struct uvm_vnode *un, uint64_t idx, int advice)
 	return (int)MAX(1, MIN(width, spare));
 }
 
-/*
- * Pages for a read: the one at idx, and those behind it that are not there.
- * => object write-locked; how many, all busy; 0: no memory
- */
-static int
-read_alloc(struct uvm_vnode *un, uint64_t idx, int width, struct vm_page **pgs)
+int
+uvn_read_alloc(struct uvm_vnode *un, uint64_t idx, int n, struct vm_page **pgs)
 {
 	struct uvm_object *uobj = &un->u_obj;
-	int n;
+	int i;
 
-	for (n = 0; n < width; n++) {
-		if (n > 0 &&
-		    uvm_pagetree_lookup(&uobj->uo_tree, idx + (uint64_t)n))
+	for (i = 0; i < n; i++) {
+		if (uvm_pagetree_lookup(&uobj->uo_tree, idx + (uint64_t)i))
 			break;
-		pgs[n] = uvm_pagealloc(
-		    uobj, (voff_t)ptoa(idx + (uint64_t)n), NULL, 0);
-		if (pgs[n] == NULL)
+		pgs[i] = uvm_pagealloc(
+		    uobj, (voff_t)ptoa(idx + (uint64_t)i), NULL, 0);
+		if (pgs[i] == NULL)
 			break;
 	}
-	return n;
+	return i;
 }
 
-/*
- * => object write-locked; pages of a read that were not asked for: they hold
- *    the file's contents, or go
- */
+/* => what was read behind the end of the file is nothing of it */
 static void
-read_neighbours(struct vm_page **pgs, int n, bool ok)
+zero_behind(struct uvm_vnode *un, struct vm_page *pg)
+{
+	size_t from;
+
+	if (pg->offset + (voff_t)PAGE_SIZE <= un->u_size ||
+	    MUTANT(AHEAD_KEEPS_TAIL))
+		return;
+	from = (size_t)MAX(un->u_size - pg->offset, 0);
+	memset((char *)VM_PAGE_TO_DMAP(pg) + from, 0, PAGE_SIZE - from);
+}
+
+void
+uvn_read_done(struct uvm_vnode *un, struct vm_page **pgs, int n, bool ok)
 {
 	for (int i = 0; i < n; i++) {
 		if (ok) {
+			zero_behind(un, pgs[i]);
 			atomic_and(&pgs[i]->pg_flags, ~(uint32_t)PG_FAKE);
 			uvm_pagedeactivate(pgs[i]);
 		} else
 			atomic_or(&pgs[i]->pg_flags, PG_RELEASED);
 		(void)uvm_page_unbusy(pgs[i]);
 	}
+}
+
+/*
+ * The page at idx will be read, n in all.  If that is a sequential reader, the
+ * next read begins as soon as he comes to the second one.
+ * => object write-locked
+ */
+static void
+note_read(struct uvm_vnode *un, uint64_t idx, int n, int advice, bool sequence)
+{
+	voff_t off = (voff_t)ptoa(idx);
+
+	if (advice == MADV_RANDOM)
+		return;
+	if (advice == MADV_SEQUENTIAL)
+		un->u_ahead = n;
+	un->u_next = off + (voff_t)ptoa(n);
+	un->u_mark = (sequence || advice == MADV_SEQUENTIAL) && n > 1
+	    ? off + (voff_t)PAGE_SIZE
+	    : UVN_NOMARK;
 }
 
 /*
@@ -115,13 +151,13 @@ read_pages(struct uvm_vnode *un, uint64_t idx, int advice, struct vm_page **pgp)
 	    un->u_vnode->v_op->vop_readpages;
 	struct vm_page *pgs[UVN_CLUSTER];
 	voff_t off = (voff_t)ptoa(idx);
+	bool ok, sequence = in_sequence(un, off);
 	int n, error;
-	bool ok;
 
-	n = read_alloc(un, idx, read_width(un, idx, advice), pgs);
+	n = uvn_read_alloc(un, idx, read_width(un, idx, advice), pgs);
 	if (n == 0)
 		return VM_PAGER_AGAIN;
-	un->u_next = off + (voff_t)ptoa(n);
+	note_read(un, idx, n, advice, sequence);
 	rw_exit(&un->u_obj.uo_lock);
 	UVMCNT_INC(pageins);
 	error = readpages(un->u_vnode, off, pgs, n);
@@ -129,7 +165,7 @@ read_pages(struct uvm_vnode *un, uint64_t idx, int advice, struct vm_page **pgp)
 	if (error != 0 && n > 1)
 		error = readpages(un->u_vnode, off, pgs, 1);
 	rw_enter_write(&un->u_obj.uo_lock);
-	read_neighbours(pgs + 1, n - 1, ok);
+	uvn_read_done(un, pgs + 1, n - 1, ok);
 	if (error != 0 && !MUTANT(UVN_READ_ERROR_STAYS)) {
 		atomic_or(&pgs[0]->pg_flags, PG_RELEASED);
 		(void)uvm_page_unbusy(pgs[0]);
@@ -138,35 +174,6 @@ read_pages(struct uvm_vnode *un, uint64_t idx, int advice, struct vm_page **pgp)
 	atomic_and(&pgs[0]->pg_flags, ~(uint32_t)PG_FAKE);
 	*pgp = pgs[0];
 	return VM_PAGER_OK;
-}
-
-void
-uvn_fetch(struct uvm_object *uobj, voff_t start, voff_t end)
-{
-	struct uvm_vnode *un = to_uvn(uobj);
-	uint64_t i = (uint64_t)start >> PAGE_SHIFT;
-	struct vm_page *pg;
-	int n = 1;
-
-	for (; (voff_t)ptoa(i) < end && !uvm_being_killed(curproc); i++) {
-		if (uvm_free_count() < uvmexp.freetarg)
-			return;
-		rw_enter_write(&uobj->uo_lock);
-		pg = NULL;
-		if (i >= uvn_pages(un) ||
-		    uvm_pagetree_lookup(&uobj->uo_tree, i) != NULL ||
-		    MUTANT(UVN_FETCHES_NOTHING)) {
-			rw_exit(&uobj->uo_lock);
-			continue;
-		}
-		if (uvn_get(uobj, (voff_t)ptoa(i), &pg, &n, 0, PROT_READ,
-			MADV_SEQUENTIAL, 0) != VM_PAGER_OK)
-			return;
-		rw_enter_write(&uobj->uo_lock);
-		uvm_pagedeactivate(pg);
-		(void)uvm_page_unbusy(pg);
-		rw_exit(&uobj->uo_lock);
-	}
 }
 
 /*
@@ -341,31 +348,38 @@ settle(struct uvm_vnode *un, struct vm_page *pg)
 	return false;
 }
 
+/* => object write-locked; pages of a write that is about to begin */
+static void
+write_presume(struct vm_page **pgs, int n)
+{
+	for (int i = 0; i < n; i++)
+		presume_clean(pgs[i]);
+}
+
 /*
- * Write n pages, together or, if that fails, one by one.
- * => object write-locked on entry and exit, dropped meanwhile; pages busy, at
- *    consecutive offsets; those not written are dirty again
+ * A write of n pages ended; if it failed they are written one by one.
+ * => object write-locked on entry and exit, dropped meanwhile; pages busy;
+ *    those not written are dirty again
  * => 0 or errno
  */
 static int
-write_pages(struct uvm_vnode *un, struct vm_page **pgs, int n)
+write_done(struct uvm_vnode *un, struct vm_page **pgs, int n, int error)
 {
 	struct vnode *vp = un->u_vnode;
-	int error, failed = 0, one[UVN_CLUSTER];
+	int failed = 0, one[UVN_CLUSTER];
 
-	if (!MUTANT(UVN_CLEANED_LATE))
+	if (error != 0 && n > 1) {
+		rw_exit(&un->u_obj.uo_lock);
 		for (int i = 0; i < n; i++)
-			presume_clean(pgs[i]);
-	rw_exit(&un->u_obj.uo_lock);
-	error = vp->v_op->vop_writepages(vp, pgs[0]->offset, pgs, n);
-	for (int i = 0; i < n; i++)
-		one[i] = error != 0 && n > 1
-		    ? vp->v_op->vop_writepages(vp, pgs[i]->offset, &pgs[i], 1)
-		    : error;
-	rw_enter_write(&un->u_obj.uo_lock);
+			one[i] = vp->v_op->vop_writepages(
+			    vp, pgs[i]->offset, &pgs[i], 1);
+		rw_enter_write(&un->u_obj.uo_lock);
+	} else
+		for (int i = 0; i < n; i++)
+			one[i] = error;
+	if (MUTANT(UVN_CLEANED_LATE))
+		write_presume(pgs, n);
 	for (int i = 0; i < n; i++) {
-		if (MUTANT(UVN_CLEANED_LATE))
-			presume_clean(pgs[i]);
 		if (one[i] == 0) {
 			(void)settle(un, pgs[i]);
 			continue;
@@ -380,6 +394,24 @@ write_pages(struct uvm_vnode *un, struct vm_page **pgs, int n)
 		un->u_failed++;
 	}
 	return failed;
+}
+
+/*
+ * Write n pages, together or, if that fails, one by one.
+ * => as write_done(); at consecutive offsets
+ */
+static int
+write_pages(struct uvm_vnode *un, struct vm_page **pgs, int n)
+{
+	struct vnode *vp = un->u_vnode;
+	int error;
+
+	if (!MUTANT(UVN_CLEANED_LATE))
+		write_presume(pgs, n);
+	rw_exit(&un->u_obj.uo_lock);
+	error = vp->v_op->vop_writepages(vp, pgs[0]->offset, pgs, n);
+	rw_enter_write(&un->u_obj.uo_lock);
+	return write_done(un, pgs, n, error);
 }
 
 /*
@@ -417,20 +449,15 @@ gather(struct uvm_vnode *un, struct vm_page *pg, uint64_t end,
 }
 
 /*
- * => as uvn_clean(); pages busy on entry, not on exit
+ * => object write-locked; n pages, busy, are no more on their way
  * => what the daemon wanted written and cannot be gets out of its way
  */
-static int
-write_cluster(struct uvm_vnode *un, struct vm_page **pgs, int n, bool pageout)
+static void
+cluster_done(struct uvm_vnode *un, struct vm_page **pgs, int n, int error,
+    struct uvn_walk *uw)
 {
-	int error;
+	bool pageout = uw->uw_pageout;
 
-	if (pageout) {
-		UVMCNT_INC(pdpageouts);
-		UVMCNT_INC(pdpending);
-		(void)atomic_add((u_int *)&uvmexp.paging, (u_int)n);
-	}
-	error = write_pages(un, pgs, n);
 	if (pageout)
 		(void)atomic_add((u_int *)&uvmexp.paging, (u_int)-n);
 	if (pageout && !MUTANT(UVN_NO_PATIENCE))
@@ -440,7 +467,103 @@ write_cluster(struct uvm_vnode *un, struct vm_page **pgs, int n, bool pageout)
 			uvm_pageactivate(pgs[i]);
 		(void)uvm_page_unbusy(pgs[i]);
 	}
-	return error;
+	if (error == 0)
+		uw->uw_written += (u_int)n;
+	else
+		uw->uw_kept += (u_int)n;
+}
+
+/*
+ * Wait for the oldest write under way.
+ * => object write-locked on entry and exit, dropped meanwhile
+ */
+static void
+write_wait(struct uvm_vnode *un, struct uvn_walk *uw)
+{
+	struct uvn_io *ui = uw->uw_io[0];
+	int n = uvn_io_pages(ui), error;
+
+	uw->uw_nio--;
+	for (u_int i = 0; i < uw->uw_nio; i++)
+		uw->uw_io[i] = uw->uw_io[i + 1];
+	rw_exit(&un->u_obj.uo_lock);
+	error = biowait(&ui->ui_buf);
+	if (un->u_vnode->v_op->vop_endpages != NULL)
+		un->u_vnode->v_op->vop_endpages(un->u_vnode,
+		    ui->ui_pg[0]->offset, ui->ui_buf.b_bcount, error);
+	rw_enter_write(&un->u_obj.uo_lock);
+	error = write_done(un, ui->ui_pg, n, error);
+	cluster_done(un, ui->ui_pg, n, error, uw);
+	uvn_io_give(ui);
+}
+
+static void
+write_wait_all(struct uvm_vnode *un, struct uvn_walk *uw)
+{
+	while (uw->uw_nio > 0)
+		write_wait(un, uw);
+}
+
+/*
+ * Begin to write the pages, or the first of them; the others are let go.
+ * => object write-locked on entry and exit, dropped meanwhile; pages busy
+ * => how many are on their way; 0: all are as before
+ */
+static int
+write_begin(
+    struct uvm_vnode *un, struct vm_page **pgs, int n, struct uvn_walk *uw)
+{
+	struct uvn_io *ui;
+	int began;
+
+	if (uw->uw_nio == UVN_FLYING)
+		write_wait(un, uw);
+	ui = MUTANT(UVN_CLEANED_LATE) ? NULL : uvn_io_take(false);
+	if (ui == NULL)
+		return 0;
+	write_presume(pgs, n);
+	rw_exit(&un->u_obj.uo_lock);
+	began = uvn_io_begin(un, ui, B_WRITE, pgs, n);
+	rw_enter_write(&un->u_obj.uo_lock);
+	for (int i = began; i < n; i++) {
+		if (!MUTANT(UVN_UNBEGUN_CLEAN))
+			atomic_and(&pgs[i]->pg_flags, ~(uint32_t)PG_CLEAN);
+		if (began > 0)
+			(void)uvm_page_unbusy(pgs[i]);
+	}
+	if (began > 0)
+		uw->uw_io[uw->uw_nio++] = ui;
+	else
+		uvn_io_give(ui);
+	return began;
+}
+
+/*
+ * => as uvn_clean(); n pages busy on entry, not on exit, but for those that are
+ *    on their way
+ * => how many were written, or will be; the others are as before
+ */
+static int
+write_cluster(
+    struct uvm_vnode *un, struct vm_page **pgs, int n, struct uvn_walk *uw)
+{
+	int began;
+
+	if (uw->uw_pageout) {
+		UVMCNT_INC(pdpageouts);
+		UVMCNT_INC(pdpending);
+		(void)atomic_add((u_int *)&uvmexp.paging, (u_int)n);
+	}
+	began = write_begin(un, pgs, n, uw);
+	if (began == 0) {
+		write_wait_all(un, uw); /* the file system may wait for them */
+		cluster_done(un, pgs, n, write_pages(un, pgs, n), uw);
+		return n;
+	}
+	if (uw->uw_pageout)
+		(void)atomic_add(
+		    (u_int *)&uvmexp.paging, (u_int) - (n - began));
+	return began;
 }
 
 /*
@@ -454,6 +577,11 @@ pass_over(struct uvm_vnode *un, struct vm_page *pg, struct uvn_walk *uw)
 		if (!uw->uw_sync || MUTANT(UVN_SYNC_SKIPS_BUSY)) {
 			uvn_dirtied(un);
 			uw->uw_next++;
+			return true;
+		}
+		/* nobody shall wait for us meanwhile */
+		if (uw->uw_nio > 0) {
+			write_wait(un, uw);
 			return true;
 		}
 		/* perhaps it is just being written */
@@ -472,6 +600,7 @@ bool
 uvn_clean_walk(struct uvm_vnode *un, struct uvn_walk *uw)
 {
 	struct vm_page *pg, *pgs[UVN_CLUSTER];
+	bool done = true;
 	int n;
 
 	if (un->u_vnode->v_op->vop_writepages == NULL)
@@ -482,15 +611,14 @@ uvn_clean_walk(struct uvm_vnode *un, struct uvn_walk *uw)
 		if (pass_over(un, pg, uw))
 			continue;
 		n = gather(un, pg, uw->uw_end, pgs);
-		uw->uw_next += (uint64_t)n;
-		if (write_cluster(un, pgs, n, uw->uw_pageout) == 0)
-			uw->uw_written += (u_int)n;
-		else
-			uw->uw_kept += (u_int)n;
-		if (uw->uw_stop != NULL && uw->uw_stop())
-			return false;
+		uw->uw_next += (uint64_t)write_cluster(un, pgs, n, uw);
+		if (uw->uw_stop != NULL && uw->uw_stop()) {
+			done = false;
+			break;
+		}
 	}
-	return true;
+	write_wait_all(un, uw);
+	return done;
 }
 
 u_int

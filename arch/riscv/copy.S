@@ -2,8 +2,9 @@
  * Copies between user and kernel space, and copies that survive a fault.
  *
  * A fault inside [copy_begin, copy_end) that cannot be resolved goes on at
- * copy_fault, one inside [nofault_begin, nofault_end) at nofault_fault.  The
- * functions are leaves without a stack frame, so both can return EFAULT to the
+ * copy_fault; one inside [nofault_begin, nofault_end) or [pages_begin,
+ * pages_end) that cannot be resolved at once at nofault_fault or pages_fault.
+ * The functions are leaves without a stack frame, so these can return to the
  * caller at once.
  *
  * User addresses are accessible only between SUM_ON and SUM_OFF: once per call,
@@ -35,11 +36,38 @@
 	bnez	t0, copy_badaddr
 	.endm
 
+/* 64 bytes from \off on.  Uses a3-a7, t1-t3. */
+	.macro	COPY64 src, dst, off
+	ld	a3, \off(\src)
+	ld	a4, \off + 8(\src)
+	ld	a5, \off + 16(\src)
+	ld	a6, \off + 24(\src)
+	ld	a7, \off + 32(\src)
+	ld	t1, \off + 40(\src)
+	ld	t2, \off + 48(\src)
+	ld	t3, \off + 56(\src)
+	sd	a3, \off(\dst)
+	sd	a4, \off + 8(\dst)
+	sd	a5, \off + 16(\dst)
+	sd	a6, \off + 24(\dst)
+	sd	a7, \off + 32(\dst)
+	sd	t1, \off + 40(\dst)
+	sd	t2, \off + 48(\dst)
+	sd	t3, \off + 56(\dst)
+	.endm
+
+	.macro	COPY256 src, dst
+	COPY64	\src, \dst, 0
+	COPY64	\src, \dst, 64
+	COPY64	\src, \dst, 128
+	COPY64	\src, \dst, 192
+	.endm
+
 /*
  * Copy a2 bytes from a0 to a1.  Uses a0-a7, t0-t5.
- * Long copies run in 64-byte steps where both sides can be aligned, else by
- * aligned loads, shifts and aligned stores; such a load never touches an
- * aligned word that holds none of the bytes wanted.
+ * Long copies run in steps of 256 and of 64 bytes where both sides can be
+ * aligned, else by aligned loads, shifts and aligned stores; such a load never
+ * touches an aligned word that holds none of the bytes wanted.
  */
 	.macro	COPY
 	sltiu	t0, a2, 8
@@ -58,22 +86,15 @@
 	bnez	t0, 11b
 12:	li	t0, 64
 	bltu	a2, t0, 14f
-13:	ld	a3, 0(a0)
-	ld	a4, 8(a0)
-	ld	a5, 16(a0)
-	ld	a6, 24(a0)
-	ld	a7, 32(a0)
-	ld	t1, 40(a0)
-	ld	t2, 48(a0)
-	ld	t3, 56(a0)
-	sd	a3, 0(a1)
-	sd	a4, 8(a1)
-	sd	a5, 16(a1)
-	sd	a6, 24(a1)
-	sd	a7, 32(a1)
-	sd	t1, 40(a1)
-	sd	t2, 48(a1)
-	sd	t3, 56(a1)
+	li	t4, 256
+	bltu	a2, t4, 13f
+16:	COPY256	a0, a1
+	addi	a2, a2, -256
+	addi	a0, a0, 256
+	addi	a1, a1, 256
+	bgeu	a2, t4, 16b
+	bltu	a2, t0, 14f
+13:	COPY64	a0, a1, 0
 	addi	a2, a2, -64
 	addi	a0, a0, 64
 	addi	a1, a1, 64
@@ -131,7 +152,8 @@
 	.globl	copy_begin, copy_end, copy_fault
 	.globl	nofault_begin, nofault_end, nofault_fault
 	.globl	copyin, copyout, copyinstr, copyin32, copyout32, ucas32
-	.globl	kcopy_nofault
+	.globl	pages_begin, pages_end, pages_fault
+	.globl	kcopy_nofault, copyout_pages
 
 	.balign	64
 copy_begin:
@@ -230,6 +252,40 @@ copy_fault:				/* the trap brought SUM back */
 	SUM_OFF
 copy_badaddr:
 	li	a0, A_EFAULT
+	ret
+
+/*
+ * size_t copyout_pages(void *const kaddr[], size_t n, void *uaddr)
+ *
+ * What faults and cannot be resolved at once goes on at pages_fault.
+ */
+	.balign	16
+pages_begin:
+copyout_pages:
+	li	LOCAL_SUM, SSTATUS_SUM
+	slli	t5, a1, 12
+	add	t5, a2, t5		/* where it ends */
+	or	t0, t5, a2
+	srli	t0, t0, 38
+	mv	t4, a0
+	mv	a1, a2			/* where it is */
+	bnez	t0, 3f
+	csrs	sstatus, LOCAL_SUM
+1:	beq	a1, t5, 3f
+	ld	a0, 0(t4)
+	addi	t4, t4, 8
+	li	t0, 4096
+	add	t0, t0, a1
+2:	COPY256	a0, a1
+	addi	a0, a0, 256
+	addi	a1, a1, 256
+	bne	a1, t0, 2b
+	j	1b
+pages_end:
+pages_fault:
+3:	SUM_OFF
+	sub	a0, a1, a2		/* whole pages */
+	srli	a0, a0, 12
 	ret
 
 	.balign	16

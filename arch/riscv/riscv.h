@@ -77,6 +77,7 @@ void fpu_load(const struct fpregs *fp);
 
 /* -- copy.S: code whose faults are survived ------------------------------------------ */
 extern char copy_begin[], copy_end[], copy_fault[];
+extern char pages_begin[], pages_end[], pages_fault[];
 extern char nofault_begin[], nofault_end[], nofault_fault[];
 
 /* -- plic.c --------------------------------------------------------------------------- */

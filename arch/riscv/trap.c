@@ -278,6 +278,25 @@ kern_fault_user(struct trapframe *tf, vaddr_t va, vm_prot_t access)
 	return true;
 }
 
+/*
+ * copyout_pages() touched a user address, perhaps with locks held that a fault
+ * needs: what is not there ends the copy.
+ * => true: access it again, or tf goes on elsewhere
+ */
+static bool
+kern_fault_pages(struct trapframe *tf, vaddr_t va)
+{
+	vm_map_t map = &curproc->p_vmspace->vm_map;
+
+	if ((long)va < 0)
+		return false;
+	if (!EXC_IS_PAGE(tf->tf_scause) ||
+	    !pmap_fault(
+		vm_map_pmap(map), trunc_page(va), fault_access(tf->tf_scause)))
+		tf->tf_sepc = (vaddr_t)pages_fault;
+	return true;
+}
+
 static bool
 kern_fault_kernel(struct trapframe *tf, vaddr_t va, vm_prot_t access)
 {
@@ -311,6 +330,8 @@ kern_exception(struct trapframe *tf)
 			tf->tf_sepc = (vaddr_t)nofault_fault;
 		return true;
 	}
+	if (pc_within(tf, pages_begin, pages_end))
+		return kern_fault_pages(tf, va);
 	switch (tf->tf_scause) {
 	case EXC_INSN_PAGE:
 	case EXC_LOAD_PAGE:

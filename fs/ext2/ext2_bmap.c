@@ -142,15 +142,16 @@ ext2_bmap(struct ext2_inode *ip, uint64_t lbn, uint32_t max, uint32_t *blkp,
 }
 
 int
-ext2_bmap_locked(struct ext2_inode *ip, uint64_t lbn, uint32_t *blkp)
+ext2_bmap_locked(struct ext2_inode *ip, uint64_t lbn, uint32_t max,
+    uint32_t *blkp, uint32_t *np)
 {
 	struct path p;
-	uint32_t parent, n;
+	uint32_t parent;
 	u_int level;
 
 	if (!make_path(ip->i_fs, lbn, &p))
 		return EFBIG;
-	return walk(ip, &p, 1, blkp, &n, &level, &parent);
+	return walk(ip, &p, max, blkp, np, &level, &parent);
 }
 
 /* -- Giving blocks ---------------------------------------------------------------------- */

@@ -35,9 +35,9 @@ name_len(const struct ext2fs *fs, const struct ext2_dirent *de)
 	    (fs->fs_filetype ? 0 : (uint32_t)de->d_type << 8);
 }
 
-/* => the entry's length; 0: not an entry */
+/* => the entry's length; 0: not an entry, whatever its name is */
 static uint32_t
-check_entry(const struct ext2fs *fs, const void *block, uint32_t off)
+check_length(const struct ext2fs *fs, const void *block, uint32_t off)
 {
 	const struct ext2_dirent *de =
 	    (const void *)((const char *)block + off);
@@ -54,6 +54,18 @@ check_entry(const struct ext2fs *fs, const void *block, uint32_t off)
 	if (n == 0 || n > EXT2_NAMELEN || EXT2_DIRLEN(n) > len ||
 	    le32(de->d_ino) > fs->fs_ninodes)
 		return 0;
+	return len;
+}
+
+/* => the entry's length; 0: not an entry */
+static uint32_t
+check_entry(const struct ext2fs *fs, const void *block, uint32_t off)
+{
+	const struct ext2_dirent *de =
+	    (const void *)((const char *)block + off);
+	uint32_t len = check_length(fs, block, off), n;
+
+	n = len != 0 && le32(de->d_ino) != 0 ? name_len(fs, de) : 0;
 	for (uint32_t i = 0; i < n; i++)
 		if (de->d_name[i] == '/' || de->d_name[i] == '\0')
 			return 0;
@@ -140,7 +152,10 @@ set_entry(struct ext2_dirent *de, uint32_t reclen, const char *name, size_t len,
 
 /* -- Finding --------------------------------------------------------------------------- */
 
-/* => mb held: the entry with the name, in *s; ENOENT; EIO */
+/*
+ * => mb held: the entry with the name, in *s; ENOENT; EIO
+ * => what the other names hold does not matter here
+ */
 static int
 find_in(struct ext2_inode *dp, const struct mblk *mb, const char *name,
     size_t len, struct slot *s)
@@ -151,7 +166,7 @@ find_in(struct ext2_inode *dp, const struct mblk *mb, const char *name,
 
 	s->prev = 0;
 	for (s->off = 0; s->off < fs->fs_bsize; s->off += n) {
-		n = check_entry(fs, mb->mb_data, s->off);
+		n = check_length(fs, mb->mb_data, s->off);
 		if (n == 0)
 			return bad_entry(dp, s->lbn, s->off);
 		de = entry_at(mb, s->off);
@@ -342,7 +357,7 @@ find_room(struct ext2_inode *dp, const struct mblk *mb, uint64_t lbn,
 	uint32_t off, n, used;
 
 	for (off = 0; off < fs->fs_bsize; off += n) {
-		n = check_entry(fs, mb->mb_data, off);
+		n = check_length(fs, mb->mb_data, off);
 		if (n == 0)
 			return bad_entry(dp, lbn, off);
 		de = entry_at(mb, off);

@@ -170,6 +170,70 @@ ext2_writepages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n)
 	return move_pages(vp, off, pgs, n, B_WRITE, &end);
 }
 
+/* => i_maplock held: pages, from at on, that lie side by side, n at most; their
+ *    place in *blkp, bytes in *lenp */
+static int
+pages_in_row(
+    struct ext2_inode *ip, uint64_t at, int n, uint32_t *blkp, uint64_t *lenp)
+{
+	struct ext2fs *fs = ip->i_fs;
+	uint64_t end = roundup2(ip->i_size, (uint64_t)fs->fs_bsize);
+	uint32_t got;
+
+	end = MIN(end, at + ptoa(n));
+	if (at >= end ||
+	    ext2_bmap_locked(ip, at >> fs->fs_bshift,
+		(uint32_t)((end - at) >> fs->fs_bshift), blkp, &got) != 0 ||
+	    *blkp == 0)
+		return 0;
+	*lenp = (uint64_t)got << fs->fs_bshift;
+	/* the file's last page may have fewer blocks than others, no other */
+	if (at + *lenp < end)
+		*lenp = trunc_page(*lenp);
+	return (int)atop(round_page(*lenp));
+}
+
+int
+ext2_startpages(
+    struct vnode *vp, voff_t off, struct vm_page **pgs, int n, struct buf *bp)
+{
+	struct ext2_inode *ip = VTOI(vp);
+	struct ext2fs *fs = ip->i_fs;
+	bool writes = (bp->b_flags & B_READ) == 0;
+	uint64_t len = 0, at = (uint64_t)off;
+	uint32_t blk;
+
+	/* others may be under way: see ext2_unwritten.c */
+	if (!writes)
+		rw_enter_read(&ip->i_maplock);
+	else if (rw_enter(&ip->i_maplock, RW_READ | RW_NOSLEEP) != 0)
+		return 0;
+	n = pages_in_row(ip, at, n, &blk, &len);
+	rw_exit(&ip->i_maplock);
+	for (int i = 0; i < n; i++)
+		if (!buf_add_phys(bp, VM_PAGE_TO_PHYS(pgs[i]),
+			MIN(PAGE_SIZE, len - ptoa(i))))
+			return 0;
+	if (n == 0 ||
+	    (writes &&
+		!ext2_unwritten_try(
+		    ip, at >> fs->fs_bshift, len >> fs->fs_bshift)))
+		return 0;
+	bp->b_blkno = (int64_t)((uint64_t)blk << (fs->fs_bshift - DEV_BSHIFT));
+	bdev_strategy(fs->fs_dev, bp);
+	return n;
+}
+
+void
+ext2_endpages(struct vnode *vp, voff_t off, size_t len, int error)
+{
+	struct ext2_inode *ip = VTOI(vp);
+	struct ext2fs *fs = ip->i_fs;
+
+	ext2_unwritten_end(ip, (uint64_t)off >> fs->fs_bshift,
+	    len >> fs->fs_bshift, error == 0);
+}
+
 /* => blocks for [off, end), rounded up to a block */
 static int
 alloc_range(struct ext2_inode *ip, uint64_t off, uint64_t end)

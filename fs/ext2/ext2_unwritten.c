@@ -8,8 +8,9 @@
  * holds i_maplock so that no more come, writes zeros to those that are left:
  * they were given since the data of the file was written for the sync, and
  * theirs follows.  While a block is being written, by either, it is busy: the
- * zeros must not overtake the data.  Who waits for that holds no block busy
- * himself (ext2_unwritten_zero()) or waits for zeros only (who writes data).
+ * zeros must not overtake the data.  Who waits for that has i_maplock and no
+ * block busy himself (ext2_unwritten_zero()).  So who has some busy does not
+ * wait for i_maplock, nor for anybody who could: he waits for his writes first.
  */
 #include <sys/param.h>
 #include <sys/systm.h>
@@ -131,22 +132,46 @@ any_busy(struct ext2_inode *ip, uint64_t lbn, uint64_t n)
 	return false;
 }
 
-bool
-ext2_unwritten_begin(struct ext2_inode *ip, uint64_t lbn, uint64_t n)
+/* => fs_mtx held: those of [lbn, lbn + n) that are new become busy; any? */
+static bool
+make_busy(struct ext2_inode *ip, uint64_t lbn, uint64_t n)
 {
-	struct ext2fs *fs = ip->i_fs;
 	struct ext2_unwritten *u;
 	bool some = false;
 
-	mtx_enter(&fs->fs_mtx);
-	while (any_busy(ip, lbn, n))
-		wait_busy(ip);
 	TAILQ_FOREACH (u, &ip->i_unwritten, uw_link) {
 		u->uw_busy |= u->uw_todo & bits_of(u, lbn, n);
 		some |= (u->uw_busy & bits_of(u, lbn, n)) != 0;
 	}
+	return some;
+}
+
+bool
+ext2_unwritten_begin(struct ext2_inode *ip, uint64_t lbn, uint64_t n)
+{
+	struct ext2fs *fs = ip->i_fs;
+	bool some;
+
+	mtx_enter(&fs->fs_mtx);
+	while (any_busy(ip, lbn, n))
+		wait_busy(ip);
+	some = make_busy(ip, lbn, n);
 	mtx_leave(&fs->fs_mtx);
 	return some;
+}
+
+bool
+ext2_unwritten_try(struct ext2_inode *ip, uint64_t lbn, uint64_t n)
+{
+	struct ext2fs *fs = ip->i_fs;
+	bool free;
+
+	mtx_enter(&fs->fs_mtx);
+	free = !any_busy(ip, lbn, n);
+	if (free)
+		(void)make_busy(ip, lbn, n);
+	mtx_leave(&fs->fs_mtx);
+	return free;
 }
 
 void
@@ -198,11 +223,11 @@ ext2_unwritten_zero(struct ext2_inode *ip)
 	struct mcache *mc = ip->i_fs->fs_mc;
 	struct mblk *mb;
 	uint64_t lbn;
-	uint32_t blk;
+	uint32_t blk, n;
 	int error = 0;
 
 	while (error == 0 && take_one(ip, &lbn)) {
-		error = ext2_bmap_locked(ip, lbn, &blk);
+		error = ext2_bmap_locked(ip, lbn, 1, &blk, &n);
 		if (error == 0 && blk != 0)
 			error = mc_get(mc, blk, MC_FRESH, &mb);
 		if (error == 0 && blk != 0) {

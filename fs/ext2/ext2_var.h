@@ -258,8 +258,9 @@ void ext2_nlink(struct ext2_inode *ip, int n);
  */
 int ext2_bmap(struct ext2_inode *ip, uint64_t lbn, uint32_t max, uint32_t *blkp,
     uint32_t *np);
-/* => the same of one block; i_maplock held for writing */
-int ext2_bmap_locked(struct ext2_inode *ip, uint64_t lbn, uint32_t *blkp);
+/* => the same, i_maplock held */
+int ext2_bmap_locked(struct ext2_inode *ip, uint64_t lbn, uint32_t max,
+    uint32_t *blkp, uint32_t *np);
 /*
  * Give blocks to the holes in [lbn, lbn + n).
  * => i_maplock not held; thread context, sleeps for memory; 0, EFBIG, EIO;
@@ -288,7 +289,9 @@ void ext2_unwritten_free(struct ext2_inode *ip);
  * Data is about to be written to [lbn, lbn + n), or was.
  * => i_maplock not held; begin may wait for others; no memory is needed
  * => begin: TRUE: some are new, end must follow; done: they have their data
+ * => try: never waits; FALSE: somebody writes one of them; TRUE: end must follow
  */
+bool ext2_unwritten_try(struct ext2_inode *ip, uint64_t lbn, uint64_t n);
 bool ext2_unwritten_begin(struct ext2_inode *ip, uint64_t lbn, uint64_t n);
 void
 ext2_unwritten_end(struct ext2_inode *ip, uint64_t lbn, uint64_t n, bool done);

@@ -60,6 +60,9 @@ void ext2_inactive(struct vnode *vp);
 /* => as vop_readpages and so on, in sys/vnode.h */
 int ext2_readpages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n);
 int ext2_writepages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n);
+int ext2_startpages(
+    struct vnode *vp, voff_t off, struct vm_page **pgs, int n, struct buf *bp);
+void ext2_endpages(struct vnode *vp, voff_t off, size_t len, int error);
 int ext2_allocpages(struct vnode *vp, voff_t off, int n);
 int ext2_read(struct vnode *vp, struct uio *uio);
 int ext2_write(struct vnode *vp, struct uio *uio, bool append);

@@ -155,6 +155,8 @@ ext2_vcreate(struct vnode *dvp, const char *name, size_t len,
 		*vpp = ext2_vnew(VTOEV(dvp)->ev_mount, ip);
 		if ((*vpp)->v_type != VDIR)
 			hint_set(dvp, *vpp);
+		if (dvp->v_mount->mnt_flag & MNTK_NAMECACHE)
+			cache_enter(dvp, name, len, *vpp);
 	}
 	rw_exit(&dvp->v_lock);
 	return error;
@@ -606,6 +608,8 @@ const struct vnodeops ext2_vnodeops = {
 	.vop_write = ext2_write,
 	.vop_parent = ext2_parent,
 	.vop_readpages = ext2_readpages,
+	.vop_startpages = ext2_startpages,
+	.vop_endpages = ext2_endpages,
 	.vop_writepages = ext2_writepages,
 	.vop_allocpages = ext2_allocpages,
 	.vop_fsync = ext2_vfsync,

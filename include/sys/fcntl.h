@@ -130,6 +130,11 @@ struct dirent64 {
 	char d_name[];
 };
 
+/* posix_fadvise(); those before are MADV_NORMAL, _RANDOM and _SEQUENTIAL */
+#define POSIX_FADV_WILLNEED 3
+#define POSIX_FADV_DONTNEED 4
+#define POSIX_FADV_NOREUSE  5
+
 /* Fields [c]: of whoever made the copy. */
 struct pollfd {
 	int fd;

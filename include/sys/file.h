@@ -44,6 +44,7 @@ struct file {
 	refcnt_t f_refs; /* [a] descriptors and calls in progress */
 	volatile int f_flags; /* [a] O_* of open, as F_SETFL left them */
 	int f_mode; /* [I] FM_* */
+	volatile int f_advice; /* [a] MADV_*, of posix_fadvise */
 	volatile bool f_flocked; /* [a] has, or had, a lock of flock(2) */
 	const struct fileops *f_ops; /* [I] */
 	void *f_data; /* [I] pipe, or driver's */

@@ -262,7 +262,8 @@ extern const struct vfsops ext2_vfsops;
  * What a name in a directory leads to, or that it leads nowhere.  An entry
  * holds references to both vnodes.  A file system that wants it sets
  * MNTK_NAMECACHE and calls, with the directory's v_lock held:
- *	cache_enter	(read or write) in its lookup: what it found, or NULL
+ *	cache_enter	(read or write) in its lookup: what it found, or NULL;
+ *			(write) what it made
  *	cache_remove	(write) when the name is made, removed or changed,
  *			while the caller has references to the directory and to
  *			what the name led to

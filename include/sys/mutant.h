@@ -726,6 +726,23 @@
 	    "a sequential reader gets no more at once than others")         \
 	X(UVN_READ_ERROR_STAYS, "uvn",                                      \
 	    "a page that could not be read stays, with any contents")       \
+	X(OBJ_MAPS_BUSY, "fault",                                           \
+	    "a neighbour that is just being read is mapped")                \
+	X(AHEAD_TAKES_ALL_MEMORY, "uvn",                                    \
+	    "read-ahead begins though memory is short")                     \
+	X(AHEAD_BEYOND_END, "uvn",                                          \
+	    "read-ahead goes on behind the end of the file")                \
+	X(AHEAD_NOT_BY_FAULTS, "uvn",                                       \
+	    "a program that goes through a mapping waits for each read")    \
+	X(AHEAD_ERROR_STAYS, "uvn",                                         \
+	    "a page whose read-ahead failed stays, with any contents")      \
+	X(AHEAD_KEEPS_TAIL, "uvn",                                          \
+	    "the last page shows what the disk has behind the end of the "  \
+	    "file")                                                         \
+	X(UVN_UNBEGUN_CLEAN, "uvn",                                         \
+	    "pages of a write that was cut short count as written")         \
+	X(FADVISE_KEEPS, "uvn",                                             \
+	    "what a program will not need any more stays in memory")        \
 	X(UVN_HOLE_UNALLOCATED, "uvn",                                      \
 	    "a page of a hole is written to without a place on the disk: "  \
 	    "a full file system shows too late")                            \

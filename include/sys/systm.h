@@ -98,6 +98,14 @@ int copyin(const void *uaddr, void *kaddr, size_t len) __warn_unused;
 int copyout(const void *kaddr, void *uaddr, size_t len) __warn_unused;
 int copyinstr(
     const void *uaddr, void *kaddr, size_t len, size_t *lenp) __warn_unused;
+/*
+ * Copy n whole pages of the kernel, wherever each is, to a user address; both
+ * are multiples of 8.
+ * => thread context; never sleeps and takes the pmap's locks only, so those of
+ *    objects may be held; what is not mapped, or not writable, ends it early
+ * => pages that were copied; of the next one an unspecified part
+ */
+size_t copyout_pages(void *const kaddr[], size_t n, void *uaddr) __warn_unused;
 /* 32-bit atomic accesses for futexes */
 int copyin32(const uint32_t *uaddr, uint32_t *kaddr) __warn_unused;
 int copyout32(uint32_t value, uint32_t *uaddr) __warn_unused;

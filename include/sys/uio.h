@@ -22,6 +22,7 @@ struct uio {
 	enum uio_seg uio_segflg; /* [thread] */
 	enum uio_rw uio_rw; /* [thread] READ: to the iovecs */
 	struct proc *uio_procp; /* [thread] */
+	int uio_advice; /* [thread] MADV_*: how the file is read */
 };
 #define UIO_MAXIOV 1024
 

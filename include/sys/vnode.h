@@ -15,6 +15,7 @@
 #include <sys/fcntl.h>
 #include <sys/uio.h>
 
+struct buf;
 struct file;
 struct fileops;
 struct mount;
@@ -108,6 +109,22 @@ struct vnodeops {
 	 */
 	int (*vop_writepages)(
 	    struct vnode *vp, voff_t off, struct vm_page **pgs, int n);
+	/*
+	 * Begin to move pages, n at most, from off on, by one request: bp,
+	 * whose b_flags (B_READ or B_WRITE, B_ASYNC) and b_iodone are set.
+	 * What is read behind the end of the file is the caller's to clear.
+	 * => may sleep to find the place, and needs no memory
+	 * => how many of them, from the first on, are on their way, or even
+	 *    done: b_bcount bytes, and they have all their blocks
+	 * => 0: nothing was begun: readpages and writepages will do it, or say
+	 *    why not; NULL: that is always so
+	 */
+	int (*vop_startpages)(struct vnode *vp, voff_t off,
+	    struct vm_page **pgs, int n, struct buf *bp);
+	/* => a write that startpages began, len bytes at off, has come to its
+	 *    end; nothing of UVM locked, never sleeps; NULL: nothing to do */
+	void (*vop_endpages)(
+	    struct vnode *vp, voff_t off, size_t len, int error);
 	/* => each of n pages has all its blocks, within the size; ENOSPC */
 	int (*vop_allocpages)(struct vnode *vp, voff_t off, int n);
 	/* => waits for the device and its cache */

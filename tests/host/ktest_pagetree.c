@@ -75,6 +75,20 @@ check_all(const struct uvm_pagetree *t)
 		    (model[k].in ? &items[k] : NULL));
 }
 
+/* A run says what each lookup says. */
+static void
+check_run(const struct uvm_pagetree *t, uint64_t from)
+{
+	void *run[200];
+	u_int n = 1 + (u_int)test_below(200);
+
+	if (from > UINT64_MAX - n)
+		from = UINT64_MAX - (n - 1);
+	uvm_pagetree_lookup_run(t, from, run, n);
+	for (u_int i = 0; i < n; i++)
+		CHECK(run[i] == uvm_pagetree_lookup(t, from + i));
+}
+
 /* => the model's first item at an index >= at, or NULL */
 static void *
 model_next(uint64_t *at)
@@ -134,6 +148,7 @@ TEST(pagetree_random)
 		check_next(
 		    &t, model[test_below(nmodel)].index + test_below(3) - 1);
 		check_next(&t, test_rnd() >> test_below(64));
+		check_run(&t, model[test_below(nmodel)].index);
 		if (step % 100 == 0)
 			check_all(&t);
 	}
@@ -177,6 +192,8 @@ TEST(pagetree_one_page)
 	CHECK_EQ(nodes, 0);
 	CHECK(uvm_pagetree_lookup(&t, 0) == &items[0]);
 	CHECK(uvm_pagetree_lookup(&t, 1) == NULL);
+	check_run(&t, 0);
+	check_run(&t, 1);
 	CHECK(uvm_pagetree_next(&t, &at) == &items[0]);
 	at = 1;
 	CHECK(uvm_pagetree_next(&t, &at) == NULL);

@@ -550,7 +550,7 @@ static ssize_t
 do_io(struct proc *p, int fd, void *buf, size_t n, enum uio_rw rw)
 {
 	struct iovec iov = { buf, n };
-	struct uio uio = { &iov, 1, 0, n, UIO_SYSSPACE, rw, p };
+	struct uio uio = { &iov, 1, 0, n, UIO_SYSSPACE, rw, p, 0 };
 	struct file *fp = fd_getfile(p, fd);
 	int error;
 

@@ -39,45 +39,42 @@ mask_of(voff_t off, int n)
 	return (n == 64 ? ~0UL : (1UL << n) - 1) << atop((vaddr_t)off);
 }
 
+/* => 0 or EIO: pages of the file come from the device */
 static int
-tvfs_readpages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n)
+serve_read(
+    struct tvnode *tv, voff_t off, struct vm_page **pgs, int n, bool begun)
 {
-	struct tvnode *tv = to_tv(vp);
 	size_t i = atop((vaddr_t)off), len, end = (size_t)tv->tv_size;
-	bool fail;
 
-	atomic_add(&tv->tv_reads, 1);
-	wait_while_stalled(tv);
-	fail = takes_one(&tv->tv_failr) || (tv->tv_badr & mask_of(off, n)) != 0;
-	for (int k = 0; k < n && !fail; k++, i++) {
+	if (takes_one(&tv->tv_failr) || (tv->tv_badr & mask_of(off, n)) != 0)
+		return EIO;
+	for (int k = 0; k < n; k++, i++) {
 		char *to = (char *)VM_PAGE_TO_DMAP(pgs[k]);
 
 		KT_CHECK((pgs[k]->pg_flags & PG_BUSY) != 0);
 		len = 0;
 		if (atomic_load(&tv->tv_blocks) & 1UL << i) {
 			len = MIN(PAGE_SIZE, end - MIN(end, ptoa(i)));
+			if (begun) /* the rest is the pager's to clear */
+				len = PAGE_SIZE;
 			memcpy(to, tvfs_word(tv, (int)i, 0), len);
 		} else
 			atomic_or(&pgs[k]->pg_flags, PG_HOLE);
 		memset(to + len, 0, PAGE_SIZE - len);
 	}
-	if (!fail)
-		atomic_add(&tv->tv_rpages, (u_int)n);
-	if (tv->tv_during != NULL)
-		tv->tv_during(tv, false);
-	return fail ? EIO : 0;
+	atomic_add(&tv->tv_rpages, (u_int)n);
+	return 0;
 }
 
+/* => the same the other way */
 static int
-tvfs_writepages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n)
+serve_write(struct tvnode *tv, voff_t off, struct vm_page **pgs, int n)
 {
-	struct tvnode *tv = to_tv(vp);
 	size_t i = atop((vaddr_t)off), len, end = (size_t)tv->tv_size;
-	bool fail;
 
-	atomic_add(&tv->tv_writes, 1);
-	fail = takes_one(&tv->tv_failw) || (tv->tv_badw & mask_of(off, n)) != 0;
-	for (int k = 0; k < n && !fail; k++, i++) {
+	if (takes_one(&tv->tv_failw) || (tv->tv_badw & mask_of(off, n)) != 0)
+		return EIO;
+	for (int k = 0; k < n; k++, i++) {
 		KT_CHECK((pgs[k]->pg_flags & PG_BUSY) != 0);
 		if ((atomic_load(&tv->tv_blocks) & 1UL << i) == 0) {
 			KT_CHECK((pgs[k]->pg_flags & PG_HOLE) != 0);
@@ -87,12 +84,96 @@ tvfs_writepages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n)
 		memcpy(tvfs_word(tv, (int)i, 0),
 		    (const void *)VM_PAGE_TO_DMAP(pgs[k]), len);
 	}
-	if (!fail)
-		atomic_add(&tv->tv_wpages, (u_int)n);
+	atomic_add(&tv->tv_wpages, (u_int)n);
+	return 0;
+}
+
+static int
+tvfs_readpages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n)
+{
+	struct tvnode *tv = to_tv(vp);
+	int error;
+
+	atomic_add(&tv->tv_reads, 1);
+	wait_while_stalled(tv);
+	error = serve_read(tv, off, pgs, n, false);
+	if (tv->tv_during != NULL)
+		tv->tv_during(tv, false);
+	return error;
+}
+
+static int
+tvfs_writepages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n)
+{
+	struct tvnode *tv = to_tv(vp);
+	int error;
+
+	atomic_add(&tv->tv_writes, 1);
+	error = serve_write(tv, off, pgs, n);
 	wait_while_stalled(tv);
 	if (tv->tv_during != NULL)
 		tv->tv_during(tv, true);
-	return fail ? EIO : 0;
+	return error;
+}
+
+/* The device is done with a request that was begun. */
+static void
+serve(struct tvnode *tv, const struct tvfs_request *rq)
+{
+	bool write = (rq->rq_buf->b_flags & B_READ) == 0;
+	int n = (int)atop(rq->rq_buf->b_bcount);
+	int error = write ? serve_write(tv, rq->rq_off, rq->rq_pgs, n)
+			  : serve_read(tv, rq->rq_off, rq->rq_pgs, n, true);
+
+	if (tv->tv_during != NULL)
+		tv->tv_during(tv, write);
+	rq->rq_buf->b_resid = 0;
+	if (error != 0)
+		biodone_error(rq->rq_buf, error);
+	else
+		biodone(rq->rq_buf);
+}
+
+/*
+ * What has blocks lies side by side, but behind each page of tv_gaps.
+ */
+static int
+run_of(struct tvnode *tv, voff_t off, int n)
+{
+	size_t i = atop((vaddr_t)off);
+	int k = 0;
+
+	while (
+	    k < n && i < TVFS_PAGES && (atomic_load(&tv->tv_blocks) & 1UL << i))
+		if (k++, tv->tv_gaps & 1UL << i++)
+			break;
+	return k;
+}
+
+static int
+tvfs_startpages(
+    struct vnode *vp, voff_t off, struct vm_page **pgs, int n, struct buf *bp)
+{
+	struct tvnode *tv = to_tv(vp);
+	struct tvfs_request rq = { bp, pgs, off };
+	u_int slot;
+
+	n = run_of(tv, off, n);
+	if (n == 0)
+		return 0;
+	for (int k = 0; k < n; k++)
+		KT_CHECK(buf_add_page(bp, pgs[k]));
+	atomic_add(&tv->tv_started, 1);
+	atomic_add(bp->b_flags & B_READ ? &tv->tv_reads : &tv->tv_writes, 1);
+	if (!atomic_load(&tv->tv_stalled)) {
+		serve(tv, &rq);
+		return n;
+	}
+	slot = atomic_load(&tv->tv_nqueue);
+	KASSERT(slot < TVFS_QUEUE);
+	tv->tv_queue[slot] = rq;
+	atomic_store_rel(&tv->tv_nqueue, slot + 1);
+	return n;
 }
 
 static int
@@ -148,6 +229,7 @@ tvfs_inactive(struct vnode *vp)
 static const struct vnodeops tvfs_ops = {
 	.vop_readpages = tvfs_readpages,
 	.vop_writepages = tvfs_writepages,
+	.vop_startpages = tvfs_startpages,
 	.vop_allocpages = tvfs_allocpages,
 	.vop_getattr = tvfs_getattr,
 	.vop_uobj = tvfs_uobj,
@@ -206,16 +288,51 @@ tvfs_end(struct tvnode *tv)
 void
 tvfs_resume(struct tvnode *tv)
 {
+	u_int n;
+
 	atomic_store(&tv->tv_stalled, false);
 	wakeup(&tv->tv_stalled);
+	n = atomic_load(&tv->tv_nqueue);
+	for (u_int i = 0; i < n; i++)
+		serve(tv, &tv->tv_queue[i]);
+	atomic_store(&tv->tv_nqueue, 0);
+}
+
+static bool
+is_listed(struct uvm_vnode *un)
+{
+	return (atomic_load(&un->u_lists) & UVN_ON_READS) != 0;
+}
+
+void
+tvfs_settle(struct tvnode *tv)
+{
+	struct uvm_vnode *un = tv->tv_vnode.v_uvm;
+	bool busy = true;
+
+	for (int i = 0; i < 1000 && busy; i++) {
+		/* it goes from the list to a hold, and back */
+		busy = is_listed(un);
+		busy |= atomic_load(&un->u_holds) != 0;
+		busy |= is_listed(un);
+		if (busy)
+			kt_sleep_ms(2);
+	}
+	KT_CHECK(!busy);
 }
 
 bool
 tvfs_waits(struct tvnode *tv)
 {
-	for (int i = 0; i < 200 && atomic_load(&tv->tv_waiting) == 0; i++)
-		kt_sleep_ms(5);
-	return atomic_load(&tv->tv_waiting) != 0;
+	u_int n = 0;
+
+	for (int i = 0; i < 200 && n == 0; i++) {
+		n = atomic_load(&tv->tv_waiting);
+		n += atomic_load(&tv->tv_nqueue);
+		if (n == 0)
+			kt_sleep_ms(5);
+	}
+	return n != 0;
 }
 
 void
@@ -232,12 +349,13 @@ tvfs_setsize(struct tvnode *tv, off_t size)
 	rw_exit(&tv->tv_vnode.v_lock);
 }
 
-int
-tvfs_io(struct tvnode *tv, void *buf, size_t len, off_t off, enum uio_rw rw,
-    enum uio_seg seg)
+/* => as tvfs_io(), for a reader of such habits */
+static int
+io_advised(struct tvnode *tv, void *buf, size_t len, off_t off, enum uio_rw rw,
+    enum uio_seg seg, int advice)
 {
 	struct iovec iov = { buf, len };
-	struct uio uio = { &iov, 1, off, len, seg, rw, NULL };
+	struct uio uio = { &iov, 1, off, len, seg, rw, NULL, advice };
 	struct uvm_object *uobj = uvn_attach(&tv->tv_vnode, PROT_READ);
 	int error;
 
@@ -249,6 +367,13 @@ tvfs_io(struct tvnode *tv, void *buf, size_t len, off_t off, enum uio_rw rw,
 	rw_exit(&tv->tv_vnode.v_lock);
 	uobj->pgops->pgo_detach(uobj);
 	return error;
+}
+
+int
+tvfs_io(struct tvnode *tv, void *buf, size_t len, off_t off, enum uio_rw rw,
+    enum uio_seg seg)
+{
+	return io_advised(tv, buf, len, off, rw, seg, MADV_NORMAL);
 }
 
 uint64_t
@@ -272,8 +397,12 @@ tvfs_write_word(struct tvnode *tv, int i, uint64_t value)
 void
 tvfs_make_resident(struct tvnode *tv, int n)
 {
+	uint64_t word;
+
 	for (int i = 0; i < n; i++)
-		(void)tvfs_read_word(tv, i);
+		KT_EQ(io_advised(tv, &word, sizeof(word), (off_t)ptoa(i),
+			  UIO_READ, UIO_SYSSPACE, MADV_RANDOM),
+		    0);
 }
 
 int

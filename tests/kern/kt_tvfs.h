@@ -6,12 +6,21 @@
 #define _TESTS_KERN_KT_TVFS_H_
 
 #include <sys/ktest.h>
+#include <sys/buf.h>
 #include <sys/vnode.h>
 #include <uvm/uvm.h>
 #include <uvm/uvm_vnode.h>
 #include "kt_user.h"
 
 #define TVFS_PAGES 64 /* most pages of a file */
+#define TVFS_QUEUE 16 /* requests that wait */
+
+/* A request that was begun and waits; all members: [a] as tv_queue. */
+struct tvfs_request {
+	struct buf *rq_buf; /* [a] */
+	struct vm_page **rq_pgs; /* [a] */
+	voff_t rq_off; /* [a] */
+};
 
 /*
  * Locks used to protect members:
@@ -34,7 +43,12 @@ struct tvnode {
 	bool tv_full; /* [x] no more blocks */
 	bool tv_noattr; /* [x] attributes cannot be read */
 	volatile bool tv_stalled; /* [a] requests wait */
-	u_int tv_waiting; /* [a] requests that do */
+	u_int tv_waiting; /* [a] requests that do, and threads for them */
+	/* [a] that do, and no thread: filled by one thread at a time */
+	struct tvfs_request tv_queue[TVFS_QUEUE];
+	u_int tv_nqueue; /* [a] */
+	u_int tv_started; /* [a] requests that were begun */
+	uint64_t tv_gaps; /* [x] bit i: page i + 1 lies elsewhere */
 	/* => called in a request, when its pages were moved; or NULL */
 	void (*tv_during)(struct tvnode *tv, bool write); /* [x] */
 	void *tv_arg; /* [x] the test's */
@@ -53,6 +67,8 @@ void tvfs_end(struct tvnode *tv);
 void tvfs_resume(struct tvnode *tv);
 /* => somebody waits in a request; FALSE: not within a second */
 bool tvfs_waits(struct tvnode *tv);
+/* => no read-ahead is under way, or about to begin; none is stalled */
+void tvfs_settle(struct tvnode *tv);
 /* => word w of page i on the device */
 uint64_t *tvfs_word(struct tvnode *tv, int i, int w);
 #define TVFS_LAST (int)(PAGE_SIZE / sizeof(uint64_t) - 1)
@@ -64,7 +80,7 @@ int tvfs_io(struct tvnode *tv, void *buf, size_t len, off_t off, enum uio_rw rw,
 /* => the same of word 0 of page i, by the kernel */
 uint64_t tvfs_read_word(struct tvnode *tv, int i);
 int tvfs_write_word(struct tvnode *tv, int i, uint64_t value);
-/* => pages [0, n) are in memory, none of them mapped */
+/* => pages [0, n) are in memory, no others, none of them mapped */
 void tvfs_make_resident(struct tvnode *tv, int n);
 /* => pages of the file in memory */
 int tvfs_resident(struct tvnode *tv);

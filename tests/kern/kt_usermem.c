@@ -482,8 +482,8 @@ static int
 move_word(struct uvm_object *obj, uint64_t *word, enum uio_rw rw)
 {
 	struct iovec iov = { word, sizeof(*word) };
-	struct uio uio = { &iov, 1, 0, sizeof(*word), UIO_SYSSPACE, rw,
-		curproc };
+	struct uio uio = { &iov, 1, 0, sizeof(*word), UIO_SYSSPACE, rw, curproc,
+		0 };
 
 	return uvm_obj_uiomove(obj, &uio, sizeof(*word));
 }

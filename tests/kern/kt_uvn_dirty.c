@@ -278,6 +278,7 @@ KTEST(uvn_willneed)
 	KT_EQ(kt_user_load(KTF_VA(20)), 1020);
 	tv->tv_reads = 0;
 	KT_EQ(advise(10, 40, LINUX_MADV_WILLNEED), 0);
+	tvfs_settle(tv);
 	KT_RANGE(tv->tv_reads, 2, 3); /* as many at once as there may be */
 	for (int i = 10; i < 50; i++)
 		KT_CHECK(uvm_pagelookup(&tv->tv_vnode.v_uvm->u_obj,
@@ -290,9 +291,11 @@ KTEST(uvn_willneed)
 	/* what cannot be read is for who reads it; nor is the end a fault */
 	tv->tv_badr = ~0UL;
 	KT_EQ(advise(0, TVFS_PAGES, LINUX_MADV_WILLNEED), 0);
+	tvfs_settle(tv);
 	tv->tv_badr = 0;
 	tvfs_setsize(tv, (off_t)ptoa(12));
 	KT_EQ(advise(0, TVFS_PAGES, LINUX_MADV_WILLNEED), 0);
+	tvfs_settle(tv);
 	KT_EQ(tvfs_resident(tv), 12);
 	kt_user_leave(&ku);
 	tvfs_end(tv);

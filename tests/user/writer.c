@@ -198,6 +198,43 @@ in_memory(void *p, size_t n)
 	return sum;
 }
 
+/* Pages that were asked for come when they are read. */
+static void
+wait_for_pages(char *p, size_t n)
+{
+	for (int i = 0; i < 1000 && in_memory(p, n) < (int)n; i++)
+		usleep(5000);
+	CHECK_EQ(in_memory(p, n), n);
+}
+
+/* posix_fadvise on a file of n pages, mapped at p, none of them in memory. */
+static void
+file_advice(char *p, size_t n)
+{
+	int fd = open("advice", O_RDONLY);
+	struct uvmexp u, v;
+	char c;
+
+	CHECK(
+	    posix_fadvise(fd, 32 * PAGE, 32 * PAGE, POSIX_FADV_WILLNEED) == 0);
+	wait_for_pages(p + 32 * PAGE, 32);
+	CHECK(in_memory(p, 32) == 0 && in_memory(p + 64 * PAGE, n - 64) == 0);
+	CHECK(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
+	CHECK_EQ(in_memory(p, n), 0);
+	CHECK(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM) == 0);
+	u = counters();
+	for (size_t i = 0; i < 20; i++)
+		CHECK(pread(fd, &c, 1, (off_t)(i * PAGE)) == 1);
+	v = counters();
+	CHECK_EQ(v.pageins - u.pageins, 20);
+	CHECK_EQ(in_memory(p, n), 20);
+	CHECK(posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL) == 0);
+	CHECK(pread(fd, &c, 1, 128 * PAGE) == 1);
+	CHECK(in_memory(p + 128 * PAGE, 32) == 32);
+	CHECK(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
+	close(fd);
+}
+
 static void
 advice(void)
 {
@@ -210,10 +247,11 @@ advice(void)
 	CHECK(madvise(p, n * PAGE, MADV_PAGEOUT) == 0);
 	CHECK_EQ(in_memory(p, n), 0);
 	CHECK_EQ(vm(VM_DIRTY, NULL), 0);
+	file_advice(p, n);
 	u = counters();
 	CHECK(madvise(p + 64 * PAGE, 128 * PAGE, MADV_WILLNEED) == 0);
+	wait_for_pages(p + 64 * PAGE, 128);
 	v = counters();
-	CHECK(in_memory(p + 64 * PAGE, 128) == 128);
 	CHECK(in_memory(p, 64) == 0);
 	CHECK(v.pageins - u.pageins <= 5);
 	verify((uint64_t *)p + 64 * PAGE / 8, 0, 5);

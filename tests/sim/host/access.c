@@ -300,6 +300,29 @@ copyout(const void *kaddr, void *uaddr, size_t len)
 	return copy_user((vaddr_t)uaddr, (char *)(uintptr_t)kaddr, len, true);
 }
 
+size_t
+copyout_pages(void *const kaddr[], size_t n, void *uaddr)
+{
+	pmap_t pmap = vm_map_pmap(&curproc->p_vmspace->vm_map);
+	vaddr_t va = (vaddr_t)uaddr, end = va + ptoa(n), at = va;
+	size_t len, done;
+	paddr_t pa;
+
+	if (end > VM_MAXUSER_ADDRESS)
+		return 0;
+	for (; at < end; at += len) {
+		done = at - va;
+		len = MIN(PAGE_SIZE - (at & PAGE_MASK),
+		    PAGE_SIZE - (done & PAGE_MASK));
+		while (!sim_translate(at, MMU_STORE, true, &pa))
+			if (!pmap_fault(pmap, trunc_page(at), PROT_WRITE))
+				return atop(done);
+		memcpy(sim_ram(pa),
+		    (char *)kaddr[atop(done)] + (done & PAGE_MASK), len);
+	}
+	return n;
+}
+
 int
 copyinstr(const void *uaddr, void *kaddr, size_t len, size_t *lenp)
 {
