@@ -12,6 +12,9 @@
 #include <uvm/uvm_swap.h>
 #include <lib/chacha20.h>
 
+static int keys_created, keys_deleted; /* [swap_mtx] since boot */
+static u_long cipher_ns; /* [atomic] spent on encryption since boot */
+
 _Static_assert(SWAP_KEYLEN == CHACHA20_KEYLEN, "size of a key");
 
 /* The compiler must not see that nobody reads it any more. */
@@ -43,8 +46,18 @@ uvm_swapkey_drop(struct swapdev *sd, uint32_t i, uint32_t n)
 		    !MUTANT(SWAP_KEY_STAYS)) {
 			wipe(ss->ss_key, sizeof(ss->ss_key));
 			ss->ss_keyed = false;
+			keys_deleted++;
 		}
 	}
+}
+
+void
+uvm_swapkey_counts(int *created, int *deleted)
+{
+	mtx_enter(&swap_mtx);
+	*created = keys_created;
+	*deleted = keys_deleted;
+	mtx_leave(&swap_mtx);
 }
 
 /*
@@ -68,6 +81,7 @@ slot_cipher(int slot, bool write, struct chacha20 *c)
 	if (!ss->ss_keyed) {
 		arc4random_buf(ss->ss_key, sizeof(ss->ss_key));
 		ss->ss_keyed = true;
+		keys_created++;
 	}
 	if (write && !MUTANT(SWAP_NONCE_REUSED))
 		sd->sd_gen[i]++;
@@ -78,22 +92,41 @@ slot_cipher(int slot, bool write, struct chacha20 *c)
 	mtx_leave(&swap_mtx);
 }
 
+/* What encryption costs is part of what paging costs: bench/swapcost.c. */
+static void
+count_time(uint64_t begin)
+{
+	uint64_t now = nsecuptime();
+
+	(void)atomic_add(&cipher_ns, now - begin);
+}
+
+uint64_t
+uvm_swap_cipher_ns(void)
+{
+	return atomic_load(&cipher_ns);
+}
+
 void
 uvm_swap_encrypt(int slot, void *dst, const void *src)
 {
+	uint64_t begin = nsecuptime();
 	struct chacha20 c;
 
 	slot_cipher(slot, true, &c);
 	chacha20_xor(&c, dst, src, PAGE_SIZE);
 	wipe((volatile uint8_t *)&c, sizeof(c));
+	count_time(begin);
 }
 
 void
 uvm_swap_decrypt(int slot, void *page)
 {
+	uint64_t begin = nsecuptime();
 	struct chacha20 c;
 
 	slot_cipher(slot, false, &c);
 	chacha20_xor(&c, page, page, PAGE_SIZE);
 	wipe((volatile uint8_t *)&c, sizeof(c));
+	count_time(begin);
 }
