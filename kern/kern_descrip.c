@@ -103,8 +103,10 @@ file_rele(struct file *fp)
 {
 	if (!refcnt_drop(&fp->f_refs))
 		return;
-	if (__predict_false(fp->f_flocked))
+	if (__predict_false(fp->f_flocked)) {
 		flock_close(fp);
+		lockf_close_file(fp);
+	}
 	fp->f_ops->fo_close(fp);
 	if (fp->f_vnode != NULL)
 		vrele(fp->f_vnode);
@@ -130,6 +132,17 @@ int
 fo_ioctl_none(struct file *fp, u_long cmd, uint64_t arg, struct proc *p)
 {
 	return ENOTTY;
+}
+
+/* => fp, which was a descriptor of the table, is not any more; may sleep */
+static void
+file_close(struct filedesc *fdp, struct file *fp)
+{
+	struct vnode *vp = fp->f_vnode;
+
+	if (vp != NULL && (fp->f_mode & FM_PATH) == 0)
+		lockf_close(vp, fdp);
+	file_rele(fp);
 }
 
 /* -- Tables ------------------------------------------------------------------------- */
@@ -247,7 +260,7 @@ fd_free(struct filedesc *fdp)
 		return;
 	for (u_int i = 0; i < fdp->fd_last; i++)
 		if (fdp->fd_ent[i].fe_file != NULL)
-			file_rele(fdp->fd_ent[i].fe_file);
+			file_close(fdp, fdp->fd_ent[i].fe_file);
 	vrele(fdp->fd_cdir);
 	if (fdp->fd_rdir != NULL)
 		vrele(fdp->fd_rdir);
@@ -316,7 +329,7 @@ fd_exec(struct proc *p)
 		fp = fd_take(fdp, i);
 		rw_exit(&fdp->fd_lock);
 		if (fp != NULL)
-			file_rele(fp);
+			file_close(fdp, fp);
 	}
 	return 0;
 }
@@ -473,7 +486,7 @@ fd_discard(struct proc *p, int fd)
 	struct file *fp = fd_remove(p, fd);
 
 	if (fp != NULL)
-		file_rele(fp);
+		file_close(p->p_p->ps_fd, fp);
 }
 
 struct vnode *
@@ -572,7 +585,7 @@ sys_close(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 	if (fp == NULL)
 		return EBADF;
-	file_rele(fp);
+	file_close(p->p_p->ps_fd, fp);
 	return 0;
 }
 
@@ -604,7 +617,7 @@ range_close(struct filedesc *fdp, u_int first, u_int last)
 		end = fd > last || fd >= fdp->fd_last;
 		rw_exit(&fdp->fd_lock);
 		if (fp != NULL)
-			file_rele(fp);
+			file_close(fdp, fp);
 	} while (!end);
 }
 
@@ -707,7 +720,7 @@ sys_dup3(struct proc *p, const uint64_t a[6], int64_t *ret)
 	if (error)
 		file_rele(fp);
 	else if (old != NULL)
-		file_rele(old);
+		file_close(fdp, old);
 	*ret = newfd;
 	return error;
 }
@@ -731,9 +744,18 @@ fd_cloexec(struct proc *p, u_int fd, const bool *set, int64_t *ret)
 }
 
 static int
-fcntl_file(struct file *fp, int cmd, uint64_t arg, int64_t *ret)
+fcntl_file(struct proc *p, int fd, struct file *fp, int cmd, uint64_t arg,
+    int64_t *ret)
 {
 	switch (cmd) {
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return fp->f_mode & FM_PATH ? EBADF
+					    : lockf_fcntl(p, fd, fp, cmd, arg);
 	case F_GETFL:
 		*ret = fp->f_flags;
 		return 0;
@@ -769,7 +791,7 @@ sys_fcntl(struct proc *p, const uint64_t a[6], int64_t *ret)
 		fp = fd_getpath(p, fd);
 		if (fp == NULL)
 			return EBADF;
-		error = fcntl_file(fp, cmd, a[2], ret);
+		error = fcntl_file(p, fd, fp, cmd, a[2], ret);
 		file_rele(fp);
 		return error;
 	}

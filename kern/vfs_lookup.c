@@ -22,8 +22,10 @@ vref(struct vnode *vp)
 void
 vrele(struct vnode *vp)
 {
-	if (refcnt_drop(&vp->v_refs))
+	if (refcnt_drop(&vp->v_refs)) {
+		KASSERT(LIST_EMPTY(&vp->v_locks));
 		vp->v_op->vop_inactive(vp);
+	}
 }
 
 enum vtype

@@ -43,10 +43,21 @@
 #define F_SETFD             2
 #define F_GETFL             3
 #define F_SETFL             4
+#define F_GETLK             5
+#define F_SETLK             6
+#define F_SETLKW            7
+#define F_OFD_GETLK         36
+#define F_OFD_SETLK         37
+#define F_OFD_SETLKW        38
 #define F_GETPIPE_SZ        1032
 #define F_SETPIPE_SZ        1031
 #define F_DUPFD_CLOEXEC     1030
 #define FD_CLOEXEC          1
+
+/* l_type */
+#define F_RDLCK 0
+#define F_WRLCK 1
+#define F_UNLCK 2
 
 /* fallocate(2) */
 #define FALLOC_FL_KEEP_SIZE  0x1
@@ -98,6 +109,14 @@ struct stat {
 	uint32_t st_unused[2];
 };
 CTASSERT(sizeof(struct stat) == 128);
+
+/* Fields [c]: of whoever made the copy. */
+struct flock {
+	int16_t l_type, l_whence;
+	int64_t l_start, l_len;
+	int32_t l_pid, l_pad;
+};
+CTASSERT(sizeof(struct flock) == 32);
 
 /* Fields [c]: of whoever made the copy. */
 struct statx_timestamp {

@@ -44,7 +44,7 @@ struct file {
 	refcnt_t f_refs; /* [a] descriptors and calls in progress */
 	volatile int f_flags; /* [a] O_* of open, as F_SETFL left them */
 	int f_mode; /* [I] FM_* */
-	volatile bool f_flocked; /* [a] has, or had, a lock of flock(2) */
+	volatile bool f_flocked; /* [a] has, or had, a lock of its own */
 	const struct fileops *f_ops; /* [I] */
 	void *f_data; /* [I] pipe, or driver's */
 	struct vnode *f_vnode; /* [I] referenced, or NULL */
@@ -125,6 +125,19 @@ struct vnode *fd_dir_of(struct filedesc *fdp, bool root);
 
 /* => the file is closed: its lock goes; may wake others (kern/vfs_lock.c) */
 void flock_close(struct file *fp);
+
+/*
+ * Locks of ranges (kern/vfs_lockf.c).
+ * => lockf_close: a descriptor of vp in table fdp is closed: those of the table
+ *    go; may wake others, does not sleep
+ * => lockf_close_file: the same of the open file itself, its last reference
+ * => lockf_fcntl: F_GETLK, F_SETLK, F_SETLKW and F_OFD_*, by p = curproc, whose
+ *    descriptor fd is fp; arg: struct flock of p; EAGAIN, EDEADLK, EINTR,
+ *    ERESTART, ENOLCK, EBADF, EINVAL, EOVERFLOW, EFAULT
+ */
+void lockf_close(struct vnode *vp, const struct filedesc *fdp);
+void lockf_close_file(struct file *fp);
+int lockf_fcntl(struct proc *p, int fd, struct file *fp, int cmd, uint64_t arg);
 
 /* => boot, from vfs_init() */
 void file_init(void);

@@ -12,11 +12,13 @@
 
 #include <sys/atomic.h>
 #include <sys/lock.h>
+#include <sys/queue.h>
 #include <sys/fcntl.h>
 #include <sys/uio.h>
 
 struct file;
 struct fileops;
+struct lockf;
 struct mount;
 struct proc;
 struct stat;
@@ -127,6 +129,8 @@ struct vnodeops {
 	int (*vop_allocate)(struct vnode *vp, int mode, off_t off, off_t len);
 };
 
+LIST_HEAD(lockf_list, lockf);
+
 /*
  * Locks used to protect members of a vnode:
  *	I	immutable
@@ -147,6 +151,7 @@ struct vnode {
 	struct pipe *v_fifo; /* [v] of a named pipe that is open, or NULL */
 	struct mount *v_covered; /* [m, v: mount.h] what is mounted on it */
 	volatile u_int v_cached; /* [a] names in it that are cached */
+	struct lockf_list v_locks; /* [see vfs_lockf.c] locks of ranges */
 };
 
 extern struct vnode *rootvnode; /* [I] set at boot */
