@@ -764,6 +764,10 @@ fcntl_file(struct proc *p, int fd, struct file *fp, int cmd, uint64_t arg,
 			return EBADF;
 		file_setflags(fp, O_SETFL, (int)arg & O_SETFL);
 		return 0;
+	case F_ADD_SEALS:
+	case F_GET_SEALS:
+		return fp->f_mode & FM_PATH ? EBADF
+					    : seals_fcntl(fp, cmd, arg, ret);
 	case F_GETPIPE_SZ:
 	case F_SETPIPE_SZ:
 		return pipe_fcntl(fp, cmd, arg, ret);

@@ -27,7 +27,7 @@ creation_mode(struct proc *p, uint64_t mode, mode_t type)
 	return type | (mode & ALLPERMS & ~p->p_p->ps_umask);
 }
 
-/* => the flags that count, in *flagsp; EINVAL, EOPNOTSUPP */
+/* => the flags that count, in *flagsp; EINVAL */
 static int
 open_flags(int *flagsp)
 {
@@ -39,9 +39,9 @@ open_flags(int *flagsp)
 		return EINVAL;
 	else if (flags & (O_TMPFILE & ~O_DIRECTORY)) {
 		/* it needs O_DIRECTORY, so that old kernels refuse it too */
-		return (flags & O_DIRECTORY) && (flags & O_ACCMODE) != O_RDONLY
-		    ? EOPNOTSUPP
-		    : EINVAL;
+		if ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE ||
+		    (flags & O_ACCMODE) == O_RDONLY)
+			return EINVAL;
 	} else if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return EINVAL;
 	*flagsp = flags;
@@ -106,16 +106,48 @@ open_lookup(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
 	return error;
 }
 
+/* => a new file without a name, in the file system of the directory named */
+static int
+make_unnamed(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
+{
+	const struct vattr va = { .va_mode = creation_mode(p, a[3], S_IFREG) };
+	struct nameidata nd;
+	struct vnode *dvp;
+	int error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE,
+	    (flags & O_NOFOLLOW) ? 0 : NAMEI_FOLLOW, &nd);
+
+	if (error)
+		return error;
+	dvp = nd.ni_vp;
+	if (dvp->v_type != VDIR)
+		error = ENOTDIR;
+	else if (dvp->v_op->vop_unnamed == NULL)
+		error = EOPNOTSUPP;
+	else
+		error = mount_write_get(dvp->v_mount);
+	if (error == 0) {
+		error = dvp->v_op->vop_unnamed(
+		    dvp, &va, (flags & O_EXCL) ? 0 : VU_LINKABLE, vpp);
+		mount_write_put(dvp->v_mount);
+	}
+	namei_done(&nd);
+	return error;
+}
+
 static int
 open_file(struct proc *p, const uint64_t a[6], int flags, struct file **fpp)
 {
 	int error, tries = 0;
 	struct vnode *vp;
 
-	/* another process may create the file between our look and our own */
-	do
-		error = open_lookup(p, a, flags, &vp);
-	while (error == EEXIST && !(flags & O_EXCL) && ++tries < 10);
+	if ((flags & O_TMPFILE) == O_TMPFILE) {
+		error = make_unnamed(p, a, flags, &vp);
+		flags &= ~(O_TMPFILE | O_EXCL | O_TRUNC);
+	} else
+		/* another process may create it between our look and our own */
+		do
+			error = open_lookup(p, a, flags, &vp);
+		while (error == EEXIST && !(flags & O_EXCL) && ++tries < 10);
 	if (error)
 		return error;
 	error = vn_open(p, vp, flags, fpp);

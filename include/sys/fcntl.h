@@ -52,7 +52,24 @@
 #define F_GETPIPE_SZ        1032
 #define F_SETPIPE_SZ        1031
 #define F_DUPFD_CLOEXEC     1030
+#define F_ADD_SEALS         1033
+#define F_GET_SEALS         1034
 #define FD_CLOEXEC          1
+
+/* memfd_create(2), and what may be forbidden for ever of its files */
+#define MFD_CLOEXEC         0x1
+#define MFD_ALLOW_SEALING   0x2
+#define MFD_NOEXEC_SEAL     0x8
+#define MFD_EXEC            0x10
+#define F_SEAL_SEAL         0x1
+#define F_SEAL_SHRINK       0x2
+#define F_SEAL_GROW         0x4
+#define F_SEAL_WRITE        0x8
+#define F_SEAL_FUTURE_WRITE 0x10
+#define F_SEAL_EXEC         0x20
+#define F_SEAL_ALL          0x3f
+/* neither of them lets anything be written but through old mappings */
+#define F_SEAL_NOWRITE (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 
 /* l_type */
 #define F_RDLCK 0

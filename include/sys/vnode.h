@@ -53,6 +53,10 @@ struct vattr {
 #define VA_SIZE     0x20
 #define VA_KILLSUID 0x40 /* not a member: set-id bits go (chown) */
 
+/* vop_unnamed */
+#define VU_LINKABLE 0x1 /* it may get a name */
+#define VU_SEALABLE 0x2 /* it may get seals */
+
 /* vop_fsync */
 #define FSYNC_DATA 0x1 /* fdatasync: what is needed to read the data again */
 
@@ -72,6 +76,10 @@ struct vnodeops {
 	/* => EEXIST if it is there; target: of a symbolic link, else NULL */
 	int (*vop_create)(struct vnode *dvp, const char *name, size_t len,
 	    const struct vattr *va, const char *target, struct vnode **vpp);
+	/* => a regular file in dvp's file system that no name leads to, how:
+	 *    VU_*; NULL: there are none */
+	int (*vop_unnamed)(struct vnode *dvp, const struct vattr *va, int how,
+	    struct vnode **vpp);
 	int (*vop_link)(
 	    struct vnode *dvp, const char *name, size_t len, struct vnode *vp);
 	int (*vop_remove)(
@@ -125,6 +133,9 @@ struct vnodeops {
 	 *    read from off on, or the directory's names are; NULL: nothing to do
 	 */
 	int (*vop_refresh)(struct vnode *vp, off_t off);
+	/* => F_SEAL_* in *seals, after those of add (0: none) joined them; EPERM:
+	 *    they may not, EBUSY: it is mapped; NULL: no file has any */
+	int (*vop_seals)(struct vnode *vp, int add, int *seals);
 	/* => 0: give [off, off + len) memory, or take it (FALLOC_FL_*) */
 	int (*vop_allocate)(struct vnode *vp, int mode, off_t off, off_t len);
 };
@@ -231,6 +242,8 @@ int vn_uobj(struct vnode *vp, struct uvm_object **uobjp);
  * => ENOENT, ENAMETOOLONG: it is "?"
  */
 int vn_path(struct vnode *vp, struct vnode *root, char *buf, size_t len);
+/* => F_ADD_SEALS, F_GET_SEALS (kern/vfs_memfd.c); EINVAL: it has none */
+int seals_fcntl(struct file *fp, int cmd, uint64_t arg, int64_t *ret);
 /* => opens vp (reference taken over on success) as a file */
 int vn_open(struct proc *p, struct vnode *vp, int flags, struct file **fpp);
 /* => MNT_* of its mount, if it has one */

@@ -61,6 +61,15 @@ test_fallocate(void)
 	CHECK_EQ(pages(fd), 3);
 	CHECK(fallocate(fd, 0, 100, 100) == 0);
 	CHECK_EQ(size(fd), 10000);
+	/* what cannot be had whole is not taken in part, in a file as long */
+	CHECK(ftruncate(fd, 1L << 40) == 0);
+	CHECK_ERRNO(fallocate(fd, 0, 4096, 1L << 39), ENOSPC);
+	CHECK_EQ(size(fd), 1L << 40);
+	CHECK_EQ(pages(fd), 3);
+	CHECK_ERRNO(fallocate(fd, 0, 0, 1L << 41), ENOSPC);
+	CHECK_EQ(size(fd), 1L << 40);
+	CHECK_EQ(pages(fd), 3);
+	CHECK(ftruncate(fd, 10000) == 0);
 	/* a hole: whole pages go, parts become zero, mappings see it */
 	memset(buf, 'x', sizeof(buf));
 	for (int i = 0; i < 5; i++)
