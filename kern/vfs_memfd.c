@@ -41,8 +41,9 @@ memfd_open(struct proc *p, u_int flags, struct file **fpp)
 int
 sys_memfd_create(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	const u_int flags = (u_int)a[1], known = MFD_CLOEXEC |
-	    MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC;
+	const u_int flags = (u_int)a[1],
+		    known = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL |
+	    MFD_EXEC;
 	char name[MEMFD_NAME];
 	struct file *fp;
 	int error, fd;
@@ -78,8 +79,8 @@ seals_fcntl(struct file *fp, int cmd, uint64_t arg, int64_t *ret)
 		return EPERM;
 	if (cmd == F_ADD_SEALS && (arg & ~(uint64_t)F_SEAL_ALL))
 		return EINVAL;
-	error = vp->v_op->vop_seals(
-	    vp, cmd == F_ADD_SEALS ? (int)arg : 0, &seals);
+	error =
+	    vp->v_op->vop_seals(vp, cmd == F_ADD_SEALS ? (int)arg : 0, &seals);
 	if (cmd == F_GET_SEALS)
 		*ret = seals;
 	return error;

@@ -819,6 +819,8 @@ mount_new(struct proc *p, struct mount_args *ma, uint64_t utype,
 	struct bdev *bd = NULL;
 	int error = string_in(utype, ma->ma_type, sizeof(ma->ma_type));
 
+	if (utype == 0)
+		return EINVAL;
 	if (error)
 		return error == EINVAL ? ENODEV : error;
 	vfs = vfs_find(ma->ma_type);

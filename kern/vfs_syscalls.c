@@ -181,6 +181,50 @@ struct open_how {
 	uint64_t flags, mode, resolve;
 };
 
+#define O_KNOWN                                                         \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | \
+	    O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT | O_LARGEFILE |    \
+	    O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | \
+	    O_TMPFILE)
+#define HOW_MAX PAGE_SIZE
+
+/* => struct of another size, in *how; E2BIG: with what we know nothing of */
+static int
+how_copyin(uint64_t uaddr, size_t size, struct open_how *how)
+{
+	char more[64];
+	int error;
+
+	if (size < sizeof(*how))
+		return EINVAL;
+	if (size > HOW_MAX)
+		return E2BIG;
+	error = copyin((void *)uaddr, how, sizeof(*how));
+	for (size_t at = sizeof(*how), n; error == 0 && at < size; at += n) {
+		n = MIN(size - at, sizeof(more));
+		error = copyin((void *)(uaddr + at), more, n);
+		for (size_t i = 0; error == 0 && i < n; i++)
+			if (more[i] != 0)
+				error = E2BIG;
+	}
+	return error;
+}
+
+/* openat2(2) is strict where openat(2) ignores. */
+static int
+how_check(const struct open_how *how)
+{
+	const uint64_t path = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+	if ((how->flags & ~(uint64_t)(u_int)O_KNOWN) ||
+	    ((how->flags & O_PATH) && (how->flags & ~path)) ||
+	    (how->mode & ~(uint64_t)ALLPERMS) ||
+	    (how->mode != 0 && (how->flags & O_CREAT) == 0 &&
+		(how->flags & O_TMPFILE) != O_TMPFILE))
+		return EINVAL;
+	return 0;
+}
+
 /* Resolution with restrictions (RESOLVE_*) is not offered. */
 int
 sys_openat2(struct proc *p, const uint64_t a[6], int64_t *ret)
@@ -189,16 +233,11 @@ sys_openat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 	uint64_t args[6] = { a[0], a[1] };
 	int error;
 
-	if (a[3] < sizeof(how))
-		return EINVAL;
-	if (a[3] > sizeof(how))
-		return E2BIG;
-	error = copyin((void *)a[2], &how, sizeof(how));
+	error = how_copyin(a[2], a[3], &how);
+	if (error == 0)
+		error = how_check(&how);
 	if (error)
 		return error;
-	if (how.flags > UINT32_MAX || (how.mode & ~(uint64_t)ALLPERMS) != 0 ||
-	    (how.mode != 0 && (how.flags & O_CREAT) == 0))
-		return EINVAL;
 	if (how.resolve != 0)
 		return EOPNOTSUPP;
 	args[2] = how.flags;

@@ -58,7 +58,7 @@ vn_limit_write(struct proc *p, off_t off, size_t n)
 static int
 vn_fo_write(struct file *fp, struct uio *uio, int flags)
 {
-	bool append = (fp->f_flags & O_APPEND) != 0;
+	bool append = (fp->f_flags & O_APPEND) || (flags & FOF_APPEND);
 	struct vnode *vp = fp->f_vnode;
 	size_t len = uio->uio_resid;
 	int error;
@@ -86,11 +86,11 @@ vn_fo_write_sync(struct file *fp, struct uio *uio, int flags)
 {
 	struct vnode *vp = fp->f_vnode;
 	int error = vn_fo_write(fp, uio, flags);
-	bool all = (fp->f_flags & O_SYNC) == O_SYNC ||
+	bool all = (fp->f_flags & O_SYNC) == O_SYNC || (flags & FOF_SYNC) ||
 	    (vn_mntflags(vp) & MNT_SYNCHRONOUS);
 
 	if (error == 0 && vp->v_op->vop_fsync != NULL &&
-	    (all || (fp->f_flags & O_DSYNC)))
+	    (all || (fp->f_flags & O_DSYNC) || (flags & FOF_DSYNC)))
 		error = vp->v_op->vop_fsync(vp, all ? 0 : FSYNC_DATA);
 	return error;
 }

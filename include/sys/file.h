@@ -32,7 +32,11 @@ struct fileops {
 	/* f_lock held; => new offset in *to; NULL: what a vnode's size says */
 	int (*fo_seek)(struct file *fp, off_t off, int whence, off_t *to);
 };
-#define FOF_OFFSET 1
+#define FOF_OFFSET 0x1
+/* For this request, as if the file had been opened with O_APPEND, ... */
+#define FOF_APPEND 0x2
+#define FOF_DSYNC  0x4
+#define FOF_SYNC   0x8
 
 /*
  * Locks used to protect members of a file:

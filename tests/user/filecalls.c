@@ -261,6 +261,17 @@ test_vectors(void)
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 10);
 	CHECK_ERRNO(preadv(fd, iov, 2, -1), EINVAL);
 	CHECK_ERRNO(preadv2(fd, iov, 2, 0, 0x1000), EOPNOTSUPP);
+	/* as if opened otherwise, for one request */
+	CHECK_EQ(pwritev2(fd, out, 2, 0, 0x10 /* RWF_APPEND */), 3);
+	CHECK_EQ(size(fd), 13);
+	CHECK_EQ(lseek(fd, 2, SEEK_SET), 2);
+	CHECK_EQ(pwritev2(fd, out, 1, -1, 0x10), 2);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 15);
+	CHECK_EQ(pwritev2(fd, out, 1, 0, 0x2 | 0x4 /* DSYNC, SYNC */), 2);
+	CHECK_EQ(preadv2(fd, iov, 1, 12, 0x1 | 0x4 | 0x10), 3);
+	CHECK(strcmp(a, "ZXY") == 0);
+	CHECK_EQ(write(fd, "w", 1), 1); /* where the last append ended */
+	CHECK_EQ(size(fd), 16);
 	CHECK_ERRNO(syscall(SYS_pwritev, fd, iov, -1, 0, 0), EINVAL);
 	CHECK(pipe(p) == 0);
 	CHECK_ERRNO(preadv(p[0], iov, 1, 0), ESPIPE);
@@ -288,9 +299,51 @@ test_pipe_to_pipe(void)
 	CHECK_ERRNO(splice(a[0], NULL, b[1], NULL, 2, 0), EPIPE);
 	signal(SIGPIPE, SIG_DFL);
 	CHECK(read(a[0], got, 9) == 1 && got[0] == 'c');
+	CHECK_ERRNO(splice(a[0], NULL, a[1], NULL, 2, 0), EINVAL);
 	close(a[0]);
 	close(a[1]);
 	close(b[1]);
+}
+
+/* One process fills a pipe from a file and empties it, again and again. */
+static void
+test_splice_pump(int from, size_t size)
+{
+	static char back[200000], data[200000];
+	int to = make("pumped", "", 0), p[2];
+	size_t total = 0;
+	ssize_t in, out;
+
+	CHECK(size <= sizeof(data));
+	CHECK_EQ(pread(from, data, size, 0), size);
+	CHECK(pipe(p) == 0 && lseek(from, 0, SEEK_SET) == 0);
+	CHECK_ERRNO(splice(p[0], NULL, to, NULL, 1, SPLICE_F_NONBLOCK), EAGAIN);
+	while ((in = splice(from, NULL, p[1], NULL, 1 << 20, 0)) > 0) {
+		CHECK(in >= 4096 || total + (size_t)in == size);
+		for (ssize_t left = in; left > 0; left -= out) {
+			out = splice(p[0], NULL, to, NULL, 1 << 20, 0);
+			CHECK(out == left); /* all that is in it */
+		}
+		total += (size_t)in;
+	}
+	CHECK_EQ(in, 0);
+	CHECK_EQ(total, size);
+	CHECK_EQ(pread(to, back, sizeof(back), 0), size);
+	CHECK(memcmp(back, data, size) == 0);
+	/* a pipe that is full is told at once, if asked so */
+	CHECK_EQ(lseek(from, 0, SEEK_SET), 0);
+	CHECK(splice(from, NULL, p[1], NULL, 1 << 20, 0) > 0);
+	CHECK_ERRNO(
+	    splice(from, NULL, p[1], NULL, 1 << 20, SPLICE_F_NONBLOCK), EAGAIN);
+	/* and what was in it when the last writer went is not lost */
+	close(p[1]);
+	CHECK(splice(p[0], NULL, to, NULL, 10, 0) == 10);
+	while ((out = splice(p[0], NULL, to, NULL, 1 << 20, 0)) > 0)
+		continue;
+	CHECK_EQ(out, 0);
+	close(p[0]);
+	close(to);
+	CHECK(unlink("pumped") == 0);
 }
 
 static void
@@ -359,6 +412,7 @@ test_copies(void)
 	CHECK_ERRNO(splice(to, NULL, p[1], NULL, 1, 0x100), EINVAL);
 	CHECK_ERRNO(sendfile(to, from, bad_pointer, 1), EFAULT);
 	test_pipe_to_pipe();
+	test_splice_pump(from, sizeof(big));
 	signal(SIGPIPE, SIG_IGN);
 	close(p[0]);
 	CHECK_ERRNO(sendfile(p[1], from, &off, 1), EPIPE);
@@ -370,30 +424,39 @@ test_copies(void)
 }
 
 struct how {
-	uint64_t flags, mode, resolve;
+	uint64_t flags, mode, resolve, more[4];
 };
+#define HOW_SIZE 24
 
 static void
 test_openat2(void)
 {
-	struct how how = { O_RDWR | O_CREAT, 0640, 0 };
+	struct how how = { O_RDWR | O_CREAT, 0640, 0, { 0 } };
 	struct stat st;
 	int fd;
 
-	fd = (int)syscall(437, AT_FDCWD, "o2", &how, sizeof(how));
+	fd = (int)syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE);
 	CHECK(fd >= 0 && fstat(fd, &st) == 0);
 	CHECK_EQ(st.st_mode & 0777, 0640);
 	close(fd);
 	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, 8), EINVAL);
-	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, 4000), E2BIG);
+	/* a struct with more in it, and one with more that means something */
+	fd = (int)syscall(437, AT_FDCWD, "o2", &how, sizeof(how));
+	CHECK(fd >= 0 && close(fd) == 0);
+	how.more[2] = 1L << 56;
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, sizeof(how)), E2BIG);
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, 5000), E2BIG);
+	how.flags = 1L << 31;
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EINVAL);
+	how.flags = O_PATH | O_RDWR;
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EINVAL);
 	how.flags = O_RDONLY;
-	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, sizeof(how)), EINVAL);
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EINVAL);
 	how.mode = 0;
 	how.resolve = 8;
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EOPNOTSUPP);
 	CHECK_ERRNO(
-	    syscall(437, AT_FDCWD, "o2", &how, sizeof(how)), EOPNOTSUPP);
-	CHECK_ERRNO(
-	    syscall(437, AT_FDCWD, "o2", bad_pointer, sizeof(how)), EFAULT);
+	    syscall(437, AT_FDCWD, "o2", bad_pointer, HOW_SIZE), EFAULT);
 }
 
 static void

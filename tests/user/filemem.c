@@ -140,6 +140,8 @@ test_truncate_mapped(void)
 	CHECK(is_behind_end(s + 2 * PAGE, false));
 	CHECK(is_behind_end(s + 3 * PAGE, true));
 	CHECK(is_behind_end(p + 3 * PAGE, false));
+	CHECK(madvise(s, 2 * PAGE, MADV_POPULATE_WRITE) == 0);
+	CHECK_ERRNO(madvise(s, 3 * PAGE, MADV_POPULATE_READ), EFAULT);
 	/* what is written behind the end of the file is not in the file */
 	memset(s + PAGE + 100, 'z', 50);
 	CHECK(ftruncate(fd, 3 * PAGE) == 0);

@@ -59,8 +59,8 @@ test_memfd(void)
 	}
 	CHECK(wait(&two) > 0 && two == 0);
 	CHECK(memcmp(p, "hElco", 5) == 0);
-	CHECK_ERRNO(linkat(AT_FDCWD, path, AT_FDCWD, DIR_ "/l",
-			AT_SYMLINK_FOLLOW),
+	CHECK_ERRNO(
+	    linkat(AT_FDCWD, path, AT_FDCWD, DIR_ "/l", AT_SYMLINK_FOLLOW),
 	    EXDEV);
 	close(fd);
 	CHECK_EQ(p[PAGE], 'p');
@@ -142,8 +142,8 @@ test_write_seal(void)
 	CHECK(seal(fd, F_SEAL_WRITE) == 0);
 	CHECK_ERRNO(pwrite(fd, "x", 1, 0), EPERM);
 	CHECK_EQ(pwrite(fd, "x", 0, 0), 0);
-	CHECK_ERRNO(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-			4096),
+	CHECK_ERRNO(
+	    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096),
 	    EPERM);
 	CHECK(mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0) == MAP_FAILED &&
 	    errno == EPERM);
@@ -268,16 +268,16 @@ test_tmpfile(void)
 	/* once it has lost its names it gets none any more */
 	CHECK(unlink(DIR_ "/named") == 0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	CHECK_ERRNO(linkat(AT_FDCWD, path, AT_FDCWD, DIR_ "/named",
-			AT_SYMLINK_FOLLOW),
+	CHECK_ERRNO(
+	    linkat(AT_FDCWD, path, AT_FDCWD, DIR_ "/named", AT_SYMLINK_FOLLOW),
 	    ENOENT);
 	close(fd);
 	/* with O_EXCL it never does */
 	fd = open(DIR_, O_TMPFILE | O_RDWR | O_EXCL, 0600);
 	CHECK(fd >= 0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	CHECK_ERRNO(linkat(AT_FDCWD, path, AT_FDCWD, DIR_ "/named",
-			AT_SYMLINK_FOLLOW),
+	CHECK_ERRNO(
+	    linkat(AT_FDCWD, path, AT_FDCWD, DIR_ "/named", AT_SYMLINK_FOLLOW),
 	    ENOENT);
 	close(fd);
 	/* what it took is given back */
