@@ -91,7 +91,7 @@ static int
 open_lookup(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
 {
 	struct nameidata nd;
-	int how = 0, error;
+	int how = (int)a[4], error;
 
 	if (!(flags & O_NOFOLLOW) &&
 	    (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
@@ -114,7 +114,7 @@ make_unnamed(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
 	struct nameidata nd;
 	struct vnode *dvp;
 	int error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE,
-	    (flags & O_NOFOLLOW) ? 0 : NAMEI_FOLLOW, &nd);
+	    (int)a[4] | ((flags & O_NOFOLLOW) ? 0 : NAMEI_FOLLOW), &nd);
 
 	if (error)
 		return error;
@@ -156,8 +156,9 @@ open_file(struct proc *p, const uint64_t a[6], int flags, struct file **fpp)
 	return error;
 }
 
-int
-sys_openat(struct proc *p, const uint64_t a[6], int64_t *ret)
+/* => a[4]: restrictions on the name, NAMEI_RESTRICT */
+static int
+open_fd(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	int flags = (int)a[2], error, fd;
 	struct file *fp;
@@ -174,6 +175,14 @@ sys_openat(struct proc *p, const uint64_t a[6], int64_t *ret)
 		fd_fill(p, fd, fp);
 	*ret = fd;
 	return error;
+}
+
+int
+sys_openat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	const uint64_t args[6] = { a[0], a[1], a[2], a[3], 0 };
+
+	return open_fd(p, args, ret);
 }
 
 /* Fields [c]: of whoever made the copy. */
@@ -225,7 +234,32 @@ how_check(const struct open_how *how)
 	return 0;
 }
 
-/* Resolution with restrictions (RESOLVE_*) is not offered. */
+#define RESOLVE_NO_XDEV       0x1
+#define RESOLVE_NO_MAGICLINKS 0x2
+#define RESOLVE_NO_SYMLINKS   0x4
+#define RESOLVE_BENEATH       0x8
+#define RESOLVE_IN_ROOT       0x10
+#define RESOLVE_CACHED        0x20
+
+/* => NAMEI_* in *restrictp; EINVAL; EAGAIN: what is cached nobody can tell */
+static int
+how_resolve(uint64_t resolve, uint64_t *restrictp)
+{
+	static const int bits[] = { NAMEI_NOXDEV, NAMEI_NOMAGIC, NAMEI_NOLINKS,
+		NAMEI_BENEATH, NAMEI_INROOT };
+	const uint64_t scoped = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+
+	if ((resolve & ~0x3fUL) || (resolve & scoped) == scoped)
+		return EINVAL;
+	if (resolve & RESOLVE_CACHED)
+		return EAGAIN;
+	*restrictp = 0;
+	for (size_t i = 0; i < nitems(bits); i++)
+		if (resolve & (1UL << i))
+			*restrictp |= (uint64_t)bits[i];
+	return 0;
+}
+
 int
 sys_openat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
@@ -238,11 +272,12 @@ sys_openat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 		error = how_check(&how);
 	if (error)
 		return error;
-	if (how.resolve != 0)
-		return EOPNOTSUPP;
+	error = how_resolve(how.resolve, &args[4]);
+	if (error)
+		return error;
 	args[2] = how.flags;
 	args[3] = how.mode;
-	return sys_openat(p, args, ret);
+	return open_fd(p, args, ret);
 }
 
 /* -- Making and removing names ------------------------------------------------------------ */
@@ -463,8 +498,10 @@ sys_renameat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 	if (error == 0)
 		error = mount_write_get(to.ni_dvp->v_mount);
 	if (error == 0) {
+		namei_rename_begin();
 		error = from.ni_dvp->v_op->vop_rename(from.ni_dvp, from.ni_name,
 		    from.ni_len, to.ni_dvp, to.ni_name, to.ni_len, (int)flags);
+		namei_rename_end();
 		mount_write_put(to.ni_dvp->v_mount);
 	}
 	namei_done(&to);

@@ -178,8 +178,16 @@ enum vtype mode_to_vtype(mode_t mode);
 #define NAMEI_FOLLOW 0x1 /* follow a symbolic link at the end */
 #define NAMEI_PARENT 0x2 /* the directory, and the last component */
 #define NAMEI_EMPTY  0x4 /* "" is the starting point itself */
+/* Restrictions of openat2(2), on every component. */
+#define NAMEI_NOLINKS  0x10 /* no symbolic link is followed: ELOOP */
+#define NAMEI_NOMAGIC  0x20 /* none of procfs that stands for a file: ELOOP */
+#define NAMEI_NOXDEV   0x40 /* all on one mount: EXDEV */
+#define NAMEI_BENEATH  0x80 /* all below the starting point: EXDEV */
+#define NAMEI_INROOT   0x100 /* the starting point is the root of all */
+#define NAMEI_SCOPED   (NAMEI_BENEATH | NAMEI_INROOT)
+#define NAMEI_RESTRICT 0x1f0
 
-#define NI_INLINE    96 /* most paths are shorter */
+#define NI_INLINE      96 /* most paths are shorter */
 
 /*
  * All members belong to the thread that looks the name up.  Not to be copied:
@@ -192,6 +200,9 @@ struct nameidata {
 	size_t ni_len; /* [thread] */
 	bool ni_slash; /* [thread] name ended in '/': must be a directory */
 	struct mount *ni_walk; /* [thread] see mount_walk(), or NULL */
+	/* With restrictions, while the name is looked up: */
+	struct vnode *ni_top; /* [thread] where it starts, referenced */
+	u_long ni_renames; /* [thread] renames before, or RENAMES_NOW */
 	char *ni_path; /* [thread] ni_inline, or PATH_MAX bytes */
 	char ni_inline[NI_INLINE]; /* [thread] */
 };
@@ -203,10 +214,14 @@ struct nameidata {
  * => errno: nothing to release
  * => a symbolic link at the end is followed with NAMEI_FOLLOW, and, without
  *    NAMEI_PARENT, if slashes come after it
+ * => NAMEI_SCOPED: EAGAIN: something was renamed, and ".." may lead out
  */
 int namei(struct proc *p, int dirfd, const char *path, enum uio_seg seg,
     int flags, struct nameidata *nd);
 void namei_done(struct nameidata *nd);
+/* => around what may move a directory */
+void namei_rename_begin(void);
+void namei_rename_end(void);
 
 /* -- For exec and mmap (kern/vfs_vnops.c) ------------------------------------------ */
 

@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
@@ -427,6 +428,13 @@ struct how {
 	uint64_t flags, mode, resolve, more[4];
 };
 #define HOW_SIZE 24
+enum {
+	NO_XDEV = 1,
+	NO_MAGIC = 2,
+	NO_LINKS = 4,
+	BENEATH = 8,
+	IN_ROOT = 16,
+};
 
 static void
 test_openat2(void)
@@ -453,10 +461,127 @@ test_openat2(void)
 	how.flags = O_RDONLY;
 	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EINVAL);
 	how.mode = 0;
-	how.resolve = 8;
-	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EOPNOTSUPP);
+	how.resolve = 0x40;
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EINVAL);
+	how.resolve = BENEATH | IN_ROOT;
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EINVAL);
 	CHECK_ERRNO(
 	    syscall(437, AT_FDCWD, "o2", bad_pointer, HOW_SIZE), EFAULT);
+}
+
+/* => openat2() with the restrictions */
+static int
+resolved(int dir, const char *path, uint64_t resolve)
+{
+	struct how how = { O_RDONLY, 0, resolve, { 0 } };
+
+	return (int)syscall(437, dir, path, &how, HOW_SIZE);
+}
+
+/* => the same, closed: the file's number */
+static ino_t
+found(int dir, const char *path, uint64_t resolve)
+{
+	int fd = resolved(dir, path, resolve);
+	struct stat st;
+
+	CHECK(fd >= 0 && fstat(fd, &st) == 0);
+	close(fd);
+	return st.st_ino;
+}
+
+static ino_t
+number(const char *path)
+{
+	struct stat st;
+
+	CHECK(stat(path, &st) == 0);
+	return st.st_ino;
+}
+
+static void
+test_resolve(void)
+{
+	int top;
+
+	CHECK(mkdir("top", 0755) == 0 && mkdir("top/d", 0755) == 0);
+	close(make("top/d/f", "x", 1));
+	close(make("out", "x", 1));
+	CHECK(symlink("d/f", "top/rel") == 0);
+	CHECK(symlink("/d/f", "top/abs") == 0);
+	CHECK(symlink("../out", "top/up") == 0);
+	CHECK(symlink("../../../d/f", "top/d/ups") == 0);
+	top = open("top", O_PATH | O_DIRECTORY);
+	CHECK(top >= 0);
+	CHECK_EQ(found(top, "d/f", NO_LINKS), number("top/d/f"));
+	CHECK_ERRNO(resolved(top, "rel", NO_LINKS), ELOOP);
+	CHECK_ERRNO(resolved(AT_FDCWD, "/proc/self/fd", NO_LINKS), ELOOP);
+	CHECK_EQ(found(top, "rel", NO_MAGIC), number("top/d/f"));
+	CHECK_ERRNO(resolved(AT_FDCWD, "/proc/self/exe", NO_MAGIC), ELOOP);
+	CHECK_EQ(found(top, "up", NO_XDEV), number("out"));
+	CHECK_ERRNO(resolved(AT_FDCWD, "/proc/self/stat", NO_XDEV), EXDEV);
+	CHECK_ERRNO(resolved(top, "../../../proc", NO_XDEV), EXDEV);
+	/* nothing leads out, not even for a moment */
+	CHECK_EQ(found(top, "d/../d/f", BENEATH), number("top/d/f"));
+	CHECK_EQ(found(top, "rel", BENEATH), number("top/d/f"));
+	CHECK_EQ(found(top, "d/..", BENEATH), number("top"));
+	CHECK_ERRNO(resolved(top, "..", BENEATH), EXDEV);
+	CHECK_ERRNO(resolved(top, "../top/d/f", BENEATH), EXDEV);
+	CHECK_ERRNO(resolved(top, "d/../../out", BENEATH), EXDEV);
+	CHECK_ERRNO(resolved(top, "up", BENEATH), EXDEV);
+	CHECK_ERRNO(resolved(top, "abs", BENEATH), EXDEV);
+	CHECK_ERRNO(resolved(top, "/", BENEATH), EXDEV);
+	CHECK_ERRNO(resolved(top, "none", BENEATH), ENOENT);
+	/* as after chroot */
+	CHECK_EQ(found(top, "/d/f", IN_ROOT), number("top/d/f"));
+	CHECK_EQ(found(top, "abs", IN_ROOT), number("top/d/f"));
+	CHECK_EQ(found(top, "d/ups", IN_ROOT), number("top/d/f"));
+	CHECK_EQ(found(top, "/../..", IN_ROOT), number("top"));
+	CHECK_ERRNO(resolved(top, "up", IN_ROOT), ENOENT);
+	CHECK_ERRNO(resolved(AT_FDCWD, "/proc/self/exe", IN_ROOT), ENOENT);
+	close(top);
+}
+
+/* A directory is moved out and back in while somebody goes up from it. */
+static void
+test_resolve_race(void)
+{
+	int top = open("top", O_PATH | O_DIRECTORY), fd, st, in = 0, again = 0;
+	ino_t inside = number("top");
+	struct stat s;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0)
+		for (;;) {
+			CHECK(rename("top/d", "moved") == 0);
+			CHECK(rename("moved", "top/d") == 0);
+			sched_yield();
+		}
+	for (int i = 0; i < 3000 || in == 0 || again == 0; i++) {
+		fd = resolved(top, "d/..", BENEATH);
+		if (fd < 0) {
+			CHECK(errno == EAGAIN || errno == ENOENT);
+			again += errno == EAGAIN;
+			continue;
+		}
+		CHECK(fstat(fd, &s) == 0);
+		CHECK_EQ(s.st_ino, inside);
+		close(fd);
+		in++;
+		if (i > 100000)
+			break; /* one hart: nobody comes in between */
+	}
+	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, &st, 0) == pid);
+	(void)rename("moved", "top/d");
+	close(top);
+	for (size_t i = 0; i < 6; i++) {
+		static const char *const names[] = { "top/d/f", "top/d/ups",
+			"top/rel", "top/abs", "top/up", "out" };
+
+		CHECK(unlink(names[i]) == 0);
+	}
+	CHECK(rmdir("top/d") == 0 && rmdir("top") == 0);
 }
 
 static void
@@ -501,6 +626,8 @@ run(void)
 	test_vectors();
 	test_copies();
 	test_openat2();
+	test_resolve();
+	test_resolve_race();
 	test_sync();
 }
 
