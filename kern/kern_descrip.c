@@ -38,6 +38,7 @@ struct fdent {
 struct filedesc {
 	struct rwlock fd_lock; /* LR_FILEDESC */
 	refcnt_t fd_refs; /* [a] processes that share it */
+	refcnt_t fd_watchers; /* [a] who looks at it, and one for fd_refs */
 	u_int fd_size; /* [d] entries in fd_ent */
 	u_int fd_hint; /* [d] no free descriptor below */
 	u_int fd_last; /* [d] none in use at or above */
@@ -156,6 +157,7 @@ fd_alloc(void)
 		return NULL;
 	rw_init(&fdp->fd_lock, LR_FILEDESC, "filedesc");
 	refcnt_init(&fdp->fd_refs);
+	refcnt_init(&fdp->fd_watchers);
 	fdp->fd_size = NFD_INLINE;
 	fdp->fd_ent = fdp->fd_inline;
 	return fdp;
@@ -256,15 +258,41 @@ fd_share(struct filedesc *fdp)
 void
 fd_free(struct filedesc *fdp)
 {
+	struct vnode *cdir, *rdir;
+	u_int last;
+
 	if (fdp == NULL || !refcnt_drop(&fdp->fd_refs))
 		return;
-	for (u_int i = 0; i < fdp->fd_last; i++)
+	/* who looks on sees nothing from now on */
+	rw_enter_write(&fdp->fd_lock);
+	last = fdp->fd_last;
+	cdir = fdp->fd_cdir;
+	rdir = fdp->fd_rdir;
+	fdp->fd_last = 0;
+	fdp->fd_cdir = NULL;
+	fdp->fd_rdir = NULL;
+	rw_exit(&fdp->fd_lock);
+	for (u_int i = 0; i < last; i++)
 		if (fdp->fd_ent[i].fe_file != NULL)
 			file_close(fdp, fdp->fd_ent[i].fe_file);
-	vrele(fdp->fd_cdir);
-	if (fdp->fd_rdir != NULL)
-		vrele(fdp->fd_rdir);
-	fd_release(fdp);
+	vrele(cdir);
+	if (rdir != NULL)
+		vrele(rdir);
+	fd_unwatch(fdp);
+}
+
+struct filedesc *
+fd_watch(struct filedesc *fdp)
+{
+	refcnt_take(&fdp->fd_watchers);
+	return fdp;
+}
+
+void
+fd_unwatch(struct filedesc *fdp)
+{
+	if (refcnt_drop(&fdp->fd_watchers))
+		fd_release(fdp);
 }
 
 /* => write-locked: fd, which was in use, is free now */
@@ -501,7 +529,8 @@ fd_dir_of(struct filedesc *fdp, bool root)
 	}
 	rw_enter_read(&fdp->fd_lock);
 	vp = root ? fdp->fd_rdir : fdp->fd_cdir;
-	vref(vp);
+	if (__predict_true(vp != NULL))
+		vref(vp);
 	rw_exit(&fdp->fd_lock);
 	return vp;
 }

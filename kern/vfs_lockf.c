@@ -258,7 +258,8 @@ wait_turn(struct proc *p, struct lockf_req *lr)
 	int error = 0;
 
 	while (error == 0 && (lf = find_clash(lr)) != NULL) {
-		if (deadlock(lr->lr_owner, lf->lf_owner))
+		if (atomic_load(&p->p_p->ps_nthreads) == 1 &&
+		    deadlock(lr->lr_owner, lf->lf_owner))
 			return EDEADLK;
 		lw.lw_blocker = lf->lf_owner;
 		LIST_INSERT_HEAD(&waiters, &lw, lw_link);

@@ -121,7 +121,8 @@ void fd_set_root(struct proc *p, struct vnode *vp);
 /*
  * Another process's, by number.
  * => fd_next_of: the first descriptor >= from in use, or -1
- * => fd_file_of: referenced, or NULL; the process has not given up its table
+ * => fd_file_of: referenced, or NULL
+ * => fd_dir_of: referenced; NULL: the table was closed
  */
 int fd_next_of(struct filedesc *fdp, int from);
 struct file *fd_file_of(struct filedesc *fdp, int fd);

@@ -5,12 +5,14 @@
  */
 #include "test.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
 
 #define FILE_ "/tmp/lockf"
-#define LAST  0x7fffffffffffffff
+static const char *self; /* path of this program */
+#define LAST 0x7fffffffffffffff
 
 static int
 opened(int flags)
@@ -441,11 +443,14 @@ thread_waits(void *arg)
 	return NULL;
 }
 
-/* A process with another thread that can let go is no part of a deadlock. */
+/*
+ * A process with another thread that can let go is no part of a deadlock,
+ * whoever waits first.
+ */
 static void
-test_threads(void)
+threads_round(int fd, unsigned child_waits, unsigned thread_starts)
 {
-	int fd = opened(O_RDWR), sync[2], st;
+	int sync[2], st;
 	pthread_t t;
 	pid_t pid;
 	char c;
@@ -457,20 +462,29 @@ test_threads(void)
 	if (pid == 0) {
 		CHECK(set(fd, F_WRLCK, 1, 1) == 0);
 		CHECK(write(sync[1], "x", 1) == 1);
-		usleep(100000);
+		usleep(child_waits);
 		CHECK(op(fd, F_SETLKW, F_WRLCK, 0, 1) == 0);
 		_exit(0);
 	}
 	CHECK(read(sync[0], &c, 1) == 1);
+	usleep(thread_starts);
 	CHECK(pthread_create(&t, NULL, thread_waits, &fd) == 0);
 	usleep(200000);
 	CHECK(set(fd, F_UNLCK, 0, 1) == 0);
 	CHECK(waitpid(pid, &st, 0) == pid && st == 0);
 	CHECK(pthread_join(t, NULL) == 0);
-	/* another thread closes the descriptor of a lock that is waited for */
 	CHECK(set(fd, F_UNLCK, 0, 0) == 0);
 	close(sync[0]);
 	close(sync[1]);
+}
+
+static void
+test_threads(void)
+{
+	int fd = opened(O_RDWR);
+
+	threads_round(fd, 100000, 0);
+	threads_round(fd, 0, 100000);
 	close(fd);
 }
 
@@ -550,6 +564,49 @@ test_storm(void)
 	CHECK(pread(fd, &n, sizeof(n), 0) == sizeof(n));
 	CHECK_EQ(n, STORM * ROUNDS);
 	close(fd);
+}
+
+/* Who looks at a process's descriptors does not take its locks away. */
+static void
+test_watched(void)
+{
+	int fd = opened(O_RDWR), st, n = 0;
+	char path[64], arg[16];
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		CHECK(set(fd, F_WRLCK, 0, 1) == 0);
+		snprintf(arg, sizeof(arg), "%d", fd);
+		execl(self, self, "exec", arg, "40", NULL);
+		_exit(1);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	while (waitpid(pid, &st, WNOHANG) == 0) {
+		DIR *dir = opendir(path);
+
+		while (dir != NULL && readdir(dir) != NULL)
+			n++;
+		if (dir != NULL)
+			closedir(dir);
+	}
+	CHECK(st == 0 && n > 0);
+	close(fd);
+}
+
+/* Becomes itself again and again, and has its lock each time. */
+static int
+role_exec(const char *fd, int left)
+{
+	char arg[16];
+
+	CHILD(
+	    CHECK_LOCK(get(atoi(fd), F_RDLCK, 0, 1), F_WRLCK, 0, 1, getppid()));
+	if (left == 0)
+		return 0;
+	snprintf(arg, sizeof(arg), "%d", left - 1);
+	execl(self, self, "exec", fd, arg, NULL);
+	return 1;
 }
 
 /* -- Random requests against a model ------------------------------------------------- */
@@ -670,8 +727,11 @@ test_limit(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
+	self = argv[0];
+	if (argc > 3)
+		return role_exec(argv[2], atoi(argv[3]));
 	test_ranges();
 	test_whence();
 	test_wrong();
@@ -682,6 +742,7 @@ main(void)
 	if (getenv("TEST_PEER") == NULL) /* Linux takes it for a deadlock */
 		test_threads();
 	test_close_race();
+	test_watched();
 	test_storm();
 	test_random();
 	if (getenv("TEST_PEER") == NULL)

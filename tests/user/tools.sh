@@ -111,6 +111,11 @@ same 96 "$(status x mount -x) $(status x umount -x) $(status x df -x) \
 $(status x ln -x) $(status x stat -x) $(status x touch -x) $(status x head -x)" \
 "2 2 2 2 2 2 2"
 
+same 97 "$(df -h | head -n 1)" \
+"Filesystem                Size      Used Available Use% Mounted on"
+same 98 "$(df -PT / | grep -c -e tmpfs -e ext2) $(df -i / | grep -c Inodes)" "1 1"
+same 99 "$(ls -d a) $(ls -ld a | grep -c ^d)" "a 1"
+
 # options of POSIX, and the usual ones besides
 same 100 "$(head -2 n)" "1
 2"
