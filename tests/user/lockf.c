@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #define FILE_ "/tmp/lockf"
@@ -199,6 +200,24 @@ test_wrong(void)
 	close(fd);
 }
 
+/* => is this text in that file of /proc/PID? */
+static bool
+about(pid_t pid, const char *file, const char *text)
+{
+	char path[64], buf[512];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	fd = open(path, O_RDONLY);
+	CHECK(fd >= 0);
+	n = read(fd, buf, sizeof(buf) - 1);
+	CHECK(n >= 0);
+	buf[n] = '\0';
+	close(fd);
+	return strstr(buf, text) != NULL;
+}
+
 /* Any descriptor of the file that goes takes the process's locks with it. */
 static void
 test_close(void)
@@ -246,16 +265,12 @@ test_close(void)
 			execl("/bin/sleep", "sleep", "30", NULL);
 			_exit(1);
 		}
-		/* 2: locked, and another program */
-		for (int seen = 0; seen != (cloexec ? 0 : 1);)
-			seen = get(fd, F_RDLCK, 1, 1).l_type == F_WRLCK;
-		if (cloexec) {
-			usleep(200000);
+		while (!about(pid, "comm", "sleep"))
+			usleep(1000);
+		if (cloexec)
 			CHECK_FREE(get(fd, F_RDLCK, 1, 1));
-		} else {
-			usleep(200000);
+		else
 			CHECK_LOCK(get(fd, F_RDLCK, 1, 1), F_WRLCK, 1, 1, pid);
-		}
 		CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, &st, 0) == pid);
 	}
 	close(go[0]);
@@ -325,13 +340,15 @@ waiter(int fd, int own, int at, int *sync)
 	return pid;
 }
 
+/* => the process has said so, and sleeps since */
 static void
-await(int *sync)
+await(pid_t pid, int *sync)
 {
 	char c;
 
 	CHECK(read(sync[0], &c, 1) == 1);
-	usleep(100000);
+	while (!about(pid, "stat", ") S "))
+		usleep(1000);
 }
 
 static int
@@ -354,7 +371,7 @@ test_wait(void)
 	/* goes on when the byte is unlocked, when it is only read */
 	CHECK(set(fd, F_WRLCK, 0, 8) == 0);
 	pid = waiter(fd, -1, 3, sync);
-	await(sync);
+	await(pid, sync);
 	CHECK(set(fd, F_UNLCK, 4, 4) == 0);
 	usleep(50000);
 	CHECK(waitpid(pid, NULL, WNOHANG) == 0);
@@ -366,7 +383,7 @@ test_wait(void)
 		CHECK(write(sync[1], "x", 1) == 1);
 		_exit(op(fd, F_SETLKW, F_RDLCK, 0, 3) == 0 ? 0 : errno);
 	}
-	await(sync);
+	await(pid, sync);
 	CHECK(set(fd, F_RDLCK, 0, 3) == 0);
 	CHECK_EQ(ended(pid), 0);
 	/* a signal ends the waiting, or does not with SA_RESTART */
@@ -375,7 +392,7 @@ test_wait(void)
 		CHECK(sigaction(SIGUSR1, &sa, NULL) == 0);
 		CHECK(set(fd, F_WRLCK, 3, 1) == 0);
 		pid = waiter(fd, -1, 3, sync);
-		await(sync);
+		await(pid, sync);
 		CHECK(kill(pid, SIGUSR1) == 0);
 		if (flags == 0)
 			CHECK_EQ(ended(pid), EINTR);
@@ -399,7 +416,7 @@ test_deadlock(void)
 	/* two who wait for each other's */
 	CHECK(set(fd, F_WRLCK, 0, 1) == 0);
 	one = waiter(fd, 1, 0, sync);
-	await(sync);
+	await(one, sync);
 	CHECK_ERRNO(op(fd, F_SETLKW, F_WRLCK, 1, 1), EDEADLK);
 	/* what has not to be waited for, and asking, is no deadlock */
 	CHECK_ERRNO(set(fd, F_WRLCK, 1, 1), EAGAIN);
@@ -409,9 +426,9 @@ test_deadlock(void)
 	/* a ring of three */
 	CHECK(set(fd, F_WRLCK, 0, 1) == 0);
 	one = waiter(fd, 1, 0, sync);
-	await(sync);
+	await(one, sync);
 	two = waiter(fd, 2, 1, sync);
-	await(sync);
+	await(two, sync);
 	CHECK_ERRNO(op(fd, F_SETLKW, F_RDLCK, 2, 1), EDEADLK);
 	/* ours goes: one after the other gets what it waits for */
 	CHECK(set(fd, F_UNLCK, 0, 0) == 0);
@@ -502,18 +519,18 @@ thread_loses(void *arg)
 static void
 test_close_race(void)
 {
-	int fd = opened(O_RDWR), sync[2], st;
+	int fd = opened(O_RDWR), sync[2], go[2], st;
 	pthread_t t;
 	pid_t pid;
 	char c;
 
-	CHECK(pipe(sync) == 0);
+	CHECK(pipe(sync) == 0 && pipe(go) == 0);
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
 		CHECK(set(fd, F_WRLCK, 0, 1) == 0);
 		CHECK(write(sync[1], "x", 1) == 1);
-		usleep(300000);
+		CHECK(read(go[0], &c, 1) == 1);
 		_exit(0);
 	}
 	CHECK(read(sync[0], &c, 1) == 1);
@@ -521,12 +538,15 @@ test_close_race(void)
 	CHECK(pthread_create(&t, NULL, thread_loses, NULL) == 0);
 	usleep(100000);
 	close(wait_fd);
+	CHECK(write(go[1], "x", 1) == 1);
 	CHECK(waitpid(pid, &st, 0) == pid && st == 0);
 	CHECK(pthread_join(t, NULL) == 0);
 	CHECK_EQ(wait_errno, EBADF);
 	CHILD(CHECK_FREE(get(fd, F_WRLCK, 0, 0)));
 	close(sync[0]);
 	close(sync[1]);
+	close(go[0]);
+	close(go[1]);
 	close(fd);
 }
 
