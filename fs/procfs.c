@@ -451,7 +451,7 @@ vmspace_of(const struct pnode *pn)
 	return vm;
 }
 
-/* => its descriptors, to be given up by fd_free(), or NULL */
+/* => its descriptors, to be given up by fd_unwatch(), or NULL */
 static struct filedesc *
 files_of(const struct pnode *pn)
 {
@@ -462,7 +462,7 @@ files_of(const struct pnode *pn)
 		return NULL;
 	rw_enter_read(&pr->ps_lock);
 	if (pr->ps_fd != NULL)
-		fdp = fd_share(pr->ps_fd);
+		fdp = fd_watch(pr->ps_fd);
 	rw_exit(&pr->ps_lock);
 	process_rele(pr);
 	return fdp;
@@ -710,8 +710,8 @@ jump_dir(const struct pnode *pn, struct vnode **vpp, bool root)
 	if (fdp == NULL)
 		return ENOENT;
 	*vpp = fd_dir_of(fdp, root);
-	fd_free(fdp);
-	return 0;
+	fd_unwatch(fdp);
+	return *vpp != NULL ? 0 : ENOENT;
 }
 
 static int
@@ -736,7 +736,7 @@ file_of(const struct pnode *pn)
 	if (fdp == NULL)
 		return NULL;
 	fp = fd_file_of(fdp, pn->pn_fd);
-	fd_free(fdp);
+	fd_unwatch(fdp);
 	return fp;
 }
 
@@ -996,7 +996,7 @@ has_file(const struct pnode *dir, int fd)
 	fp = fd_file_of(fdp, fd);
 	if (fp != NULL)
 		file_rele(fp);
-	fd_free(fdp);
+	fd_unwatch(fdp);
 	return fp != NULL;
 }
 
@@ -1080,7 +1080,7 @@ list_numbers(const struct pnode *dn, struct text *t)
 		return;
 	while ((fd = fd_next_of(fdp, fd + 1)) >= 0)
 		add_int(t, fd);
-	fd_free(fdp);
+	fd_unwatch(fdp);
 }
 
 static int

@@ -69,6 +69,9 @@ struct tmpfs_node {
 		struct {
 			struct uvm_object *uobj; /* [I] */
 			off_t size; /* [v] bytes */
+			int seals; /* [v] F_SEAL_* */
+			bool
+			    linkable; /* [v] has no name yet, but may get one */
 			long counted; /* [v] pages of it in tm_pages */
 		} tn_file;
 		struct {
@@ -138,6 +141,7 @@ node_setup(struct tmpfs_node *tn, const char *target)
 	switch (tn->tn_vnode.v_type) {
 	case VREG:
 		tn->tn_file.uobj = uao_create(0, 0);
+		tn->tn_file.seals = F_SEAL_SEAL;
 		return 0;
 	case VDIR:
 		TAILQ_INIT(&tn->tn_dir.list);
@@ -476,6 +480,29 @@ tmpfs_create(struct vnode *dvp, const char *name, size_t len,
 }
 
 static int
+tmpfs_unnamed(
+    struct vnode *dvp, const struct vattr *va, int how, struct vnode **vpp)
+{
+	struct tmpfs_node *tn = node_alloc(tn_mount(VTOTN(dvp)), va, NULL);
+
+	if (tn == NULL)
+		return ENOSPC;
+	/* nobody knows it yet */
+	tn->tn_file.linkable = (how & VU_LINKABLE) != 0;
+	if (how & VU_SEALABLE)
+		tn->tn_file.seals = 0;
+	*vpp = &tn->tn_vnode;
+	return 0;
+}
+
+/* => locked: a file without names that was made to get one */
+static bool
+may_name(const struct tmpfs_node *tn)
+{
+	return tn->tn_vnode.v_type == VREG && tn->tn_file.linkable;
+}
+
+static int
 tmpfs_link(struct vnode *dvp, const char *name, size_t len, struct vnode *vp)
 {
 	struct tmpfs_dirent *td = dirent_alloc(name, len);
@@ -488,7 +515,7 @@ tmpfs_link(struct vnode *dvp, const char *name, size_t len, struct vnode *vp)
 	set_add(&ns, dn);
 	set_add(&ns, tn);
 	set_lock(&ns);
-	if (dir_dead(dn) || tn->tn_nlink == 0)
+	if (dir_dead(dn) || (tn->tn_nlink == 0 && !may_name(tn)))
 		error = ENOENT;
 	else if (dir_find(dn, name, len) != NULL)
 		error = EEXIST;
@@ -496,6 +523,8 @@ tmpfs_link(struct vnode *dvp, const char *name, size_t len, struct vnode *vp)
 		vref(vp);
 		dir_insert(dn, td, tn);
 		touch(tn, false);
+		if (vp->v_type == VREG)
+			tn->tn_file.linkable = false;
 	}
 	set_unlock(&ns);
 	if (error)
@@ -921,7 +950,17 @@ set_size(struct tmpfs_node *tn, off_t size)
 	return error;
 }
 
-/* => write-locked; EISDIR, EINVAL, EFBIG (and SIGXFSZ to curproc) */
+/* => locked: do the file's seals let it become so long? */
+static bool
+may_resize(const struct tmpfs_node *tn, off_t size)
+{
+	const int seals = tn->tn_file.seals;
+
+	return !((size < tn->tn_file.size && (seals & F_SEAL_SHRINK)) ||
+	    (size > tn->tn_file.size && (seals & F_SEAL_GROW)));
+}
+
+/* => write-locked; EISDIR, EINVAL, EPERM, EFBIG (and SIGXFSZ to curproc) */
 static int
 truncate_node(struct tmpfs_node *tn, off_t size)
 {
@@ -929,6 +968,8 @@ truncate_node(struct tmpfs_node *tn, off_t size)
 
 	if (tn->tn_vnode.v_type != VREG)
 		return tn->tn_vnode.v_type == VDIR ? EISDIR : EINVAL;
+	if (!may_resize(tn, size))
+		return EPERM;
 	if (size > tn->tn_file.size &&
 	    vn_limit_write(curproc, size - 1, 1) == 0)
 		return EFBIG;
@@ -969,13 +1010,23 @@ set_attributes(struct tmpfs_node *tn, const struct vattr *va, int which)
 		tn->tn_mtime = va->va_mtime;
 }
 
+static bool
+may_chmod(const struct tmpfs_node *tn, mode_t mode)
+{
+	return tn->tn_vnode.v_type != VREG ||
+	    !(tn->tn_file.seals & F_SEAL_EXEC) ||
+	    ((mode ^ tn->tn_mode) & 0111) == 0;
+}
+
 static int
 tmpfs_setattr(struct vnode *vp, const struct vattr *va, int which)
 {
 	int error = 0;
 
 	rw_enter_write(&vp->v_lock);
-	if (which & VA_SIZE)
+	if ((which & VA_MODE) && !may_chmod(VTOTN(vp), va->va_mode))
+		error = EPERM;
+	else if (which & VA_SIZE)
 		error = truncate_node(VTOTN(vp), va->va_size);
 	if (error == 0)
 		set_attributes(VTOTN(vp), va, which);
@@ -1051,6 +1102,22 @@ write_locked(struct tmpfs_node *tn, struct uio *uio, size_t len)
 	return error;
 }
 
+/* => write-locked; *lenp: what the seals leave of a write; EPERM: nothing */
+static int
+sealed_write(const struct tmpfs_node *tn, off_t off, size_t *lenp)
+{
+	const off_t size = tn->tn_file.size;
+
+	if (tn->tn_file.seals & F_SEAL_NOWRITE)
+		return EPERM;
+	if (!(tn->tn_file.seals & F_SEAL_GROW) || off + (off_t)*lenp <= size)
+		return 0;
+	if (off >= size)
+		return EPERM;
+	*lenp = (size_t)(size - off);
+	return 0;
+}
+
 static int
 tmpfs_write(struct vnode *vp, struct uio *uio, bool append)
 {
@@ -1067,7 +1134,13 @@ tmpfs_write(struct vnode *vp, struct uio *uio, bool append)
 		uio->uio_offset = tn->tn_file.size;
 	len = MIN(len, (size_t)(INT64_MAX - uio->uio_offset));
 	len = vn_limit_write(uio->uio_procp, uio->uio_offset, len);
-	error = len == 0 ? EFBIG : write_locked(tn, uio, len);
+	if (len == 0)
+		error = EFBIG;
+	else {
+		error = sealed_write(tn, uio->uio_offset, &len);
+		if (error == 0)
+			error = write_locked(tn, uio, len);
+	}
 	rw_exit(&vp->v_lock);
 	return error;
 }
@@ -1109,11 +1182,34 @@ punch(struct tmpfs_node *tn, off_t off, off_t end)
 	return error;
 }
 
+/*
+ * Is there room for what is missing of [off, end)?  Nothing is taken first, as
+ * what was there before could not be told from it when there was not.
+ * => write-locked
+ */
+static bool
+has_room(struct tmpfs_node *tn, off_t off, off_t end)
+{
+	struct tmpfs_mount *tm = tn_mount(tn);
+	long room, missing;
+
+	off = (off_t)trunc_page((vaddr_t)off);
+	count_pages(tn);
+	room = atomic_load(&tm->tm_maxpages);
+	room = MAX(0, room - atomic_load(&tm->tm_pages));
+	missing = (long)(((uint64_t)(end - off) + PAGE_MASK) >> PAGE_SHIFT);
+	if (missing - tn->tn_file.counted > room)
+		return false;
+	for (missing = 0; off < end && missing <= room; off += PAGE_SIZE)
+		missing += !uao_has_page(tn->tn_file.uobj, off);
+	return missing <= room;
+}
+
 /* => write-locked; every page of [off, end) is there */
 static int
 fill(struct tmpfs_node *tn, off_t off, off_t end)
 {
-	int error = 0;
+	int error = has_room(tn, off, end) ? 0 : ENOSPC;
 
 	off = (off_t)trunc_page((vaddr_t)off);
 	for (; off < end && error == 0; off += PAGE_SIZE)
@@ -1133,6 +1229,10 @@ allocate_locked(struct tmpfs_node *tn, int mode, off_t off, off_t end)
 	off_t old = tn->tn_file.size;
 	int error = 0;
 
+	if (((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) &&
+		(tn->tn_file.seals & F_SEAL_NOWRITE)) ||
+	    (!(mode & FALLOC_FL_PUNCH_HOLE) && !may_resize(tn, MAX(end, old))))
+		return EPERM;
 	if (mode & FALLOC_FL_PUNCH_HOLE)
 		return off < old ? punch(tn, off, MIN(end, old)) : 0;
 	if (end > old && (mode & FALLOC_FL_KEEP_SIZE))
@@ -1175,9 +1275,40 @@ tmpfs_uobj(struct vnode *vp, struct uvm_object **uobjp)
 	return 0;
 }
 
+/*
+ * Objects do not tell mappings that write from others: with one of any kind
+ * left, a file that was ever mapped to be written may still be.
+ */
+static int
+tmpfs_seals(struct vnode *vp, int add, int *seals)
+{
+	struct tmpfs_node *tn = VTOTN(vp);
+	int error = 0;
+
+	if (add == 0) {
+		rw_enter_read(&vp->v_lock);
+		*seals = tn->tn_file.seals;
+		rw_exit(&vp->v_lock);
+		return 0;
+	}
+	rw_enter_write(&vp->v_lock);
+	if (tn->tn_file.seals & F_SEAL_SEAL)
+		error = EPERM;
+	else if ((add & ~tn->tn_file.seals & F_SEAL_WRITE) &&
+	    atomic_load_acq(&vp->v_mapped) &&
+	    atomic_load(&tn->tn_file.uobj->uo_refs) > 1)
+		error = EBUSY;
+	else
+		tn->tn_file.seals |= add;
+	*seals = tn->tn_file.seals;
+	rw_exit(&vp->v_lock);
+	return error;
+}
+
 static const struct vnodeops tmpfs_ops = {
 	.vop_lookup = tmpfs_lookup,
 	.vop_create = tmpfs_create,
+	.vop_unnamed = tmpfs_unnamed,
 	.vop_link = tmpfs_link,
 	.vop_remove = tmpfs_remove,
 	.vop_rename = tmpfs_rename,
@@ -1191,6 +1322,7 @@ static const struct vnodeops tmpfs_ops = {
 	.vop_uobj = tmpfs_uobj,
 	.vop_inactive = tmpfs_inactive,
 	.vop_allocate = tmpfs_allocate,
+	.vop_seals = tmpfs_seals,
 };
 
 /* -- Mounts ----------------------------------------------------------------------------------------- */

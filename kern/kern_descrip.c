@@ -38,6 +38,7 @@ struct fdent {
 struct filedesc {
 	struct rwlock fd_lock; /* LR_FILEDESC */
 	refcnt_t fd_refs; /* [a] processes that share it */
+	refcnt_t fd_watchers; /* [a] who looks at it, and one for fd_refs */
 	u_int fd_size; /* [d] entries in fd_ent */
 	u_int fd_hint; /* [d] no free descriptor below */
 	u_int fd_last; /* [d] none in use at or above */
@@ -104,8 +105,10 @@ file_rele(struct file *fp)
 {
 	if (!refcnt_drop(&fp->f_refs))
 		return;
-	if (__predict_false(fp->f_flocked))
+	if (__predict_false(fp->f_flocked)) {
 		flock_close(fp);
+		lockf_close_file(fp);
+	}
 	fp->f_ops->fo_close(fp);
 	if (fp->f_vnode != NULL)
 		vrele(fp->f_vnode);
@@ -133,6 +136,17 @@ fo_ioctl_none(struct file *fp, u_long cmd, uint64_t arg, struct proc *p)
 	return ENOTTY;
 }
 
+/* => fp, which was a descriptor of the table, is not any more; may sleep */
+static void
+file_close(struct filedesc *fdp, struct file *fp)
+{
+	struct vnode *vp = fp->f_vnode;
+
+	if (vp != NULL && (fp->f_mode & FM_PATH) == 0)
+		lockf_close(vp, fdp);
+	file_rele(fp);
+}
+
 /* -- Tables ------------------------------------------------------------------------- */
 
 static struct filedesc *
@@ -144,6 +158,7 @@ fd_alloc(void)
 		return NULL;
 	rw_init(&fdp->fd_lock, LR_FILEDESC, "filedesc");
 	refcnt_init(&fdp->fd_refs);
+	refcnt_init(&fdp->fd_watchers);
 	fdp->fd_size = NFD_INLINE;
 	fdp->fd_ent = fdp->fd_inline;
 	return fdp;
@@ -244,15 +259,41 @@ fd_share(struct filedesc *fdp)
 void
 fd_free(struct filedesc *fdp)
 {
+	struct vnode *cdir, *rdir;
+	u_int last;
+
 	if (fdp == NULL || !refcnt_drop(&fdp->fd_refs))
 		return;
-	for (u_int i = 0; i < fdp->fd_last; i++)
+	/* who looks on sees nothing from now on */
+	rw_enter_write(&fdp->fd_lock);
+	last = fdp->fd_last;
+	cdir = fdp->fd_cdir;
+	rdir = fdp->fd_rdir;
+	fdp->fd_last = 0;
+	fdp->fd_cdir = NULL;
+	fdp->fd_rdir = NULL;
+	rw_exit(&fdp->fd_lock);
+	for (u_int i = 0; i < last; i++)
 		if (fdp->fd_ent[i].fe_file != NULL)
-			file_rele(fdp->fd_ent[i].fe_file);
-	vrele(fdp->fd_cdir);
-	if (fdp->fd_rdir != NULL)
-		vrele(fdp->fd_rdir);
-	fd_release(fdp);
+			file_close(fdp, fdp->fd_ent[i].fe_file);
+	vrele(cdir);
+	if (rdir != NULL)
+		vrele(rdir);
+	fd_unwatch(fdp);
+}
+
+struct filedesc *
+fd_watch(struct filedesc *fdp)
+{
+	refcnt_take(&fdp->fd_watchers);
+	return fdp;
+}
+
+void
+fd_unwatch(struct filedesc *fdp)
+{
+	if (refcnt_drop(&fdp->fd_watchers))
+		fd_release(fdp);
 }
 
 /* => write-locked: fd, which was in use, is free now */
@@ -317,7 +358,7 @@ fd_exec(struct proc *p)
 		fp = fd_take(fdp, i);
 		rw_exit(&fdp->fd_lock);
 		if (fp != NULL)
-			file_rele(fp);
+			file_close(fdp, fp);
 	}
 	return 0;
 }
@@ -474,7 +515,7 @@ fd_discard(struct proc *p, int fd)
 	struct file *fp = fd_remove(p, fd);
 
 	if (fp != NULL)
-		file_rele(fp);
+		file_close(p->p_p->ps_fd, fp);
 }
 
 struct vnode *
@@ -489,7 +530,8 @@ fd_dir_of(struct filedesc *fdp, bool root)
 	}
 	rw_enter_read(&fdp->fd_lock);
 	vp = root ? fdp->fd_rdir : fdp->fd_cdir;
-	vref(vp);
+	if (__predict_true(vp != NULL))
+		vref(vp);
 	rw_exit(&fdp->fd_lock);
 	return vp;
 }
@@ -573,7 +615,7 @@ sys_close(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 	if (fp == NULL)
 		return EBADF;
-	file_rele(fp);
+	file_close(p->p_p->ps_fd, fp);
 	return 0;
 }
 
@@ -605,7 +647,7 @@ range_close(struct filedesc *fdp, u_int first, u_int last)
 		end = fd > last || fd >= fdp->fd_last;
 		rw_exit(&fdp->fd_lock);
 		if (fp != NULL)
-			file_rele(fp);
+			file_close(fdp, fp);
 	} while (!end);
 }
 
@@ -708,7 +750,7 @@ sys_dup3(struct proc *p, const uint64_t a[6], int64_t *ret)
 	if (error)
 		file_rele(fp);
 	else if (old != NULL)
-		file_rele(old);
+		file_close(fdp, old);
 	*ret = newfd;
 	return error;
 }
@@ -732,9 +774,18 @@ fd_cloexec(struct proc *p, u_int fd, const bool *set, int64_t *ret)
 }
 
 static int
-fcntl_file(struct file *fp, int cmd, uint64_t arg, int64_t *ret)
+fcntl_file(struct proc *p, int fd, struct file *fp, int cmd, uint64_t arg,
+    int64_t *ret)
 {
 	switch (cmd) {
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return fp->f_mode & FM_PATH ? EBADF
+					    : lockf_fcntl(p, fd, fp, cmd, arg);
 	case F_GETFL:
 		*ret = fp->f_flags;
 		return 0;
@@ -743,6 +794,10 @@ fcntl_file(struct file *fp, int cmd, uint64_t arg, int64_t *ret)
 			return EBADF;
 		file_setflags(fp, O_SETFL, (int)arg & O_SETFL);
 		return 0;
+	case F_ADD_SEALS:
+	case F_GET_SEALS:
+		return fp->f_mode & FM_PATH ? EBADF
+					    : seals_fcntl(fp, cmd, arg, ret);
 	case F_GETPIPE_SZ:
 	case F_SETPIPE_SZ:
 		return pipe_fcntl(fp, cmd, arg, ret);
@@ -770,7 +825,7 @@ sys_fcntl(struct proc *p, const uint64_t a[6], int64_t *ret)
 		fp = fd_getpath(p, fd);
 		if (fp == NULL)
 			return EBADF;
-		error = fcntl_file(fp, cmd, a[2], ret);
+		error = fcntl_file(p, fd, fp, cmd, a[2], ret);
 		file_rele(fp);
 		return error;
 	}

@@ -122,14 +122,15 @@ iovec_copyin(const void *uiov, int n, struct iovec *iov, size_t *totalp)
 
 static int
 vector_file(struct proc *p, struct file *fp, const void *uiov, int n,
-    int64_t *ret, enum uio_rw rw, off_t off)
+    int64_t *ret, enum uio_rw rw, off_t off, int flags)
 {
 	struct iovec small[IOV_INLINE], *iov = small;
-	int flags = off >= 0 ? FOF_OFFSET : 0;
 	struct uio uio;
 	size_t total;
 	int error;
 
+	if (off >= 0)
+		flags |= FOF_OFFSET;
 	if (off >= 0 && (fp->f_mode & FM_SEEK) == 0)
 		return ESPIPE;
 	if ((fp->f_mode & (rw == UIO_READ ? FM_READ : FM_WRITE)) == 0)
@@ -152,10 +153,10 @@ vector_file(struct proc *p, struct file *fp, const void *uiov, int n,
 	return error;
 }
 
-/* => off < 0: where the file is, which moves */
+/* => off < 0: where the file is, which moves; flags: FOF_*, without OFFSET */
 static int
 vector_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw,
-    off_t off)
+    off_t off, int flags)
 {
 	struct file *fp;
 	bool counted;
@@ -164,7 +165,8 @@ vector_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw,
 	fp = fd_hold(p, (int)a[0], &counted);
 	if (fp == NULL)
 		return EBADF;
-	error = vector_file(p, fp, (void *)a[1], (int)a[2], ret, rw, off);
+	error =
+	    vector_file(p, fp, (void *)a[1], (int)a[2], ret, rw, off, flags);
 	fd_drop(fp, counted);
 	return error;
 }
@@ -172,38 +174,49 @@ vector_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw,
 int
 sys_readv(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	return vector_io(p, a, ret, UIO_READ, -1);
+	return vector_io(p, a, ret, UIO_READ, -1, 0);
 }
 
 int
 sys_writev(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	return vector_io(p, a, ret, UIO_WRITE, -1);
+	return vector_io(p, a, ret, UIO_WRITE, -1, 0);
 }
 
 int
 sys_preadv(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	return (off_t)a[3] < 0 ? EINVAL
-			       : vector_io(p, a, ret, UIO_READ, (off_t)a[3]);
+			       : vector_io(p, a, ret, UIO_READ, (off_t)a[3], 0);
 }
 
 int
 sys_pwritev(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	return (off_t)a[3] < 0 ? EINVAL
-			       : vector_io(p, a, ret, UIO_WRITE, (off_t)a[3]);
+	return (off_t)a[3] < 0
+	    ? EINVAL
+	    : vector_io(p, a, ret, UIO_WRITE, (off_t)a[3], 0);
 }
 
-/* preadv2, pwritev2: flags (RWF_*) are for what the file was not opened for. */
+/* preadv2, pwritev2: what the file was not opened for, for one request */
+#define RWF_HIPRI  0x1 /* nobody here polls for the end of a request */
+#define RWF_DSYNC  0x2
+#define RWF_SYNC   0x4
+#define RWF_APPEND 0x10
+
 static int
 vector2_io(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw)
 {
-	if (a[5] != 0)
+	const u_int how = (u_int)a[5];
+
+	if (how & ~(u_int)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND))
 		return EOPNOTSUPP;
 	if ((off_t)a[3] < -1)
 		return EINVAL;
-	return vector_io(p, a, ret, rw, (off_t)a[3]);
+	return vector_io(p, a, ret, rw, (off_t)a[3],
+	    ((how & RWF_DSYNC) ? FOF_DSYNC : 0) |
+		((how & RWF_SYNC) ? FOF_SYNC : 0) |
+		((how & RWF_APPEND) ? FOF_APPEND : 0));
 }
 
 int

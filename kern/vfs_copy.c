@@ -180,6 +180,8 @@ sys_sendfile(struct proc *p, const uint64_t a[6], int64_t *ret)
 	if (error)
 		return error;
 	if ((from.s_file->f_mode & FM_SEEK) == 0 ||
+	    (from.s_file->f_vnode != NULL &&
+		from.s_file->f_vnode->v_type == VDIR) ||
 	    (to.s_file->f_flags & O_APPEND))
 		error = EINVAL;
 	return copy_both(p, &from, &to, a[3], error, ret);
@@ -228,7 +230,7 @@ sys_copy_file_range(struct proc *p, const uint64_t a[6], int64_t *ret)
 
 #define SPLICE_F_NONBLOCK 2
 #define SPLICE_F_ALL      0xf /* MOVE, NONBLOCK, MORE, GIFT */
-#define SPLICE_MAX        4096UL /* from a pipe: what any pipe takes at once */
+#define SPLICE_MAX        4096UL /* what any pipe takes at once */
 #define SPLICE_POLL       10000000UL /* ns */
 
 /*
@@ -258,26 +260,69 @@ wait_for_room(struct proc *p, struct file *fp, bool nonblock)
 	}
 }
 
+/* => is one of them a pipe, and not both the same? */
 static int
-splice_check(struct proc *p, const struct side *from, const struct side *to,
-    uint64_t flags)
+splice_check(const struct side *from, const struct side *to)
 {
-	bool frompipe = is_pipe(from->s_file), topipe = is_pipe(to->s_file);
+	const struct file *f = from->s_file, *t = to->s_file;
 
-	if (!frompipe && !topipe)
+	if (!is_pipe(f) && !is_pipe(t))
 		return EINVAL;
-	if (to->s_file->f_flags & O_APPEND)
+	if (is_pipe(f) && is_pipe(t) &&
+	    (f->f_vnode != NULL ? f->f_vnode == t->f_vnode
+				: f->f_data == t->f_data))
 		return EINVAL;
-	return frompipe && topipe
-	    ? wait_for_room(p, to->s_file, (flags & SPLICE_F_NONBLOCK) != 0)
+	return t->f_flags & O_APPEND ? EINVAL : 0;
+}
+
+/*
+ * => nonblock: there is something to be read, and room for SPLICE_MAX bytes;
+ *    else, between pipes, the room is waited for
+ */
+static int
+splice_ready(struct proc *p, const struct side *from, const struct side *to,
+    bool nonblock)
+{
+	struct file *f = from->s_file, *t = to->s_file;
+
+	if (is_pipe(f) && nonblock &&
+	    !f->f_ops->fo_poll(f, POLLIN | POLLHUP, NULL))
+		return EAGAIN;
+	return is_pipe(t) && (nonblock || is_pipe(f))
+	    ? wait_for_room(p, t, nonblock)
 	    : 0;
+}
+
+/*
+ * Once something was moved nobody waits: whoever fills a pipe may be the one
+ * who empties it.
+ * => bytes moved in *done; an error only if there were none
+ */
+static int
+splice_sides(struct proc *p, struct side *from, struct side *to, size_t len,
+    bool nonblock, size_t *done)
+{
+	size_t got = 0;
+	int error;
+
+	*done = 0;
+	do {
+		error = splice_ready(p, from, to, nonblock || *done > 0);
+		if (error == 0)
+			error = copy_sides(
+			    p, from, to, MIN(len - *done, SPLICE_MAX), &got);
+		if (error)
+			break;
+		*done += got;
+	} while (got > 0 && *done < len);
+	return *done > 0 ? 0 : error;
 }
 
 int
 sys_splice(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	struct side from, to;
-	uint64_t len = a[4];
+	size_t done = 0;
 	int error;
 
 	if (a[5] & ~(uint64_t)SPLICE_F_ALL)
@@ -285,10 +330,14 @@ sys_splice(struct proc *p, const uint64_t a[6], int64_t *ret)
 	error = sides_get(p, (int)a[0], a[1], &from, (int)a[2], a[3], &to);
 	if (error)
 		return error;
-	error = splice_check(p, &from, &to, a[5]);
-	if (is_pipe(from.s_file))
-		len = MIN(len, SPLICE_MAX);
-	return copy_both(p, &from, &to, len, error, ret);
+	error = splice_check(&from, &to);
+	if (error == 0)
+		error = splice_sides(p, &from, &to, MIN(a[4], IO_MAX),
+		    (a[5] & SPLICE_F_NONBLOCK) != 0, &done);
+	error = side_put(&to, error);
+	error = side_put(&from, error);
+	*ret = (int64_t)done;
+	return error;
 }
 
 /* => what is not used any more goes: dirty pages are written first, later */

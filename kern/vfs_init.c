@@ -42,6 +42,7 @@ vfs_init(void)
 	error = mount_root("tmpfs", NULL, 0, "");
 	if (error)
 		panic("root: error %d", error);
+	mount_memfd();
 	tty_init();
 }
 

@@ -22,8 +22,10 @@ vref(struct vnode *vp)
 void
 vrele(struct vnode *vp)
 {
-	if (refcnt_drop(&vp->v_refs))
+	if (refcnt_drop(&vp->v_refs)) {
+		KASSERT(LIST_EMPTY(&vp->v_locks));
 		vp->v_op->vop_inactive(vp);
+	}
 }
 
 enum vtype
@@ -151,6 +153,108 @@ lookup_in(struct proc *p, struct vnode *dvp, const char *name, size_t len,
 		return lookup_cached(dvp, name, len, vpp);
 	return dvp->v_op->vop_lookup(dvp, name, len, vpp);
 }
+
+/* -- Restrictions ---------------------------------------------------------------------- */
+
+#define RENAMES_NOW (~0UL) /* ni_renames: one was under way */
+
+static volatile u_long renames_begun, renames_ended; /* [a] */
+
+void
+namei_rename_begin(void)
+{
+	(void)atomic_add_acq_rel(&renames_begun, 1);
+}
+
+void
+namei_rename_end(void)
+{
+	(void)atomic_add_acq_rel(&renames_ended, 1);
+}
+
+/* => the lookup starts at dvp */
+static void
+restrict_begin(struct vnode *dvp, struct nameidata *nd)
+{
+	u_long ended = atomic_load_acq(&renames_ended);
+
+	nd->ni_renames = atomic_load_acq(&renames_begun);
+	if (nd->ni_renames != ended)
+		nd->ni_renames = RENAMES_NOW;
+	vref(dvp);
+	nd->ni_top = dvp;
+}
+
+/*
+ * lookup_in() with restrictions.  Who stays below the starting point stays
+ * there with "..", too, until it meets that; unless the directory it is in is
+ * moved elsewhere meanwhile.
+ */
+static __noinline int
+lookup_restricted(struct proc *p, struct vnode *dvp, int flags,
+    struct nameidata *nd, struct vnode **vpp)
+{
+	bool up = nd->ni_len == 2 && memcmp(nd->ni_name, "..", 2) == 0 &&
+	    (flags & NAMEI_SCOPED);
+	int error;
+
+	if (up && dvp == nd->ni_top) {
+		if (flags & NAMEI_BENEATH)
+			return EXDEV;
+		vref(dvp);
+		*vpp = dvp;
+		return 0;
+	}
+	error = lookup_in(p, dvp, nd->ni_name, nd->ni_len, vpp, &nd->ni_walk);
+	if (error == 0 && up &&
+	    atomic_load_acq(&renames_begun) != nd->ni_renames) {
+		vrele(*vpp);
+		error = EAGAIN;
+	}
+	return error;
+}
+
+/* => may the link be followed? */
+static int
+restrict_link(const struct vnode *link, int flags)
+{
+	bool magic = link->v_op->vop_jump != NULL;
+
+	if ((flags & NAMEI_NOLINKS) || (magic && (flags & NAMEI_NOMAGIC)))
+		return ELOOP;
+	return magic && (flags & NAMEI_SCOPED) ? EXDEV : 0;
+}
+
+/* => was a mount's border crossed on the way to vp? */
+static inline bool
+is_across(const struct vnode *vp, int flags, const struct nameidata *nd)
+{
+	return __predict_false(flags & NAMEI_NOXDEV) &&
+	    vp->v_mount != nd->ni_top->v_mount;
+}
+
+/*
+ * Where a link that begins with '/' leads to.
+ * => referenced; EXDEV
+ */
+static int
+link_root(struct proc *p, int flags, struct nameidata *nd, struct vnode **vpp)
+{
+	if (flags & NAMEI_BENEATH)
+		return EXDEV;
+	if (flags & NAMEI_INROOT) {
+		*vpp = nd->ni_top;
+		vref(*vpp);
+	} else
+		*vpp = root_vnode(p);
+	mount_walk(*vpp, &nd->ni_walk);
+	if (!is_across(*vpp, flags, nd))
+		return 0;
+	vrele(*vpp);
+	return EXDEV;
+}
+
+/* -- Walking --------------------------------------------------------------------------- */
 
 static void
 path_free(struct nameidata *nd)
@@ -289,14 +393,18 @@ walk(struct proc *p, struct vnode *dvp, int flags, struct nameidata *nd)
 	for (;;) {
 		if (name[0] == '/' && name == nd->ni_path && links > 0) {
 			vrele(dvp);
-			dvp = root_vnode(p);
-			mount_walk(dvp, &nd->ni_walk);
+			error = link_root(p, flags, nd, &dvp);
+			if (error)
+				return error;
 		}
 		while (name[0] == '/')
 			name++;
 		last = walk_component(name, nd, &rest);
-		error = lookup_in(
-		    p, dvp, nd->ni_name, nd->ni_len, &vp, &nd->ni_walk);
+		if (__predict_false(flags & NAMEI_RESTRICT))
+			error = lookup_restricted(p, dvp, flags, nd, &vp);
+		else
+			error = lookup_in(
+			    p, dvp, nd->ni_name, nd->ni_len, &vp, &nd->ni_walk);
 		if (error == ENOENT && last && (flags & NAMEI_PARENT))
 			return walk_end(dvp, NULL, flags, nd);
 		if (error) {
@@ -305,9 +413,19 @@ walk(struct proc *p, struct vnode *dvp, int flags, struct nameidata *nd)
 		}
 		if (!last || (flags & NAMEI_PARENT) == 0)
 			(void)mount_cross(&vp, &nd->ni_walk);
+		if (is_across(vp, flags, nd)) {
+			error = EXDEV;
+			break;
+		}
 		if (follow_link(vp, nd, last, flags)) {
-			error = ++links > MAXSYMLINKS ? ELOOP
-						      : follow(&vp, nd, rest);
+			error = ++links > MAXSYMLINKS
+			    ? ELOOP
+			    : restrict_link(vp, flags);
+			if (error == 0)
+				error = follow(&vp, nd, rest);
+			if (error == 0 && vp != NULL &&
+			    is_across(vp, flags, nd))
+				error = EXDEV;
 			if (error)
 				break;
 			if (vp == NULL) {
@@ -365,16 +483,22 @@ namei(struct proc *p, int dirfd, const char *path, enum uio_seg seg, int flags,
 	error = path_copyin(path, seg, flags, nd);
 	if (error)
 		return error;
-	if (nd->ni_path[0] == '/')
-		dvp = root_vnode(p);
-	else
+	if (nd->ni_path[0] != '/' || (flags & NAMEI_INROOT))
 		error = start_vnode(p, dirfd, &dvp);
+	else if (flags & NAMEI_BENEATH)
+		error = EXDEV;
+	else
+		dvp = root_vnode(p);
 	if (error == 0) {
 		mount_walk(dvp, &nd->ni_walk);
+		if (__predict_false(flags & NAMEI_RESTRICT))
+			restrict_begin(dvp, nd);
 		if (nd->ni_path[0] == '\0')
 			nd->ni_vp = dvp;
 		else
 			error = walk(p, dvp, flags, nd);
+		if (__predict_false(flags & NAMEI_RESTRICT))
+			vrele(nd->ni_top);
 	}
 	if (error) {
 		mount_walk_end(&nd->ni_walk);

@@ -326,6 +326,22 @@ mount_root(
 	return error;
 }
 
+struct mount *memfdmount;
+
+void
+mount_memfd(void)
+{
+	struct mount *mp = kmem_zalloc(sizeof(*mp), PR_WAITOK);
+
+	/* neither a device number nor a place in the list: both are for names */
+	mp->mnt_op = &tmpfs_vfsops;
+	mp->mnt_flag = MNT_NOSUID | MNT_NODEV;
+	strlcpy(mp->mnt_from, "memfd", sizeof(mp->mnt_from));
+	if (mp->mnt_op->vfs_mount(mp, "") != 0)
+		panic("memfd: no memory");
+	memfdmount = mp;
+}
+
 int
 mount_on(const char *type, struct bdev *bd, const char *from, struct vnode *dir,
     uint32_t flags, const char *options)
@@ -824,6 +840,8 @@ mount_new(struct proc *p, struct mount_args *ma, uint64_t utype,
 	struct bdev *bd = NULL;
 	int error = string_in(utype, ma->ma_type, sizeof(ma->ma_type));
 
+	if (utype == 0)
+		return EINVAL;
 	if (error)
 		return error == EINVAL ? ENODEV : error;
 	vfs = vfs_find(ma->ma_type);

@@ -27,7 +27,7 @@ creation_mode(struct proc *p, uint64_t mode, mode_t type)
 	return type | (mode & ALLPERMS & ~p->p_p->ps_umask);
 }
 
-/* => the flags that count, in *flagsp; EINVAL, EOPNOTSUPP */
+/* => the flags that count, in *flagsp; EINVAL */
 static int
 open_flags(int *flagsp)
 {
@@ -39,9 +39,9 @@ open_flags(int *flagsp)
 		return EINVAL;
 	else if (flags & (O_TMPFILE & ~O_DIRECTORY)) {
 		/* it needs O_DIRECTORY, so that old kernels refuse it too */
-		return (flags & O_DIRECTORY) && (flags & O_ACCMODE) != O_RDONLY
-		    ? EOPNOTSUPP
-		    : EINVAL;
+		if ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE ||
+		    (flags & O_ACCMODE) == O_RDONLY)
+			return EINVAL;
 	} else if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return EINVAL;
 	*flagsp = flags;
@@ -91,7 +91,7 @@ static int
 open_lookup(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
 {
 	struct nameidata nd;
-	int how = 0, error;
+	int how = (int)a[4], error;
 
 	if (!(flags & O_NOFOLLOW) &&
 	    (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
@@ -106,16 +106,48 @@ open_lookup(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
 	return error;
 }
 
+/* => a new file without a name, in the file system of the directory named */
+static int
+make_unnamed(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
+{
+	const struct vattr va = { .va_mode = creation_mode(p, a[3], S_IFREG) };
+	struct nameidata nd;
+	struct vnode *dvp;
+	int error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE,
+	    (int)a[4] | ((flags & O_NOFOLLOW) ? 0 : NAMEI_FOLLOW), &nd);
+
+	if (error)
+		return error;
+	dvp = nd.ni_vp;
+	if (dvp->v_type != VDIR)
+		error = ENOTDIR;
+	else if (dvp->v_op->vop_unnamed == NULL)
+		error = EOPNOTSUPP;
+	else
+		error = mount_write_get(dvp->v_mount);
+	if (error == 0) {
+		error = dvp->v_op->vop_unnamed(
+		    dvp, &va, (flags & O_EXCL) ? 0 : VU_LINKABLE, vpp);
+		mount_write_put(dvp->v_mount);
+	}
+	namei_done(&nd);
+	return error;
+}
+
 static int
 open_file(struct proc *p, const uint64_t a[6], int flags, struct file **fpp)
 {
 	int error, tries = 0;
 	struct vnode *vp;
 
-	/* another process may create the file between our look and our own */
-	do
-		error = open_lookup(p, a, flags, &vp);
-	while (error == EEXIST && !(flags & O_EXCL) && ++tries < 10);
+	if ((flags & O_TMPFILE) == O_TMPFILE) {
+		error = make_unnamed(p, a, flags, &vp);
+		flags &= ~(O_TMPFILE | O_EXCL | O_TRUNC);
+	} else
+		/* another process may create it between our look and our own */
+		do
+			error = open_lookup(p, a, flags, &vp);
+		while (error == EEXIST && !(flags & O_EXCL) && ++tries < 10);
 	if (error)
 		return error;
 	error = vn_open(p, vp, flags, fpp);
@@ -124,8 +156,9 @@ open_file(struct proc *p, const uint64_t a[6], int flags, struct file **fpp)
 	return error;
 }
 
-int
-sys_openat(struct proc *p, const uint64_t a[6], int64_t *ret)
+/* => a[4]: restrictions on the name, NAMEI_RESTRICT */
+static int
+open_fd(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	int flags = (int)a[2], error, fd;
 	struct file *fp;
@@ -144,12 +177,89 @@ sys_openat(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return error;
 }
 
+int
+sys_openat(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	const uint64_t args[6] = { a[0], a[1], a[2], a[3], 0 };
+
+	return open_fd(p, args, ret);
+}
+
 /* Fields [c]: of whoever made the copy. */
 struct open_how {
 	uint64_t flags, mode, resolve;
 };
 
-/* Resolution with restrictions (RESOLVE_*) is not offered. */
+#define O_KNOWN                                                         \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | \
+	    O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT | O_LARGEFILE |    \
+	    O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | \
+	    O_TMPFILE)
+#define HOW_MAX PAGE_SIZE
+
+/* => struct of another size, in *how; E2BIG: with what we know nothing of */
+static int
+how_copyin(uint64_t uaddr, size_t size, struct open_how *how)
+{
+	char more[64];
+	int error;
+
+	if (size < sizeof(*how))
+		return EINVAL;
+	if (size > HOW_MAX)
+		return E2BIG;
+	error = copyin((void *)uaddr, how, sizeof(*how));
+	for (size_t at = sizeof(*how), n; error == 0 && at < size; at += n) {
+		n = MIN(size - at, sizeof(more));
+		error = copyin((void *)(uaddr + at), more, n);
+		for (size_t i = 0; error == 0 && i < n; i++)
+			if (more[i] != 0)
+				error = E2BIG;
+	}
+	return error;
+}
+
+/* openat2(2) is strict where openat(2) ignores. */
+static int
+how_check(const struct open_how *how)
+{
+	const uint64_t path = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+	if ((how->flags & ~(uint64_t)(u_int)O_KNOWN) ||
+	    ((how->flags & O_PATH) && (how->flags & ~path)) ||
+	    (how->mode & ~(uint64_t)ALLPERMS) ||
+	    (how->mode != 0 && (how->flags & O_CREAT) == 0 &&
+		(how->flags & O_TMPFILE) != O_TMPFILE))
+		return EINVAL;
+	return 0;
+}
+
+#define RESOLVE_NO_XDEV       0x1
+#define RESOLVE_NO_MAGICLINKS 0x2
+#define RESOLVE_NO_SYMLINKS   0x4
+#define RESOLVE_BENEATH       0x8
+#define RESOLVE_IN_ROOT       0x10
+#define RESOLVE_CACHED        0x20
+
+/* => NAMEI_* in *restrictp; EINVAL; EAGAIN: what is cached nobody can tell */
+static int
+how_resolve(uint64_t resolve, uint64_t *restrictp)
+{
+	static const int bits[] = { NAMEI_NOXDEV, NAMEI_NOMAGIC, NAMEI_NOLINKS,
+		NAMEI_BENEATH, NAMEI_INROOT };
+	const uint64_t scoped = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+
+	if ((resolve & ~0x3fUL) || (resolve & scoped) == scoped)
+		return EINVAL;
+	if (resolve & RESOLVE_CACHED)
+		return EAGAIN;
+	*restrictp = 0;
+	for (size_t i = 0; i < nitems(bits); i++)
+		if (resolve & (1UL << i))
+			*restrictp |= (uint64_t)bits[i];
+	return 0;
+}
+
 int
 sys_openat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
@@ -157,21 +267,17 @@ sys_openat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 	uint64_t args[6] = { a[0], a[1] };
 	int error;
 
-	if (a[3] < sizeof(how))
-		return EINVAL;
-	if (a[3] > sizeof(how))
-		return E2BIG;
-	error = copyin((void *)a[2], &how, sizeof(how));
+	error = how_copyin(a[2], a[3], &how);
+	if (error == 0)
+		error = how_check(&how);
 	if (error)
 		return error;
-	if (how.flags > UINT32_MAX || (how.mode & ~(uint64_t)ALLPERMS) != 0 ||
-	    (how.mode != 0 && (how.flags & O_CREAT) == 0))
-		return EINVAL;
-	if (how.resolve != 0)
-		return EOPNOTSUPP;
+	error = how_resolve(how.resolve, &args[4]);
+	if (error)
+		return error;
 	args[2] = how.flags;
 	args[3] = how.mode;
-	return sys_openat(p, args, ret);
+	return open_fd(p, args, ret);
 }
 
 /* -- Making and removing names ------------------------------------------------------------ */
@@ -392,8 +498,10 @@ sys_renameat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 	if (error == 0)
 		error = mount_write_get(to.ni_dvp->v_mount);
 	if (error == 0) {
+		namei_rename_begin();
 		error = from.ni_dvp->v_op->vop_rename(from.ni_dvp, from.ni_name,
 		    from.ni_len, to.ni_dvp, to.ni_name, to.ni_len, (int)flags);
+		namei_rename_end();
 		mount_write_put(to.ni_dvp->v_mount);
 	}
 	namei_done(&to);

@@ -59,7 +59,7 @@ vn_limit_write(struct proc *p, off_t off, size_t n)
 static int
 vn_fo_write(struct file *fp, struct uio *uio, int flags)
 {
-	bool append = (fp->f_flags & O_APPEND) != 0;
+	bool append = (fp->f_flags & O_APPEND) || (flags & FOF_APPEND);
 	struct vnode *vp = fp->f_vnode;
 	size_t len = uio->uio_resid;
 	int error;
@@ -87,11 +87,11 @@ vn_fo_write_sync(struct file *fp, struct uio *uio, int flags)
 {
 	struct vnode *vp = fp->f_vnode;
 	int error = vn_fo_write(fp, uio, flags);
-	bool all = (fp->f_flags & O_SYNC) == O_SYNC ||
+	bool all = (fp->f_flags & O_SYNC) == O_SYNC || (flags & FOF_SYNC) ||
 	    (vn_mntflags(vp) & MNT_SYNCHRONOUS);
 
 	if (error == 0 && vp->v_op->vop_fsync != NULL &&
-	    (all || (fp->f_flags & O_DSYNC)))
+	    (all || (fp->f_flags & O_DSYNC) || (flags & FOF_DSYNC)))
 		error = vp->v_op->vop_fsync(vp, all ? 0 : FSYNC_DATA);
 	return error;
 }
@@ -502,13 +502,24 @@ mmap_rights(struct file *fp, bool shared, vm_prot_t prot, vm_prot_t *maxprot)
  *    before the file, open for writing, is closed
  */
 static int
-mmap_vnode(struct vnode *vp, bool writing, struct uvm_object **uobjp)
+mmap_vnode(struct vnode *vp, bool writing, vm_prot_t prot, vm_prot_t *maxprot,
+    struct uvm_object **uobjp)
 {
-	int error = vn_uobj(vp, uobjp);
+	int error = vn_uobj(vp, uobjp), seals = 0;
 
-	if (error == 0 && writing)
-		atomic_store_rel(&vp->v_mapped, true);
-	return error;
+	if (error != 0 || !writing)
+		return error;
+	/* who adds a seal from now on sees that it is too late */
+	atomic_store_rel(&vp->v_mapped, true);
+	if (vp->v_op->vop_seals == NULL ||
+	    vp->v_op->vop_seals(vp, 0, &seals) != 0 ||
+	    (seals & F_SEAL_NOWRITE) == 0)
+		return 0;
+	*maxprot &= ~PROT_WRITE;
+	if ((prot & PROT_WRITE) == 0)
+		return 0;
+	(*uobjp)->pgops->pgo_detach(*uobjp);
+	return EPERM;
 }
 
 /* Devices are not copied: a private mapping can be read and no more. */
@@ -541,8 +552,8 @@ fd_mmap(struct proc *p, int fd, voff_t off, vsize_t len, bool shared,
 		if (fp->f_vnode == NULL)
 			error = ENODEV;
 		else if (fp->f_vnode->v_type != VCHR)
-			error = mmap_vnode(
-			    fp->f_vnode, shared && FWRITABLE(fp), uobjp);
+			error = mmap_vnode(fp->f_vnode, shared && FWRITABLE(fp),
+			    prot, maxprot, uobjp);
 		else if (!dev_is_zero(fp->f_vnode->v_rdev))
 			error = mmap_device(fp->f_vnode->v_rdev, off, len,
 			    shared, prot, maxprot, uobjp);

@@ -54,13 +54,14 @@ usage(void)
 }
 
 /*
- * -h asks for help everywhere but where every argument is data.
+ * -h asks for help everywhere but where every argument is data, or where it
+ * is what all the world types.
  */
 static int
 wants_help(int argc, char **argv)
 {
 	static const char *const literal[] = { "echo", "true", "false", "test",
-		"[", "init" };
+		"[", "init", "df" };
 
 	if (argc != 2 || strcmp(argv[1], "-h") != 0)
 		return 0;

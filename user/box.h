@@ -81,7 +81,8 @@ int write_all(int fd, const void *data, size_t len);
 int copy_fd(int from, const char *from_name, int to, const char *to_name);
 
 /*
- * Copy a file, or with recursive a tree.  Remove a tree.
+ * Copy a file, or with recursive (1) a tree, in which links stay links.
+ * Remove a tree.
  * => 0; -1 and a message when something failed
  */
 int copy_tree(const char *from, const char *to, int recursive);

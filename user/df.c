@@ -9,7 +9,7 @@
 
 #include "box.h"
 
-static int opt_human; /* set once by df_main */
+static int opt_human, opt_inodes, opt_types; /* set once by df_main */
 
 /* "1.5M", or KiB. */
 static const char *
@@ -33,16 +33,23 @@ amount(char *buf, size_t len, uint64_t bytes)
 }
 
 static void
-print_line(const char *from, const char *on, const struct statfs *sf)
+print_line(
+    const char *from, const char *type, const char *on, const struct statfs *sf)
 {
-	uint64_t bs = (uint64_t)sf->f_bsize, used = sf->f_blocks - sf->f_bfree;
-	uint64_t all = used + sf->f_bavail;
+	/* -i counts files, which are 1024 bytes each for amount() */
+	uint64_t size = opt_inodes ? 1024 : (uint64_t)sf->f_bsize;
+	uint64_t total = opt_inodes ? sf->f_files : sf->f_blocks;
+	uint64_t avail = opt_inodes ? sf->f_ffree : sf->f_bavail;
+	uint64_t used = total - (opt_inodes ? sf->f_ffree : sf->f_bfree);
+	uint64_t all = used + avail;
 	char a[24], b[24], c[24];
 
-	printf("%-20s %9s %9s %9s %3llu%% %s\n", from,
-	    amount(a, sizeof(a), sf->f_blocks * bs),
-	    amount(b, sizeof(b), used * bs),
-	    amount(c, sizeof(c), sf->f_bavail * bs),
+	printf("%-20s ", from);
+	if (opt_types)
+		printf("%-6s ", type);
+	printf("%9s %9s %9s %3llu%% %s\n", amount(a, sizeof(a), total * size),
+	    amount(b, sizeof(b), used * size),
+	    amount(c, sizeof(c), avail * size),
 	    all == 0 ? 0ULL
 		     : (unsigned long long)((used * 100 + all - 1) / all),
 	    on);
@@ -50,9 +57,9 @@ print_line(const char *from, const char *on, const struct statfs *sf)
 
 /* The mount whose device is that of path; the last one, which hides others. */
 static int
-find_mount(dev_t dev, char *from, char *on)
+find_mount(dev_t dev, char *from, char *type, char *on)
 {
-	char line[1024], f[256], o[256];
+	char line[1024], f[256], o[256], t[32];
 	FILE *mounts = fopen("/proc/self/mounts", "r");
 	struct stat st;
 	int found = 0;
@@ -60,9 +67,10 @@ find_mount(dev_t dev, char *from, char *on)
 	if (mounts == NULL)
 		return 0;
 	while (fgets(line, sizeof(line), mounts) != NULL)
-		if (sscanf(line, "%255s %255s", f, o) == 2 &&
+		if (sscanf(line, "%255s %255s %31s", f, o, t) == 3 &&
 		    stat(o, &st) == 0 && st.st_dev == dev) {
 			strcpy(from, f);
+			strcpy(type, t);
 			strcpy(on, o);
 			found = 1;
 		}
@@ -73,7 +81,7 @@ find_mount(dev_t dev, char *from, char *on)
 static int
 df_file(const char *path)
 {
-	char from[256] = "-", on[256];
+	char from[256] = "-", on[256], type[32] = "-";
 	struct statfs sf;
 	struct stat st;
 
@@ -82,8 +90,8 @@ df_file(const char *path)
 		return 1;
 	}
 	snprintf(on, sizeof(on), "%s", path);
-	(void)find_mount(st.st_dev, from, on);
-	print_line(from, on, &sf);
+	(void)find_mount(st.st_dev, from, type, on);
+	print_line(from, type, on, &sf);
 	return 0;
 }
 
@@ -91,7 +99,7 @@ df_file(const char *path)
 static int
 df_all(void)
 {
-	char line[1024], from[256], on[256];
+	char line[1024], from[256], on[256], type[32];
 	FILE *mounts = fopen("/proc/self/mounts", "r");
 	struct statfs sf;
 
@@ -100,9 +108,9 @@ df_all(void)
 		return 1;
 	}
 	while (fgets(line, sizeof(line), mounts) != NULL)
-		if (sscanf(line, "%255s %255s", from, on) == 2 &&
+		if (sscanf(line, "%255s %255s %31s", from, on, type) == 3 &&
 		    statfs(on, &sf) == 0 && sf.f_blocks != 0)
-			print_line(from, on, &sf);
+			print_line(from, type, on, &sf);
 	fclose(mounts);
 	return 0;
 }
@@ -112,15 +120,25 @@ df_main(int argc, char **argv)
 {
 	int opt, status = 0;
 
-	opt_human = 0;
-	while ((opt = getopt(argc, argv, "hk")) != -1) {
-		if (opt != 'h' && opt != 'k')
+	opt_human = opt_inodes = opt_types = 0;
+	while ((opt = getopt(argc, argv, "hikPT")) != -1) {
+		if (opt == 'h' || opt == 'k')
+			opt_human = opt == 'h';
+		else if (opt == 'i')
+			opt_inodes = 1;
+		else if (opt == 'T')
+			opt_types = 1;
+		else if (opt != 'P') /* each is one line anyway */
 			usage();
-		opt_human = opt == 'h';
 	}
-	printf("%-20s %9s %9s %9s %4s %s\n", "Filesystem",
-	    opt_human ? "Size" : "1K-blocks", "Used", "Available", "Use%",
-	    "Mounted on");
+	printf("%-20s ", "Filesystem");
+	if (opt_types)
+		printf("%-6s ", "Type");
+	printf("%9s %9s %9s %4s %s\n",
+	    opt_inodes      ? "Inodes"
+		: opt_human ? "Size"
+			    : "1K-blocks",
+	    "Used", "Available", "Use%", "Mounted on");
 	if (optind == argc)
 		return df_all();
 	for (; optind < argc; optind++)

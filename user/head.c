@@ -52,18 +52,28 @@ head_file(const char *path, int bytes, unsigned long count)
 int
 head_main(int argc, char **argv)
 {
-	int opt, bytes = 0, many, status = 0, first = 1;
+	int opt, bytes = 0, many, status = 0, first = 1, names = 0;
 	unsigned long count = 10;
 
-	while ((opt = getopt(argc, argv, "n:c:")) != -1) {
+	/* head -5, as it was once */
+	if (argc > 1 && argv[1][0] == '-' &&
+	    parse_ulong(argv[1] + 1, &count) == 0) {
+		argv++;
+		argc--;
+	}
+	while ((opt = getopt(argc, argv, "n:c:qv")) != -1) {
+		if (opt == 'q' || opt == 'v') {
+			names = opt;
+			continue;
+		}
 		if ((opt != 'n' && opt != 'c') ||
 		    parse_ulong(optarg, &count) != 0)
 			usage();
 		bytes = opt == 'c';
 	}
+	many = names == 'v' || (names == 0 && argc - optind > 1);
 	if (optind == argc)
-		return head_file("-", bytes, count);
-	many = argc - optind > 1;
+		argv[--optind] = "-";
 	for (; optind < argc; optind++, first = 0) {
 		if (many) {
 			printf(

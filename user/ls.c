@@ -24,7 +24,7 @@ struct list {
 };
 
 /* Options, set once by ls_main. */
-static int opt_all, opt_inode, opt_long, opt_recursive, opt_single;
+static int opt_all, opt_inode, opt_long, opt_recursive, opt_single, opt_dirs;
 
 static void
 list_add(struct list *l, const char *name, const struct stat *st)
@@ -193,12 +193,12 @@ list_operands(int n, char **paths)
 	for (int i = 0; i < n; i++) {
 		struct stat st;
 
-		if ((opt_long ? lstat : stat)(paths[i], &st) != 0 &&
+		if ((opt_long || opt_dirs ? lstat : stat)(paths[i], &st) != 0 &&
 		    lstat(paths[i], &st) != 0) {
 			complain("%s", paths[i]);
 			paths[i] = NULL;
 			rv = -1;
-		} else if (!S_ISDIR(st.st_mode)) {
+		} else if (!S_ISDIR(st.st_mode) || opt_dirs) {
 			list_add(&files, paths[i], &st);
 			paths[i] = NULL;
 		}
@@ -225,13 +225,16 @@ ls_main(int argc, char **argv)
 	static char dot[] = ".", *here[] = { dot };
 	int opt, rv;
 
-	while ((opt = getopt(argc, argv, "1ailR")) != -1) {
+	while ((opt = getopt(argc, argv, "1adilR")) != -1) {
 		switch (opt) {
 		case '1':
 			opt_single = 1;
 			break;
 		case 'a':
 			opt_all = 1;
+			break;
+		case 'd':
+			opt_dirs = 1;
 			break;
 		case 'i':
 			opt_inode = 1;

@@ -32,26 +32,41 @@ make_path(char *path)
 	return 0;
 }
 
+/* mode: of the directory itself, whatever umask is; -1: as usual */
+static int
+make_one(char *path, int parents, long mode)
+{
+	if (parents ? make_path(path) != 0 : mkdir(path, 0777) != 0) {
+		if (!parents)
+			complain("%s", path);
+		return -1;
+	}
+	if (mode < 0 || chmod(path, (mode_t)mode) == 0)
+		return 0;
+	complain("%s", path);
+	return -1;
+}
+
 int
 mkdir_main(int argc, char **argv)
 {
 	int opt, parents = 0, status = 0;
+	long mode = -1;
+	char *end;
 
-	while ((opt = getopt(argc, argv, "p")) != -1) {
-		if (opt != 'p')
+	while ((opt = getopt(argc, argv, "m:p")) != -1) {
+		if (opt == 'p')
+			parents = 1;
+		else if (opt == 'm') {
+			mode = strtol(optarg, &end, 8);
+			if (*end != '\0' || mode < 0 || mode > 07777)
+				usage();
+		} else
 			usage();
-		parents = 1;
 	}
 	if (optind == argc)
 		usage();
-	for (; optind < argc; optind++) {
-		if (parents) {
-			if (make_path(argv[optind]) != 0)
-				status = 1;
-		} else if (mkdir(argv[optind], 0777) != 0) {
-			complain("%s", argv[optind]);
-			status = 1;
-		}
-	}
+	for (; optind < argc; optind++)
+		status |= make_one(argv[optind], parents, mode) != 0;
 	return status;
 }

@@ -7,8 +7,9 @@
 
 #include "box.h"
 
+/* how: 'f': its file system, 'd': its data, else all of it */
 static int
-sync_file(const char *path, int all)
+sync_file(const char *path, int how)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK), rv;
 
@@ -16,7 +17,7 @@ sync_file(const char *path, int all)
 		complain("%s", path);
 		return 1;
 	}
-	rv = all ? syncfs(fd) : fsync(fd);
+	rv = how == 'f' ? syncfs(fd) : how == 'd' ? fdatasync(fd) : fsync(fd);
 	if (rv != 0)
 		complain("%s", path);
 	close(fd);
@@ -26,18 +27,18 @@ sync_file(const char *path, int all)
 int
 sync_main(int argc, char **argv)
 {
-	int opt, all = 0, status = 0;
+	int opt, how = 0, status = 0;
 
-	while ((opt = getopt(argc, argv, "f")) != -1) {
-		if (opt != 'f')
+	while ((opt = getopt(argc, argv, "df")) != -1) {
+		if (opt != 'f' && opt != 'd')
 			usage();
-		all = 1;
+		how = opt;
 	}
 	if (optind == argc) {
 		sync();
 		return 0;
 	}
 	for (; optind < argc; optind++)
-		status |= sync_file(argv[optind], all);
+		status |= sync_file(argv[optind], how);
 	return status;
 }

@@ -208,10 +208,55 @@ each_entry(const char *dir, const char *other,
 	return rv;
 }
 
+/* The first directory that a copy of a tree has made: not to be copied too. */
+static struct stat copy_root;
+
 static int
 copy_entry(const char *from, const char *to)
 {
-	return copy_tree(from, to, 1);
+	return copy_tree(from, to, 2);
+}
+
+/* => a link, or another file without contents of its own, like st */
+static int
+copy_special(const char *from, const char *to, const struct stat *st)
+{
+	char target[4096];
+	ssize_t n;
+	int rv;
+
+	if (S_ISLNK(st->st_mode)) {
+		n = readlink(from, target, sizeof(target) - 1);
+		if (n < 0) {
+			complain("%s", from);
+			return -1;
+		}
+		target[n] = '\0';
+		rv = symlink(target, to);
+	} else
+		rv = mknod(to, st->st_mode, st->st_rdev);
+	if (rv != 0)
+		complain("%s", to);
+	return rv;
+}
+
+static int
+copy_dir(const char *from, const char *to, const struct stat *st, int first)
+{
+	if (!first && st->st_dev == copy_root.st_dev &&
+	    st->st_ino == copy_root.st_ino) {
+		complainx("%s: is where the copy goes", from);
+		return -1;
+	}
+	if (mkdir(to, (st->st_mode & 0777) | 0700) != 0 && !is_dir(to)) {
+		complain("%s", to);
+		return -1;
+	}
+	if (first && stat(to, &copy_root) != 0) {
+		complain("%s", to);
+		return -1;
+	}
+	return each_entry(from, to, copy_entry);
 }
 
 int
@@ -219,10 +264,12 @@ copy_tree(const char *from, const char *to, int recursive)
 {
 	struct stat st, target;
 
-	if (stat(from, &st) != 0) {
+	if ((recursive ? lstat : stat)(from, &st) != 0) {
 		complain("%s", from);
 		return -1;
 	}
+	if (recursive && !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return copy_special(from, to, &st);
 	if (stat(to, &target) == 0 && target.st_dev == st.st_dev &&
 	    target.st_ino == st.st_ino) {
 		complainx("%s and %s are the same file", from, to);
@@ -234,11 +281,7 @@ copy_tree(const char *from, const char *to, int recursive)
 		complainx("%s: is a directory (use -r)", from);
 		return -1;
 	}
-	if (mkdir(to, (st.st_mode & 0777) | 0700) != 0 && !is_dir(to)) {
-		complain("%s", to);
-		return -1;
-	}
-	return each_entry(from, to, copy_entry);
+	return copy_dir(from, to, &st, recursive == 1);
 }
 
 static int

@@ -80,13 +80,13 @@ wc_main(int argc, char **argv)
 	int opt, status = 0, many;
 
 	opt_lines = opt_words = opt_bytes = 0;
-	while ((opt = getopt(argc, argv, "clw")) != -1) {
+	while ((opt = getopt(argc, argv, "clmw")) != -1) {
 		if (opt == 'l')
 			opt_lines = 1;
 		else if (opt == 'w')
 			opt_words = 1;
-		else if (opt == 'c')
-			opt_bytes = 1;
+		else if (opt == 'c' || opt == 'm')
+			opt_bytes = 1; /* a byte is a character */
 		else
 			usage();
 	}

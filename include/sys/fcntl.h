@@ -17,8 +17,12 @@
 #define O_NONBLOCK  0x800
 #define O_DSYNC     0x1000
 #define O_SYNC      0x101000 /* O_DSYNC too */
+#define O_ASYNC     0x2000
+#define O_DIRECT    0x4000
+#define O_LARGEFILE 0x8000
 #define O_DIRECTORY 0x10000
 #define O_NOFOLLOW  0x20000
+#define O_NOATIME   0x40000
 #define O_CLOEXEC   0x80000
 #define O_PATH      0x200000
 #define O_TMPFILE   0x410000 /* with O_DIRECTORY */
@@ -43,10 +47,38 @@
 #define F_SETFD             2
 #define F_GETFL             3
 #define F_SETFL             4
+#define F_GETLK             5
+#define F_SETLK             6
+#define F_SETLKW            7
+#define F_OFD_GETLK         36
+#define F_OFD_SETLK         37
+#define F_OFD_SETLKW        38
 #define F_GETPIPE_SZ        1032
 #define F_SETPIPE_SZ        1031
 #define F_DUPFD_CLOEXEC     1030
+#define F_ADD_SEALS         1033
+#define F_GET_SEALS         1034
 #define FD_CLOEXEC          1
+
+/* memfd_create(2), and what may be forbidden for ever of its files */
+#define MFD_CLOEXEC         0x1
+#define MFD_ALLOW_SEALING   0x2
+#define MFD_NOEXEC_SEAL     0x8
+#define MFD_EXEC            0x10
+#define F_SEAL_SEAL         0x1
+#define F_SEAL_SHRINK       0x2
+#define F_SEAL_GROW         0x4
+#define F_SEAL_WRITE        0x8
+#define F_SEAL_FUTURE_WRITE 0x10
+#define F_SEAL_EXEC         0x20
+#define F_SEAL_ALL          0x3f
+/* neither of them lets anything be written but through old mappings */
+#define F_SEAL_NOWRITE (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+
+/* l_type */
+#define F_RDLCK 0
+#define F_WRLCK 1
+#define F_UNLCK 2
 
 /* fallocate(2) */
 #define FALLOC_FL_KEEP_SIZE  0x1
@@ -98,6 +130,14 @@ struct stat {
 	uint32_t st_unused[2];
 };
 CTASSERT(sizeof(struct stat) == 128);
+
+/* Fields [c]: of whoever made the copy. */
+struct flock {
+	int16_t l_type, l_whence;
+	int64_t l_start, l_len;
+	int32_t l_pid, l_pad;
+};
+CTASSERT(sizeof(struct flock) == 32);
 
 /* Fields [c]: of whoever made the copy. */
 struct statx_timestamp {

@@ -32,7 +32,11 @@ struct fileops {
 	/* f_lock held; => new offset in *to; NULL: what a vnode's size says */
 	int (*fo_seek)(struct file *fp, off_t off, int whence, off_t *to);
 };
-#define FOF_OFFSET 1
+#define FOF_OFFSET 0x1
+/* For this request, as if the file had been opened with O_APPEND, ... */
+#define FOF_APPEND 0x2
+#define FOF_DSYNC  0x4
+#define FOF_SYNC   0x8
 
 /*
  * Locks used to protect members of a file:
@@ -45,7 +49,7 @@ struct file {
 	volatile int f_flags; /* [a] O_* of open, as F_SETFL left them */
 	int f_mode; /* [I] FM_* */
 	volatile int f_advice; /* [a] MADV_*, of posix_fadvise */
-	volatile bool f_flocked; /* [a] has, or had, a lock of flock(2) */
+	volatile bool f_flocked; /* [a] has, or had, a lock of its own */
 	const struct fileops *f_ops; /* [I] */
 	void *f_data; /* [I] pipe, or driver's */
 	struct vnode *f_vnode; /* [I] referenced, or NULL */
@@ -118,7 +122,8 @@ void fd_set_root(struct proc *p, struct vnode *vp);
 /*
  * Another process's, by number.
  * => fd_next_of: the first descriptor >= from in use, or -1
- * => fd_file_of: referenced, or NULL; the process has not given up its table
+ * => fd_file_of: referenced, or NULL
+ * => fd_dir_of: referenced; NULL: the table was closed
  */
 int fd_next_of(struct filedesc *fdp, int from);
 struct file *fd_file_of(struct filedesc *fdp, int fd);
@@ -126,6 +131,19 @@ struct vnode *fd_dir_of(struct filedesc *fdp, bool root);
 
 /* => the file is closed: its lock goes; may wake others (kern/vfs_lock.c) */
 void flock_close(struct file *fp);
+
+/*
+ * Locks of ranges (kern/vfs_lockf.c).
+ * => lockf_close: a descriptor of vp in table fdp is closed: those of the table
+ *    go; may wake others, does not sleep
+ * => lockf_close_file: the same of the open file itself, its last reference
+ * => lockf_fcntl: F_GETLK, F_SETLK, F_SETLKW and F_OFD_*, by p = curproc, whose
+ *    descriptor fd is fp; arg: struct flock of p; EAGAIN, EDEADLK, EINTR,
+ *    ERESTART, ENOLCK, EBADF, EINVAL, EOVERFLOW, EFAULT
+ */
+void lockf_close(struct vnode *vp, const struct filedesc *fdp);
+void lockf_close_file(struct file *fp);
+int lockf_fcntl(struct proc *p, int fd, struct file *fp, int cmd, uint64_t arg);
 
 /* => boot, from vfs_init() */
 void file_init(void);

@@ -15,6 +15,13 @@ struct filedesc *fd_copy(struct filedesc *fdp);
 struct filedesc *fd_share(struct filedesc *fdp);
 /* => drops a user; the last one closes everything; may sleep */
 void fd_free(struct filedesc *fdp);
+/*
+ * Somebody looks at the table of a process, whose ps_lock is held, and is no
+ * user of it: for the process it stays a table of its own.
+ * => once it is closed there is nothing in it any more
+ */
+struct filedesc *fd_watch(struct filedesc *fdp);
+void fd_unwatch(struct filedesc *fdp);
 /* => exec: a table of its own, close-on-exec descriptors closed; or errno */
 int fd_exec(struct proc *p);
 /* => open files in the system: the leak oracle of the tests */

@@ -176,6 +176,9 @@ int mount_root(
     const char *type, struct bdev *bd, uint32_t flags, const char *options);
 int mount_on(const char *type, struct bdev *bd, const char *from,
     struct vnode *dir, uint32_t flags, const char *options);
+/* => boot, once: memfdmount is there, a tmpfs nobody sees: files of memfd_create */
+void mount_memfd(void);
+extern struct mount *memfdmount; /* [I] after boot */
 /* => no program runs, or will: what lies on disks becomes read-only, clean,
  *    whoever had files open; says which could not be written */
 void mount_shutdown(void);

@@ -60,7 +60,7 @@ typedef int sy_call_t(struct proc *p, const uint64_t a[6], int64_t *ret);
 	X(51, chroot) X(32, flock) X(69, preadv) X(70, pwritev)             \
 	X(286, preadv2) X(287, pwritev2) X(71, sendfile)                    \
 	X(285, copy_file_range) X(76, splice) X(437, openat2)               \
-	X(223, fadvise64)
+	X(223, fadvise64) X(279, memfd_create)
 /* clang-format on */
 
 #define SYS_DECLARE(n, name) sy_call_t sys_##name;

@@ -12,12 +12,14 @@
 
 #include <sys/atomic.h>
 #include <sys/lock.h>
+#include <sys/queue.h>
 #include <sys/fcntl.h>
 #include <sys/uio.h>
 
 struct buf;
 struct file;
 struct fileops;
+struct lockf;
 struct mount;
 struct proc;
 struct stat;
@@ -52,6 +54,10 @@ struct vattr {
 #define VA_SIZE     0x20
 #define VA_KILLSUID 0x40 /* not a member: set-id bits go (chown) */
 
+/* vop_unnamed */
+#define VU_LINKABLE 0x1 /* it may get a name */
+#define VU_SEALABLE 0x2 /* it may get seals */
+
 /* vop_fsync */
 #define FSYNC_DATA 0x1 /* fdatasync: what is needed to read the data again */
 
@@ -71,6 +77,10 @@ struct vnodeops {
 	/* => EEXIST if it is there; target: of a symbolic link, else NULL */
 	int (*vop_create)(struct vnode *dvp, const char *name, size_t len,
 	    const struct vattr *va, const char *target, struct vnode **vpp);
+	/* => a regular file in dvp's file system that no name leads to, how:
+	 *    VU_*; NULL: there are none */
+	int (*vop_unnamed)(struct vnode *dvp, const struct vattr *va, int how,
+	    struct vnode **vpp);
 	int (*vop_link)(
 	    struct vnode *dvp, const char *name, size_t len, struct vnode *vp);
 	int (*vop_remove)(
@@ -140,9 +150,14 @@ struct vnodeops {
 	 *    read from off on, or the directory's names are; NULL: nothing to do
 	 */
 	int (*vop_refresh)(struct vnode *vp, off_t off);
+	/* => F_SEAL_* in *seals, after those of add (0: none) joined them; EPERM:
+	 *    they may not, EBUSY: it is mapped; NULL: no file has any */
+	int (*vop_seals)(struct vnode *vp, int add, int *seals);
 	/* => 0: give [off, off + len) memory, or take it (FALLOC_FL_*) */
 	int (*vop_allocate)(struct vnode *vp, int mode, off_t off, off_t len);
 };
+
+LIST_HEAD(lockf_list, lockf);
 
 /*
  * Locks used to protect members of a vnode:
@@ -164,6 +179,7 @@ struct vnode {
 	struct pipe *v_fifo; /* [v] of a named pipe that is open, or NULL */
 	struct mount *v_covered; /* [m, v: mount.h] what is mounted on it */
 	volatile u_int v_cached; /* [a] names in it that are cached */
+	struct lockf_list v_locks; /* [see vfs_lockf.c] locks of ranges */
 };
 
 extern struct vnode *rootvnode; /* [I] set at boot */
@@ -179,8 +195,16 @@ enum vtype mode_to_vtype(mode_t mode);
 #define NAMEI_FOLLOW 0x1 /* follow a symbolic link at the end */
 #define NAMEI_PARENT 0x2 /* the directory, and the last component */
 #define NAMEI_EMPTY  0x4 /* "" is the starting point itself */
+/* Restrictions of openat2(2), on every component. */
+#define NAMEI_NOLINKS  0x10 /* no symbolic link is followed: ELOOP */
+#define NAMEI_NOMAGIC  0x20 /* none of procfs that stands for a file: ELOOP */
+#define NAMEI_NOXDEV   0x40 /* all on one mount: EXDEV */
+#define NAMEI_BENEATH  0x80 /* all below the starting point: EXDEV */
+#define NAMEI_INROOT   0x100 /* the starting point is the root of all */
+#define NAMEI_SCOPED   (NAMEI_BENEATH | NAMEI_INROOT)
+#define NAMEI_RESTRICT 0x1f0
 
-#define NI_INLINE    96 /* most paths are shorter */
+#define NI_INLINE      96 /* most paths are shorter */
 
 /*
  * All members belong to the thread that looks the name up.  Not to be copied:
@@ -193,6 +217,9 @@ struct nameidata {
 	size_t ni_len; /* [thread] */
 	bool ni_slash; /* [thread] name ended in '/': must be a directory */
 	struct mount *ni_walk; /* [thread] see mount_walk(), or NULL */
+	/* With restrictions, while the name is looked up: */
+	struct vnode *ni_top; /* [thread] where it starts, referenced */
+	u_long ni_renames; /* [thread] renames before, or RENAMES_NOW */
 	char *ni_path; /* [thread] ni_inline, or PATH_MAX bytes */
 	char ni_inline[NI_INLINE]; /* [thread] */
 };
@@ -204,10 +231,14 @@ struct nameidata {
  * => errno: nothing to release
  * => a symbolic link at the end is followed with NAMEI_FOLLOW, and, without
  *    NAMEI_PARENT, if slashes come after it
+ * => NAMEI_SCOPED: EAGAIN: something was renamed, and ".." may lead out
  */
 int namei(struct proc *p, int dirfd, const char *path, enum uio_seg seg,
     int flags, struct nameidata *nd);
 void namei_done(struct nameidata *nd);
+/* => around what may move a directory */
+void namei_rename_begin(void);
+void namei_rename_end(void);
 
 /* -- For exec and mmap (kern/vfs_vnops.c) ------------------------------------------ */
 
@@ -249,6 +280,8 @@ int vn_uobj(struct vnode *vp, struct uvm_object **uobjp);
  * => ENOENT, ENAMETOOLONG: it is "?"
  */
 int vn_path(struct vnode *vp, struct vnode *root, char *buf, size_t len);
+/* => F_ADD_SEALS, F_GET_SEALS (kern/vfs_memfd.c); EINVAL: it has none */
+int seals_fcntl(struct file *fp, int cmd, uint64_t arg, int64_t *ret);
 /* => opens vp (reference taken over on success) as a file */
 int vn_open(struct proc *p, struct vnode *vp, int flags, struct file **fpp);
 /* => MNT_* of its mount, if it has one */

@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
@@ -61,6 +62,15 @@ test_fallocate(void)
 	CHECK_EQ(pages(fd), 3);
 	CHECK(fallocate(fd, 0, 100, 100) == 0);
 	CHECK_EQ(size(fd), 10000);
+	/* what cannot be had whole is not taken in part, in a file as long */
+	CHECK(ftruncate(fd, 1L << 40) == 0);
+	CHECK_ERRNO(fallocate(fd, 0, 4096, 1L << 39), ENOSPC);
+	CHECK_EQ(size(fd), 1L << 40);
+	CHECK_EQ(pages(fd), 3);
+	CHECK_ERRNO(fallocate(fd, 0, 0, 1L << 41), ENOSPC);
+	CHECK_EQ(size(fd), 1L << 40);
+	CHECK_EQ(pages(fd), 3);
+	CHECK(ftruncate(fd, 10000) == 0);
 	/* a hole: whole pages go, parts become zero, mappings see it */
 	memset(buf, 'x', sizeof(buf));
 	for (int i = 0; i < 5; i++)
@@ -252,6 +262,17 @@ test_vectors(void)
 	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 10);
 	CHECK_ERRNO(preadv(fd, iov, 2, -1), EINVAL);
 	CHECK_ERRNO(preadv2(fd, iov, 2, 0, 0x1000), EOPNOTSUPP);
+	/* as if opened otherwise, for one request */
+	CHECK_EQ(pwritev2(fd, out, 2, 0, 0x10 /* RWF_APPEND */), 3);
+	CHECK_EQ(size(fd), 13);
+	CHECK_EQ(lseek(fd, 2, SEEK_SET), 2);
+	CHECK_EQ(pwritev2(fd, out, 1, -1, 0x10), 2);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 15);
+	CHECK_EQ(pwritev2(fd, out, 1, 0, 0x2 | 0x4 /* DSYNC, SYNC */), 2);
+	CHECK_EQ(preadv2(fd, iov, 1, 12, 0x1 | 0x4 | 0x10), 3);
+	CHECK(strcmp(a, "ZXY") == 0);
+	CHECK_EQ(write(fd, "w", 1), 1); /* where the last append ended */
+	CHECK_EQ(size(fd), 16);
 	CHECK_ERRNO(syscall(SYS_pwritev, fd, iov, -1, 0, 0), EINVAL);
 	CHECK(pipe(p) == 0);
 	CHECK_ERRNO(preadv(p[0], iov, 1, 0), ESPIPE);
@@ -279,9 +300,51 @@ test_pipe_to_pipe(void)
 	CHECK_ERRNO(splice(a[0], NULL, b[1], NULL, 2, 0), EPIPE);
 	signal(SIGPIPE, SIG_DFL);
 	CHECK(read(a[0], got, 9) == 1 && got[0] == 'c');
+	CHECK_ERRNO(splice(a[0], NULL, a[1], NULL, 2, 0), EINVAL);
 	close(a[0]);
 	close(a[1]);
 	close(b[1]);
+}
+
+/* One process fills a pipe from a file and empties it, again and again. */
+static void
+test_splice_pump(int from, size_t size)
+{
+	static char back[200000], data[200000];
+	int to = make("pumped", "", 0), p[2];
+	size_t total = 0;
+	ssize_t in, out;
+
+	CHECK(size <= sizeof(data));
+	CHECK_EQ(pread(from, data, size, 0), size);
+	CHECK(pipe(p) == 0 && lseek(from, 0, SEEK_SET) == 0);
+	CHECK_ERRNO(splice(p[0], NULL, to, NULL, 1, SPLICE_F_NONBLOCK), EAGAIN);
+	while ((in = splice(from, NULL, p[1], NULL, 1 << 20, 0)) > 0) {
+		CHECK(in >= 4096 || total + (size_t)in == size);
+		for (ssize_t left = in; left > 0; left -= out) {
+			out = splice(p[0], NULL, to, NULL, 1 << 20, 0);
+			CHECK(out == left); /* all that is in it */
+		}
+		total += (size_t)in;
+	}
+	CHECK_EQ(in, 0);
+	CHECK_EQ(total, size);
+	CHECK_EQ(pread(to, back, sizeof(back), 0), size);
+	CHECK(memcmp(back, data, size) == 0);
+	/* a pipe that is full is told at once, if asked so */
+	CHECK_EQ(lseek(from, 0, SEEK_SET), 0);
+	CHECK(splice(from, NULL, p[1], NULL, 1 << 20, 0) > 0);
+	CHECK_ERRNO(
+	    splice(from, NULL, p[1], NULL, 1 << 20, SPLICE_F_NONBLOCK), EAGAIN);
+	/* and what was in it when the last writer went is not lost */
+	close(p[1]);
+	CHECK(splice(p[0], NULL, to, NULL, 10, 0) == 10);
+	while ((out = splice(p[0], NULL, to, NULL, 1 << 20, 0)) > 0)
+		continue;
+	CHECK_EQ(out, 0);
+	close(p[0]);
+	close(to);
+	CHECK(unlink("pumped") == 0);
 }
 
 static void
@@ -350,6 +413,7 @@ test_copies(void)
 	CHECK_ERRNO(splice(to, NULL, p[1], NULL, 1, 0x100), EINVAL);
 	CHECK_ERRNO(sendfile(to, from, bad_pointer, 1), EFAULT);
 	test_pipe_to_pipe();
+	test_splice_pump(from, sizeof(big));
 	signal(SIGPIPE, SIG_IGN);
 	close(p[0]);
 	CHECK_ERRNO(sendfile(p[1], from, &off, 1), EPIPE);
@@ -361,30 +425,163 @@ test_copies(void)
 }
 
 struct how {
-	uint64_t flags, mode, resolve;
+	uint64_t flags, mode, resolve, more[4];
+};
+#define HOW_SIZE 24
+enum {
+	NO_XDEV = 1,
+	NO_MAGIC = 2,
+	NO_LINKS = 4,
+	BENEATH = 8,
+	IN_ROOT = 16,
 };
 
 static void
 test_openat2(void)
 {
-	struct how how = { O_RDWR | O_CREAT, 0640, 0 };
+	struct how how = { O_RDWR | O_CREAT, 0640, 0, { 0 } };
 	struct stat st;
 	int fd;
 
-	fd = (int)syscall(437, AT_FDCWD, "o2", &how, sizeof(how));
+	fd = (int)syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE);
 	CHECK(fd >= 0 && fstat(fd, &st) == 0);
 	CHECK_EQ(st.st_mode & 0777, 0640);
 	close(fd);
 	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, 8), EINVAL);
-	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, 4000), E2BIG);
+	/* a struct with more in it, and one with more that means something */
+	fd = (int)syscall(437, AT_FDCWD, "o2", &how, sizeof(how));
+	CHECK(fd >= 0 && close(fd) == 0);
+	how.more[2] = 1L << 56;
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, sizeof(how)), E2BIG);
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, 5000), E2BIG);
+	how.flags = 1L << 31;
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EINVAL);
+	how.flags = O_PATH | O_RDWR;
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EINVAL);
 	how.flags = O_RDONLY;
-	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, sizeof(how)), EINVAL);
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EINVAL);
 	how.mode = 0;
-	how.resolve = 8;
+	how.resolve = 0x40;
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EINVAL);
+	how.resolve = BENEATH | IN_ROOT;
+	CHECK_ERRNO(syscall(437, AT_FDCWD, "o2", &how, HOW_SIZE), EINVAL);
 	CHECK_ERRNO(
-	    syscall(437, AT_FDCWD, "o2", &how, sizeof(how)), EOPNOTSUPP);
-	CHECK_ERRNO(
-	    syscall(437, AT_FDCWD, "o2", bad_pointer, sizeof(how)), EFAULT);
+	    syscall(437, AT_FDCWD, "o2", bad_pointer, HOW_SIZE), EFAULT);
+}
+
+/* => openat2() with the restrictions */
+static int
+resolved(int dir, const char *path, uint64_t resolve)
+{
+	struct how how = { O_RDONLY, 0, resolve, { 0 } };
+
+	return (int)syscall(437, dir, path, &how, HOW_SIZE);
+}
+
+/* => the same, closed: the file's number */
+static ino_t
+found(int dir, const char *path, uint64_t resolve)
+{
+	int fd = resolved(dir, path, resolve);
+	struct stat st;
+
+	CHECK(fd >= 0 && fstat(fd, &st) == 0);
+	close(fd);
+	return st.st_ino;
+}
+
+static ino_t
+number(const char *path)
+{
+	struct stat st;
+
+	CHECK(stat(path, &st) == 0);
+	return st.st_ino;
+}
+
+static void
+test_resolve(void)
+{
+	int top;
+
+	CHECK(mkdir("top", 0755) == 0 && mkdir("top/d", 0755) == 0);
+	close(make("top/d/f", "x", 1));
+	close(make("out", "x", 1));
+	CHECK(symlink("d/f", "top/rel") == 0);
+	CHECK(symlink("/d/f", "top/abs") == 0);
+	CHECK(symlink("../out", "top/up") == 0);
+	CHECK(symlink("../../../d/f", "top/d/ups") == 0);
+	top = open("top", O_PATH | O_DIRECTORY);
+	CHECK(top >= 0);
+	CHECK_EQ(found(top, "d/f", NO_LINKS), number("top/d/f"));
+	CHECK_ERRNO(resolved(top, "rel", NO_LINKS), ELOOP);
+	CHECK_ERRNO(resolved(AT_FDCWD, "/proc/self/fd", NO_LINKS), ELOOP);
+	CHECK_EQ(found(top, "rel", NO_MAGIC), number("top/d/f"));
+	CHECK_ERRNO(resolved(AT_FDCWD, "/proc/self/exe", NO_MAGIC), ELOOP);
+	CHECK_EQ(found(top, "up", NO_XDEV), number("out"));
+	CHECK_ERRNO(resolved(AT_FDCWD, "/proc/self/stat", NO_XDEV), EXDEV);
+	CHECK_ERRNO(resolved(top, "../../../proc", NO_XDEV), EXDEV);
+	/* nothing leads out, not even for a moment */
+	CHECK_EQ(found(top, "d/../d/f", BENEATH), number("top/d/f"));
+	CHECK_EQ(found(top, "rel", BENEATH), number("top/d/f"));
+	CHECK_EQ(found(top, "d/..", BENEATH), number("top"));
+	CHECK_ERRNO(resolved(top, "..", BENEATH), EXDEV);
+	CHECK_ERRNO(resolved(top, "../top/d/f", BENEATH), EXDEV);
+	CHECK_ERRNO(resolved(top, "d/../../out", BENEATH), EXDEV);
+	CHECK_ERRNO(resolved(top, "up", BENEATH), EXDEV);
+	CHECK_ERRNO(resolved(top, "abs", BENEATH), EXDEV);
+	CHECK_ERRNO(resolved(top, "/", BENEATH), EXDEV);
+	CHECK_ERRNO(resolved(top, "none", BENEATH), ENOENT);
+	/* as after chroot */
+	CHECK_EQ(found(top, "/d/f", IN_ROOT), number("top/d/f"));
+	CHECK_EQ(found(top, "abs", IN_ROOT), number("top/d/f"));
+	CHECK_EQ(found(top, "d/ups", IN_ROOT), number("top/d/f"));
+	CHECK_EQ(found(top, "/../..", IN_ROOT), number("top"));
+	CHECK_ERRNO(resolved(top, "up", IN_ROOT), ENOENT);
+	CHECK_ERRNO(resolved(AT_FDCWD, "/proc/self/exe", IN_ROOT), ENOENT);
+	close(top);
+}
+
+/* A directory is moved out and back in while somebody goes up from it. */
+static void
+test_resolve_race(void)
+{
+	int top = open("top", O_PATH | O_DIRECTORY), fd, st, in = 0, again = 0;
+	ino_t inside = number("top");
+	struct stat s;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0)
+		for (;;) {
+			CHECK(rename("top/d", "moved") == 0);
+			CHECK(rename("moved", "top/d") == 0);
+			sched_yield();
+		}
+	for (int i = 0; i < 3000 || in == 0 || again == 0; i++) {
+		fd = resolved(top, "d/..", BENEATH);
+		if (fd < 0) {
+			CHECK(errno == EAGAIN || errno == ENOENT);
+			again += errno == EAGAIN;
+			continue;
+		}
+		CHECK(fstat(fd, &s) == 0);
+		CHECK_EQ(s.st_ino, inside);
+		close(fd);
+		in++;
+		if (i > 100000)
+			break; /* one hart: nobody comes in between */
+	}
+	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, &st, 0) == pid);
+	(void)rename("moved", "top/d");
+	close(top);
+	for (size_t i = 0; i < 6; i++) {
+		static const char *const names[] = { "top/d/f", "top/d/ups",
+			"top/rel", "top/abs", "top/up", "out" };
+
+		CHECK(unlink(names[i]) == 0);
+	}
+	CHECK(rmdir("top/d") == 0 && rmdir("top") == 0);
 }
 
 static void
@@ -429,6 +626,8 @@ run(void)
 	test_vectors();
 	test_copies();
 	test_openat2();
+	test_resolve();
+	test_resolve_race();
 	test_sync();
 }
 

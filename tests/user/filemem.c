@@ -140,6 +140,8 @@ test_truncate_mapped(void)
 	CHECK(is_behind_end(s + 2 * PAGE, false));
 	CHECK(is_behind_end(s + 3 * PAGE, true));
 	CHECK(is_behind_end(p + 3 * PAGE, false));
+	CHECK(madvise(s, 2 * PAGE, MADV_POPULATE_WRITE) == 0);
+	CHECK_ERRNO(madvise(s, 3 * PAGE, MADV_POPULATE_READ), EFAULT);
 	/* what is written behind the end of the file is not in the file */
 	memset(s + PAGE + 100, 'z', 50);
 	CHECK(ftruncate(fd, 3 * PAGE) == 0);
@@ -497,6 +499,51 @@ test_race(void)
 	CHECK(unlink("race") == 0);
 }
 
+/* => faults it takes to touch each page of what is mapped so, once */
+static long
+faults_of(int fd, int flags, size_t n)
+{
+	char *p = mmap(NULL, n * PAGE, RW, flags, fd, 0);
+	struct rusage before, after;
+
+	CHECK(p != MAP_FAILED);
+	CHECK(getrusage(RUSAGE_SELF, &before) == 0);
+	for (size_t i = 0; i < n; i++)
+		CHECK_EQ(*(volatile char *)(p + i * PAGE), 'f');
+	CHECK(getrusage(RUSAGE_SELF, &after) == 0);
+	CHECK(munmap(p, n * PAGE) == 0);
+	return after.ru_minflt + after.ru_majflt - before.ru_minflt -
+	    before.ru_majflt;
+}
+
+/* MAP_POPULATE maps at once what there is; mincore knows which pages are. */
+static void
+test_populate(void)
+{
+	enum { N = 64 };
+	int fd = open("pop", O_RDWR | O_CREAT | O_TRUNC, 0644);
+	unsigned char vec[N + 2];
+	char page[PAGE], *p;
+
+	memset(page, 'f', sizeof(page));
+	for (size_t i = 0; i < N; i++)
+		CHECK_EQ(write(fd, page, PAGE), PAGE);
+	CHECK(faults_of(fd, MAP_SHARED, N) > 0);
+	CHECK_EQ(faults_of(fd, MAP_SHARED | MAP_POPULATE, N), 0);
+	CHECK(faults_of(fd, MAP_PRIVATE, N) > 0);
+	CHECK_EQ(faults_of(fd, MAP_PRIVATE | MAP_POPULATE, N), 0);
+	/* in memory, whether mapped or not; not behind the end, not a hole */
+	CHECK(ftruncate(fd, (N + 1) * PAGE) == 0);
+	p = mmap(NULL, (N + 2) * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED && mincore(p, (N + 2) * PAGE, vec) == 0);
+	for (size_t i = 0; i < N; i++)
+		CHECK_EQ(vec[i] & 1, 1);
+	CHECK((vec[N] & 1) == 0 && (vec[N + 1] & 1) == 0);
+	CHECK(munmap(p, (N + 2) * PAGE) == 0);
+	close(fd);
+	CHECK(unlink("pop") == 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -519,6 +566,7 @@ main(int argc, char **argv)
 	test_space();
 	test_text();
 	test_race();
+	test_populate();
 	CHECK(chdir("/") == 0);
 	CHECK(rmdir("/tmp/filemem-test") == 0 || on_peer());
 	return 0;

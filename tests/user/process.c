@@ -827,7 +827,15 @@ test_scripts(void)
 	CHECK_EQ(run_path("/tmp/s5", argv), 100 + ENOENT);
 	put_file("/tmp/s6", "neither\n");
 	CHECK_EQ(run_path("/tmp/s6", argv), 100 + ENOEXEC);
-	for (char n = '1'; n <= '6'; n++) {
+	/* what is behind the interpreter is one argument, however many words */
+	put_file("/tmp/s7",
+	    "#!/bin/sh\n[ $# = 3 ] && [ \"$1\" = '-a b' ] && "
+	    "[ $2 = /tmp/s8 ] && [ $3 = 17 ]\n");
+	put_file("/tmp/s8", "#!/tmp/s7 \t-a b  \n");
+	CHECK_EQ(run_path("/tmp/s8", argv), 0);
+	put_file("/tmp/s9", "#!/tmp/s7\n");
+	CHECK_EQ(run_path("/tmp/s9", argv), 1);
+	for (char n = '1'; n <= '9'; n++) {
 		char path[] = "/tmp/s0";
 
 		path[6] = n;
