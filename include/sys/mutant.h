@@ -128,6 +128,15 @@
 	X(PV_PROTECT_NO_FLUSH, "pmap",                                      \
 	    "no fence after a page lost its write rights: the owner "       \
 	    "writes to a page that is on loan or copied")                   \
+	X(PMAP_MOVE_PV_STAYS, "pmap",                                       \
+	    "a moved mapping is known to its page at the old address: the " \
+	    "page daemon looks there")                                      \
+	X(PMAP_MOVE_LOSES_D, "pmap",                                        \
+	    "a moved entry loses its modify attribute: the page is not "    \
+	    "written when memory is short")                                 \
+	X(PMAP_MOVE_NO_FENCE, "pmap",                                       \
+	    "the old address of a moved mapping is not fenced: threads "    \
+	    "reach the page there after mremap")                            \
 	X(PV_PROTECT_FIRST_ONLY, "pmap",                                    \
 	    "only the first mapping of a page loses its write right: of "   \
 	    "two processes that share it one still writes after a copy")    \
