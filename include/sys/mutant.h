@@ -351,6 +351,26 @@
 	X(MOVE_LEAVES_MAPPED, "map",                                        \
 	    "moving a range leaves it mapped at the old place: mremap, "    \
 	    "and the old address still works")                              \
+	X(MREMAP_ANY_OFFSET, "map",                                         \
+	    "neighbours that show unrelated parts of a file are moved as "  \
+	    "one mapping: mremap gives no EFAULT, and what is added shows " \
+	    "other pages")                                                  \
+	X(MREMAP_NO_RLIMIT, "map", "mremap grows beyond RLIMIT_AS")         \
+	X(MREMAP_GROWS_UNWIRED, "map",                                      \
+	    "what mremap adds to locked memory is not locked")              \
+	X(MREMAP_STAYS_SHARED, "map",                                       \
+	    "what MREMAP_DONTUNMAP leaves behind shows the pages that "     \
+	    "moved")                                                        \
+	X(MREMAP_NO_CLIP, "map",                                            \
+	    "moving the middle of an entry takes its beginning along")      \
+	X(MREMAP_SIZE_DRIFT, "map",                                         \
+	    "memory that grows in place is not counted: RLIMIT_AS is never" \
+	    " reached")                                                     \
+	X(MREMAP_ADDS_FIRST_PAGE, "map",                                    \
+	    "what is added to a file's mapping begins at the file's first " \
+	    "mapped page again")                                            \
+	X(MREMAP_FIXED_KEEPS, "map",                                        \
+	    "MREMAP_FIXED links over what is mapped there")                 \
 	X(RAISE_SHARED_ANON, "map",                                         \
 	    "mprotect gives write to pages shared by copy-on-write: after " \
 	    "fork the other process sees the write")                        \

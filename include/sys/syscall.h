@@ -16,7 +16,8 @@ typedef int sy_call_t(struct proc *p, const uint64_t a[6], int64_t *ret);
 /* X(number, name) */
 /* clang-format off */
 #define SYSCALLS_MEMORY(X)                                                  \
-	X(214, brk) X(222, mmap) X(215, munmap) X(226, mprotect)            \
+	X(214, brk) X(222, mmap) X(215, munmap) X(216, mremap)              \
+	X(226, mprotect)                                                    \
 	X(233, madvise) X(228, mlock) X(284, mlock2) X(229, munlock)        \
 	X(230, mlockall) X(231, munlockall) X(232, mincore) X(227, msync)   \
 	X(1000, minherit) X(1001, mquery) X(1002, mimmutable)               \

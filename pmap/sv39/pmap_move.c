@@ -45,8 +45,8 @@ prepare_span(
  * => FALSE: nothing was mapped (any more)
  */
 static bool
-move_leaf(struct pmap *pm, pt_entry_t *from, vaddr_t va, pt_entry_t *to,
-    vaddr_t tova)
+move_leaf(
+    struct pmap *pm, pt_entry_t *from, vaddr_t va, pt_entry_t *to, vaddr_t tova)
 {
 	struct vm_page *pg;
 	pt_entry_t pte;

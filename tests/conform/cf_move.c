@@ -1,7 +1,7 @@
 /* Moving mappings to other addresses of the same pmap. */
 #include "conform.h"
 
-#define TO (3 * GB1 + MB2 - ptoa(2)) /* an edge of tables is near */
+#define TO       (3 * GB1 + MB2 - ptoa(2)) /* an edge of tables is near */
 #define TO_AT(n) (TO + ptoa(n))
 
 KTEST(conform_move_keeps_what_it_moves)
@@ -153,7 +153,8 @@ KTEST(conform_move_many_and_back)
 	for (int i = 0; i < 40; i++)
 		CONF_ENTER(&f, i, i % CONF_NPG, RW, 0);
 	for (int round = 0; round < 6; round++) {
-		vaddr_t at = round & 1 ? TO : AT(0), to = round & 1 ? AT(0) : TO;
+		vaddr_t at = round & 1 ? TO : AT(0),
+			to = round & 1 ? AT(0) : TO;
 
 		for (int i = 0; i < 40; i++)
 			KT_EQ(conf_peek(f.pm, at + ptoa(i)), 10UL + i % 8);
