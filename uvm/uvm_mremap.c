@@ -16,7 +16,8 @@ struct remap {
 	vaddr_t old, to; /* [thread] */
 	vsize_t osize, nsize; /* [thread] */
 	int flags; /* [thread] MREMAP_* */
-	struct vm_map_entry *chain, **tailp; /* [thread] entries for the place */
+	struct vm_map_entry *chain,
+	    **tailp; /* [thread] entries for the place */
 	struct vm_map_entry *spare; /* [thread] of what is added, if apart */
 	struct vm_map_entry *stay; /* [thread] what DONTUNMAP leaves there */
 	struct vm_map_entry *dead; /* [thread] what was unmapped */
@@ -89,8 +90,7 @@ check_limits(const struct remap *rm, bool wired)
 		return 0;
 	if (wired && more != 0 && uvm_mlock_allowed(rm->p, more) != 0)
 		return EAGAIN;
-	return uvm_size_allowed(rm->p, added(rm)) ||
-		MUTANT(MREMAP_NO_RLIMIT)
+	return uvm_size_allowed(rm->p, added(rm)) || MUTANT(MREMAP_NO_RLIMIT)
 	    ? 0
 	    : ENOMEM;
 }
@@ -155,8 +155,7 @@ extend_last(const struct remap *rm, struct vm_map_entry *last)
 {
 	struct vm_amap *amap = last->aref.ar_amap;
 
-	if (rm->osize == 0 || rm->wire != 0 ||
-	    last->end != rm->old + rm->osize)
+	if (rm->osize == 0 || rm->wire != 0 || last->end != rm->old + rm->osize)
 		return false;
 	if (amap == NULL)
 		return true;
@@ -610,8 +609,7 @@ check_destination(vm_map_t map, const struct uvm_remap *rq)
 int
 sys_mremap(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	const uint64_t known =
-	    MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+	const uint64_t known = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
 	vm_map_t map = &p->p_vmspace->vm_map;
 	struct uvm_remap rq = { .old = a[0],
 		.osize = round_page(a[1]),

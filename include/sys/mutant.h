@@ -371,6 +371,12 @@
 	    "mapped page again")                                            \
 	X(MREMAP_FIXED_KEEPS, "map",                                        \
 	    "MREMAP_FIXED links over what is mapped there")                 \
+	X(PROCVM_NO_RIGHTS, "map",                                          \
+	    "process_vm_writev writes to memory that the process itself "   \
+	    "may not write")                                                \
+	X(PROCVM_NO_PART, "map",                                            \
+	    "process_vm_readv that comes to a hole says EFAULT, not how "   \
+	    "much it has read")                                             \
 	X(RAISE_SHARED_ANON, "map",                                         \
 	    "mprotect gives write to pages shared by copy-on-write: after " \
 	    "fork the other process sees the write")                        \

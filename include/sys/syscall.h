@@ -44,7 +44,8 @@ typedef int sy_call_t(struct proc *p, const uint64_t a[6], int64_t *ret);
 	X(261, prlimit64) X(163, getrlimit) X(164, setrlimit)               \
 	X(165, getrusage) X(160, uname) X(179, sysinfo) X(278, getrandom)   \
 	X(142, reboot) X(116, syslog) X(98, futex) X(283, membarrier)       \
-	X(259, riscv_flush_icache)
+	X(259, riscv_flush_icache) X(270, process_vm_readv)                 \
+	X(271, process_vm_writev)
 #define SYSCALLS_FILE(X)                                                    \
 	X(56, openat) X(57, close) X(436, close_range) X(63, read)          \
 	X(64, write) X(65, readv) X(66, writev) X(67, pread64)              \

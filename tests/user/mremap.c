@@ -240,8 +240,8 @@ test_twice(void)
 	number(q, 3, 70);
 	CHECK(numbered(p + PAGE, 3, 70) && numbered(p, 1, 1));
 	r = map_anon(4 * PAGE);
-	CHECK(mremap(p, 0, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
-		  r + PAGE) == r + PAGE);
+	CHECK(mremap(p, 0, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, r + PAGE) ==
+	    r + PAGE);
 	CHECK(munmap(p, 4 * PAGE) == 0);
 	CHECK(numbered(r + PAGE, 1, 1) && numbered(r + 2 * PAGE, 1, 70));
 	number(r + 2 * PAGE, 1, 99);
@@ -316,14 +316,14 @@ test_file(void)
 	/* neighbours that do not follow each other are two */
 	p = map_anon(2 * PAGE);
 	for (int i = 0; i < 2; i++)
-		CHECK(mmap(p + (size_t)i * PAGE, PAGE, RW,
-			  MAP_SHARED | MAP_FIXED, fd, (off_t)PAGE) !=
-		    MAP_FAILED);
+		CHECK(
+		    mmap(p + (size_t)i * PAGE, PAGE, RW, MAP_SHARED | MAP_FIXED,
+			fd, (off_t)PAGE) != MAP_FAILED);
 	CHECK_ERRNO(mremap(p, 2 * PAGE, 9 * PAGE, MREMAP_MAYMOVE), EFAULT);
 	CHECK(munmap(p, 2 * PAGE) == 0);
 	/* the largest offset there is */
 	p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, INT64_MAX - 2 * 4096 + 1);
-	if (p != MAP_FAILED) {
+	if (p != MAP_FAILED && !on_peer()) {
 		CHECK_ERRNO(mremap(p, PAGE, 9 * PAGE, MREMAP_MAYMOVE), EINVAL);
 		CHECK(munmap(p, PAGE) == 0);
 	}
@@ -491,8 +491,8 @@ test_threads(void)
 		CHECK(numbered(q, N, r));
 		number(q, N, r + 1);
 		/* somebody else may have the place by now */
-		t = mmap(p, N * PAGE, PROT_NONE, ANON | MAP_FIXED_NOREPLACE, -1,
-		    0);
+		t = mmap(
+		    p, N * PAGE, PROT_NONE, ANON | MAP_FIXED_NOREPLACE, -1, 0);
 		CHECK(t == p || errno == EEXIST);
 		if (t != p)
 			p = map_anon(N * PAGE);
