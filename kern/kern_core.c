@@ -272,8 +272,7 @@ note_auxv(struct notes *n, struct proc *p)
 
 /* => notes in a buffer to be freed; threads are parked */
 static void
-make_notes(
-    struct notes *n, struct proc *p, int sig, const siginfo_t *info)
+make_notes(struct notes *n, struct proc *p, int sig, const siginfo_t *info)
 {
 	const size_t head = sizeof(struct note_head);
 	struct process *pr = p->p_p;
@@ -315,8 +314,8 @@ core_open(struct proc *p, struct file **fpp)
 	struct vnode *vp;
 	int error;
 
-	error = vn_open_path(
-	    p, AT_FDCWD, "core", UIO_SYSSPACE, flags, 0600, fpp);
+	error =
+	    vn_open_path(p, AT_FDCWD, "core", UIO_SYSSPACE, flags, 0600, fpp);
 	if (error != 0)
 		return error;
 	vp = (*fpp)->f_vnode;
@@ -363,6 +362,7 @@ write_head(struct vnode *vp, struct core *c, const struct notes *n, int nseg)
 	return error;
 }
 
+/* => 0 also if it is cut off by the limit */
 static int
 write_core(struct proc *p, struct vnode *vp, struct core *c, int sig,
     const siginfo_t *info)
@@ -378,12 +378,11 @@ write_core(struct proc *p, struct vnode *vp, struct core *c, int sig,
 	kmem_free(n.n_buf, n.n_max);
 	if (error == 0)
 		error = uvm_coredump(p, vp, NULL, c);
-	if (error != 0)
+	if (error != 0 && error != EFBIG)
 		return error;
 	/* the end may be a hole */
 	va.va_size = MIN(c->c_off, c->c_limit);
-	error = vp->v_op->vop_setattr(vp, &va, VA_SIZE);
-	return error == 0 && c->c_off > c->c_limit ? EFBIG : error;
+	return vp->v_op->vop_setattr(vp, &va, VA_SIZE);
 }
 
 /* => how large it may be; 0: there is to be none */
@@ -416,6 +415,5 @@ coredump(struct proc *p, int sig, const siginfo_t *info)
 		}
 	}
 	unpark(p);
-	/* one that is cut off by the limit is one */
-	return error == 0 || error == EFBIG;
+	return error == 0;
 }

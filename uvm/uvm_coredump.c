@@ -46,8 +46,8 @@ segment_of(struct vmspace *vm, const struct vm_map_entry *e, struct coreseg *cs)
 	cs->cs_end = e->end;
 	/* the stack is mapped as large as it may become */
 	if (e->start >= vm->vm_maxsaddr && e->end <= vm->vm_minsaddr)
-		cs->cs_start = MAX(
-		    e->start, vm->vm_minsaddr - ptoa(vm->vm_ssize));
+		cs->cs_start =
+		    MAX(e->start, vm->vm_minsaddr - ptoa(vm->vm_ssize));
 	if (cs->cs_start >= cs->cs_end)
 		return false;
 	cs->cs_prot = e->protection;
@@ -190,8 +190,8 @@ write_bytes(struct dump *d, const struct coreseg *cs)
 	bool exists;
 
 	for (va = cs->cs_start; error == 0 && va < cs->cs_end; va = to) {
-		to = find_run(d->map, va, MIN(cs->cs_end, va + ptoa(4096)),
-		    &exists);
+		to = find_run(
+		    d->map, va, MIN(cs->cs_end, va + ptoa(4096)), &exists);
 		if (exists)
 			error = write_run(
 			    d, va, to, cs->cs_off + (off_t)(va - cs->cs_start));
@@ -231,8 +231,8 @@ write_headers(struct dump *d, struct coreseg *seg, int n)
 	ph = kmem_alloc((size_t)n * sizeof(*ph), PR_WAITOK);
 	for (int i = 0; i < n; i++)
 		make_header(&seg[i], d->c, &ph[i]);
-	error = core_write(
-	    d->vp, d->c, ph, (size_t)n * sizeof(*ph), d->c->c_phoff);
+	error =
+	    core_write(d->vp, d->c, ph, (size_t)n * sizeof(*ph), d->c->c_phoff);
 	d->c->c_phoff += n * (off_t)sizeof(*ph);
 	kmem_free(ph, (size_t)n * sizeof(*ph));
 	return error;
@@ -247,13 +247,12 @@ write_headers(struct dump *d, struct coreseg *seg, int n)
  *    it
  */
 int
-uvm_coredump(struct proc *p, struct vnode *vp, struct ucred *cred,
-    struct core *chdr)
+uvm_coredump(
+    struct proc *p, struct vnode *vp, struct ucred *cred, struct core *chdr)
 {
-	struct dump d = { .p = p,
-		.map = &p->p_vmspace->vm_map,
-		.vp = vp,
-		.c = chdr };
+	struct dump d = {
+		.p = p, .map = &p->p_vmspace->vm_map, .vp = vp, .c = chdr
+	};
 	int n = uvm_coredump_segments(p), error;
 	struct coreseg *seg;
 

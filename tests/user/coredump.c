@@ -200,8 +200,8 @@ notes(unsigned char *core, uint32_t type, void **descp)
 	CHECK_EQ(ph->p_type, PT_NOTE);
 	for (; at < end; at += sizeof(*nh) + 8 + ((nh->n_descsz + 3) & ~3u)) {
 		nh = (Elf64_Nhdr *)(void *)at;
-		CHECK(nh->n_namesz == 5 &&
-		    strcmp((char *)(nh + 1), "CORE") == 0);
+		CHECK(
+		    nh->n_namesz == 5 && strcmp((char *)(nh + 1), "CORE") == 0);
 		if (nh->n_type == type) {
 			*descp = at + sizeof(*nh) + 8;
 			n++;
@@ -379,8 +379,8 @@ test_killed(void)
 		CHECK(kill(pid, SIGKILL) == 0);
 		CHECK(waitpid(pid, &status, 0) == pid);
 		CHECK(WIFSIGNALED(status));
-		CHECK(WTERMSIG(status) == SIGKILL ||
-		    WTERMSIG(status) == SIGSEGV);
+		CHECK(
+		    WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGSEGV);
 		unlink(FOLDER "/core");
 	}
 }
