@@ -103,8 +103,7 @@ sys_pwrite64(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return simple_io(p, a, ret, UIO_WRITE, FOF_OFFSET);
 }
 
-/* Copy the vectors in and add them up. */
-static int
+int
 iovec_copyin(const void *uiov, int n, struct iovec *iov, size_t *totalp)
 {
 	size_t total = 0;

@@ -88,33 +88,35 @@ open_or_create(struct proc *p, int flags, mode_t mode, struct nameidata *nd,
 }
 
 static int
-open_lookup(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
+open_lookup(struct proc *p, const struct openargs *oa, struct vnode **vpp)
 {
 	struct nameidata nd;
-	int how = (int)a[4], error;
+	int how = oa->oa_restrict, error;
 
-	if (!(flags & O_NOFOLLOW) &&
-	    (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
+	if (!(oa->oa_flags & O_NOFOLLOW) &&
+	    (oa->oa_flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
 		how |= NAMEI_FOLLOW;
-	if (flags & O_CREAT)
+	if (oa->oa_flags & O_CREAT)
 		how |= NAMEI_PARENT;
-	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, how, &nd);
+	error = namei(p, oa->oa_dirfd, oa->oa_path, oa->oa_seg, how, &nd);
 	if (error)
 		return error;
-	error = open_or_create(p, flags, (mode_t)a[3], &nd, vpp);
+	error = open_or_create(p, oa->oa_flags, oa->oa_mode, &nd, vpp);
 	namei_done(&nd);
 	return error;
 }
 
 /* => a new file without a name, in the file system of the directory named */
 static int
-make_unnamed(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
+make_unnamed(struct proc *p, const struct openargs *oa, struct vnode **vpp)
 {
-	const struct vattr va = { .va_mode = creation_mode(p, a[3], S_IFREG) };
+	const struct vattr va = { .va_mode =
+				      creation_mode(p, oa->oa_mode, S_IFREG) };
 	struct nameidata nd;
 	struct vnode *dvp;
-	int error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE,
-	    (int)a[4] | ((flags & O_NOFOLLOW) ? 0 : NAMEI_FOLLOW), &nd);
+	int error = namei(p, oa->oa_dirfd, oa->oa_path, oa->oa_seg,
+	    oa->oa_restrict | ((oa->oa_flags & O_NOFOLLOW) ? 0 : NAMEI_FOLLOW),
+	    &nd);
 
 	if (error)
 		return error;
@@ -127,26 +129,26 @@ make_unnamed(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
 		error = mount_write_get(dvp->v_mount);
 	if (error == 0) {
 		error = dvp->v_op->vop_unnamed(
-		    dvp, &va, (flags & O_EXCL) ? 0 : VU_LINKABLE, vpp);
+		    dvp, &va, (oa->oa_flags & O_EXCL) ? 0 : VU_LINKABLE, vpp);
 		mount_write_put(dvp->v_mount);
 	}
 	namei_done(&nd);
 	return error;
 }
 
-static int
-open_file(struct proc *p, const uint64_t a[6], int flags, struct file **fpp)
+int
+vn_open_path(struct proc *p, const struct openargs *oa, struct file **fpp)
 {
-	int error, tries = 0;
+	int flags = oa->oa_flags, error, tries = 0;
 	struct vnode *vp;
 
 	if ((flags & O_TMPFILE) == O_TMPFILE) {
-		error = make_unnamed(p, a, flags, &vp);
+		error = make_unnamed(p, oa, &vp);
 		flags &= ~(O_TMPFILE | O_EXCL | O_TRUNC);
 	} else
 		/* another process may create it between our look and our own */
 		do
-			error = open_lookup(p, a, flags, &vp);
+			error = open_lookup(p, oa, &vp);
 		while (error == EEXIST && !(flags & O_EXCL) && ++tries < 10);
 	if (error)
 		return error;
@@ -156,19 +158,18 @@ open_file(struct proc *p, const uint64_t a[6], int flags, struct file **fpp)
 	return error;
 }
 
-/* => a[4]: restrictions on the name, NAMEI_RESTRICT */
 static int
-open_fd(struct proc *p, const uint64_t a[6], int64_t *ret)
+open_fd(struct proc *p, struct openargs *oa, int64_t *ret)
 {
-	int flags = (int)a[2], error, fd;
+	int error, fd;
 	struct file *fp;
 
-	error = open_flags(&flags);
+	error = open_flags(&oa->oa_flags);
 	if (error == 0)
-		error = fd_reserve(p, 0, (flags & O_CLOEXEC) != 0, &fd);
+		error = fd_reserve(p, 0, (oa->oa_flags & O_CLOEXEC) != 0, &fd);
 	if (error)
 		return error;
-	error = open_file(p, a, flags, &fp);
+	error = vn_open_path(p, oa, &fp);
 	if (error)
 		fd_unreserve(p, fd);
 	else
@@ -180,9 +181,10 @@ open_fd(struct proc *p, const uint64_t a[6], int64_t *ret)
 int
 sys_openat(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
-	const uint64_t args[6] = { a[0], a[1], a[2], a[3], 0 };
+	struct openargs oa = { (int)a[0], (const char *)a[1], UIO_USERSPACE,
+		(int)a[2], (mode_t)a[3], 0 };
 
-	return open_fd(p, args, ret);
+	return open_fd(p, &oa, ret);
 }
 
 /* Fields [c]: of whoever made the copy. */
@@ -243,7 +245,7 @@ how_check(const struct open_how *how)
 
 /* => NAMEI_* in *restrictp; EINVAL; EAGAIN: what is cached nobody can tell */
 static int
-how_resolve(uint64_t resolve, uint64_t *restrictp)
+how_resolve(uint64_t resolve, int *restrictp)
 {
 	static const int bits[] = { NAMEI_NOXDEV, NAMEI_NOMAGIC, NAMEI_NOLINKS,
 		NAMEI_BENEATH, NAMEI_INROOT };
@@ -256,7 +258,7 @@ how_resolve(uint64_t resolve, uint64_t *restrictp)
 	*restrictp = 0;
 	for (size_t i = 0; i < nitems(bits); i++)
 		if (resolve & (1UL << i))
-			*restrictp |= (uint64_t)bits[i];
+			*restrictp |= bits[i];
 	return 0;
 }
 
@@ -264,7 +266,8 @@ int
 sys_openat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 {
 	struct open_how how;
-	uint64_t args[6] = { a[0], a[1] };
+	struct openargs oa = { (int)a[0], (const char *)a[1], UIO_USERSPACE, 0,
+		0, 0 };
 	int error;
 
 	error = how_copyin(a[2], a[3], &how);
@@ -272,12 +275,12 @@ sys_openat2(struct proc *p, const uint64_t a[6], int64_t *ret)
 		error = how_check(&how);
 	if (error)
 		return error;
-	error = how_resolve(how.resolve, &args[4]);
+	error = how_resolve(how.resolve, &oa.oa_restrict);
 	if (error)
 		return error;
-	args[2] = how.flags;
-	args[3] = how.mode;
-	return open_fd(p, args, ret);
+	oa.oa_flags = (int)how.flags;
+	oa.oa_mode = (mode_t)how.mode;
+	return open_fd(p, &oa, ret);
 }
 
 /* -- Making and removing names ------------------------------------------------------------ */

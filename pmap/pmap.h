@@ -92,6 +92,14 @@ int pmap_enter_zero(struct pmap *pm, vaddr_t va);
 unsigned pmap_enter_neighbours(struct pmap *pm, vaddr_t sva,
     struct vm_page *const *pgs, unsigned n, vm_prot_t prot);
 void pmap_remove(struct pmap *pm, vaddr_t sva, vaddr_t eva);
+/*
+ * What is mapped in [sva, sva + len) is mapped at dva instead, with the same
+ * rights, wiring and attributes; on return no hart reaches it at sva.
+ * => user pmap; the ranges do not overlap, nothing is mapped at dva; nobody
+ *    enters anything in either meanwhile (the map is write-locked)
+ * => 0, or ENOMEM with nothing moved
+ */
+int pmap_move(struct pmap *pm, vaddr_t sva, vaddr_t dva, vsize_t len);
 /* => never adds rights; PROT_NONE removes; keeps wiring */
 void pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot);
 /*

@@ -9,6 +9,7 @@
  *	uvm_map_wire.c		wiring
  *	uvm_map_clean.c		contents: flush, discard, populate
  *	uvm_map_extract.c	map entry passing
+ *	uvm_mremap.c		moving and resizing
  *	uvm_map_info.c		what the sysctl shows
  *	uvm_space.c		address spaces of processes
  */
@@ -214,6 +215,20 @@ uvm_map_covered(vm_map_t map, vaddr_t start, vaddr_t end)
 			return false;
 	}
 	return true;
+}
+
+/* => map locked; bytes of [start, end) that are mapped */
+vsize_t
+uvm_map_mapped_bytes(vm_map_t map, vaddr_t start, vaddr_t end)
+{
+	struct vm_map_entry *e;
+	vsize_t n = 0;
+
+	for (e = uvm_map_first(map, start);
+	     e != &map->vm_head && e->start < end; e = e->me_next)
+		if (!UVM_ET_ISHOLE(e))
+			n += MIN(end, e->end) - MAX(start, e->start);
+	return n;
 }
 
 /*

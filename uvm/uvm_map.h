@@ -224,6 +224,10 @@ void uvm_mapent_free(struct vm_map_entry *e);
 void uvm_mapent_link(
     vm_map_t map, struct vm_map_entry *prev, struct vm_map_entry *e);
 void uvm_mapent_unlink(vm_map_t map, struct vm_map_entry *e);
+/* => src write-locked; *np: an entry for dst, on no map, that shares the memory
+ *    of [from, to) of e; 0 or ENOMEM */
+int uvm_mapent_share(vm_map_t src, struct vm_map_entry *e, vaddr_t from,
+    vaddr_t to, vm_map_t dst, struct vm_map_entry **np);
 /* => for an entry that is copied: one more reference to object or submap */
 void uvm_mapent_ref_object(struct vm_map_entry *e);
 
@@ -263,6 +267,10 @@ extern vaddr_t (*uvm_prefer_hook)(voff_t hint, vaddr_t va);
 int uvm_map_query(
     vm_map_t map, vaddr_t *vap, vsize_t size, voff_t uoffset, bool fixed);
 
+/* => the same with the map locked, either way */
+int uvm_map_query_locked(
+    vm_map_t map, vaddr_t *vap, vsize_t size, voff_t uoffset, bool fixed);
+
 /* -- Range operations beyond uvm_extern.h ----------------------------------------- */
 
 /* => unlocked; as uvm_map_protect(), but ENOMEM if the range has a gap */
@@ -274,6 +282,8 @@ void uvm_map_unwire_range(vm_map_t map, vaddr_t start, vaddr_t end);
 struct vm_map_entry *uvm_map_first(vm_map_t map, vaddr_t va);
 /* => map locked; TRUE: every address of the range is in an entry, no HOLE */
 bool uvm_map_covered(vm_map_t map, vaddr_t start, vaddr_t end);
+/* => map locked; bytes of the range that are in entries, no HOLE */
+vsize_t uvm_map_mapped_bytes(vm_map_t map, vaddr_t start, vaddr_t end);
 /*
  * Give the contents of a range back to the state they had when it was mapped
  * (zero, or the object's): private memory is freed, shared memory only unmapped.
@@ -326,6 +336,19 @@ int uvm_map_sysctl_info(pid_t pid, void *oldp, size_t *oldlenp);
  * => write-locked, amap unlocked; pages of anons, wired perhaps, stay mapped
  */
 void uvm_map_unshare_zero(vm_map_t map, struct vm_map_entry *e);
+
+/* -- Moving and resizing (uvm_mremap.c) ------------------------------------------ */
+
+struct proc;
+/* What mremap() is asked for, in bytes, whole pages.  Members: [thread]. */
+struct uvm_remap {
+	vaddr_t old; /* [thread] */
+	vsize_t osize, nsize; /* [thread] osize 0: one mapping more (shared) */
+	int flags; /* [thread] MREMAP_* */
+	vaddr_t to; /* [thread] FIXED: address, DONTUNMAP: hint; then where */
+};
+/* => unlocked; p: whose limits count, or NULL; see uvm_mremap.c */
+int uvm_map_remap(vm_map_t map, struct proc *p, struct uvm_remap *rq);
 
 /* -- Address-space randomisation ----------------------------------------------- */
 

@@ -409,11 +409,11 @@ uvm_map(vm_map_t map, vaddr_t *startp, vsize_t size, struct uvm_object *uobj,
 
 /*
  * Where would uvm_map() put size bytes?  Maps nothing.
- * => map unlocked; *vap: hint or (fixed) address in, address out
+ * => map locked, either way; *vap: hint or (fixed) address in, address out
  * => 0; ENOMEM: no room, or fixed and the range is not free
  */
 int
-uvm_map_query(
+uvm_map_query_locked(
     vm_map_t map, vaddr_t *vap, vsize_t size, voff_t uoffset, bool fixed)
 {
 	struct map_plan plan = {
@@ -421,10 +421,21 @@ uvm_map_query(
 	};
 	int error;
 
-	vm_map_lock_read(map);
 	error = fixed ? place_fixed(&plan) : place_search(&plan);
-	vm_map_unlock_read(map);
 	if (error == 0)
 		*vap = plan.va;
+	return error;
+}
+
+/* => as uvm_map_query_locked(), map unlocked */
+int
+uvm_map_query(
+    vm_map_t map, vaddr_t *vap, vsize_t size, voff_t uoffset, bool fixed)
+{
+	int error;
+
+	vm_map_lock_read(map);
+	error = uvm_map_query_locked(map, vap, size, uoffset, fixed);
+	vm_map_unlock_read(map);
 	return error;
 }

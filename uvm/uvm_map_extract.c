@@ -136,6 +136,47 @@ set_rights(struct passing *ps, struct vm_map_entry *e)
 
 /* -- Sharing ------------------------------------------------------------------------ */
 
+/*
+ * An entry for dst that shares the memory of [from, to) of e.
+ * => src write-locked, e on it; *np: on no map, at the addresses it has in src,
+ *    not wired
+ * => 0, or ENOMEM
+ */
+int
+uvm_mapent_share(vm_map_t src, struct vm_map_entry *e, vaddr_t from, vaddr_t to,
+    vm_map_t dst, struct vm_map_entry **np)
+{
+	struct vm_map_entry *n;
+	int error;
+
+	/* What both sides write to has to be one amap. */
+	if (UVM_ET_ISNEEDSCOPY(e) ||
+	    (e->aref.ar_amap == NULL && !UVM_ET_ISOBJ(e))) {
+		error = amap_copy(src, e, true, false, from, to);
+		if (error != 0)
+			return error;
+	}
+	n = uvm_mapent_alloc(dst, false);
+	if (n == NULL)
+		return ENOMEM;
+	*n = *e;
+	n->start = from;
+	n->end = to;
+	n->offset = UVM_ET_ISOBJ(e) ? e->offset + (voff_t)(from - e->start) : 0;
+	n->wired_count = 0;
+	n->me_flags &= ME_NODUMP;
+	if (e->aref.ar_amap != NULL) {
+		uvm_map_unshare_zero(src, e);
+		if (!MUTANT(EXTRACT_WRONG_SLOT))
+			n->aref.ar_pageoff += (uint32_t)atop(from - e->start);
+		amap_ref(n->aref.ar_amap, n->aref.ar_pageoff,
+		    (u_int)atop(to - from), AMAP_SHARED);
+	}
+	uvm_mapent_ref_object(n);
+	*np = n;
+	return 0;
+}
+
 /* The part of a source entry as an entry of the destination; or ENOMEM. */
 static int
 share_entry(struct passing *ps, struct vm_map_entry *e)
@@ -144,30 +185,11 @@ share_entry(struct passing *ps, struct vm_map_entry *e)
 	struct vm_map_entry *n;
 	int error;
 
-	/* What both sides write to has to be one amap. */
-	if (UVM_ET_ISNEEDSCOPY(e) ||
-	    (e->aref.ar_amap == NULL && !UVM_ET_ISOBJ(e))) {
-		error = amap_copy(ps->src, e, true, false, from, to);
-		if (error != 0)
-			return error;
-	}
-	n = uvm_mapent_alloc(ps->dst, false);
-	if (n == NULL)
-		return ENOMEM;
-	*n = *e;
+	error = uvm_mapent_share(ps->src, e, from, to, ps->dst, &n);
+	if (error != 0)
+		return error;
 	n->start = ps->to + (from - ps->start);
 	n->end = n->start + (to - from);
-	n->offset = UVM_ET_ISOBJ(e) ? e->offset + (voff_t)(from - e->start) : 0;
-	n->wired_count = 0;
-	n->me_flags &= ME_NODUMP;
-	if (e->aref.ar_amap != NULL) {
-		uvm_map_unshare_zero(ps->src, e);
-		if (!MUTANT(EXTRACT_WRONG_SLOT))
-			n->aref.ar_pageoff += (uint32_t)atop(from - e->start);
-		amap_ref(n->aref.ar_amap, n->aref.ar_pageoff,
-		    (u_int)atop(to - from), AMAP_SHARED);
-	}
-	uvm_mapent_ref_object(n);
 	set_rights(ps, n);
 	chain_add(ps, n);
 	return 0;

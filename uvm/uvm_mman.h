@@ -34,6 +34,11 @@ struct proc;
 #define MLOCK_ONFAULT 1
 #define MCL_ONFAULT   4
 
+/* mremap */
+#define MREMAP_MAYMOVE   1
+#define MREMAP_FIXED     2
+#define MREMAP_DONTUNMAP 4
+
 /* msync */
 #define MS_ASYNC      1
 #define MS_INVALIDATE 2

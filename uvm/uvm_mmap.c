@@ -130,14 +130,10 @@ mmap_backing(struct proc *p, struct mmap_req *rq)
 static vsize_t
 mapped_bytes(vm_map_t map, vaddr_t start, vaddr_t end)
 {
-	struct vm_map_entry *e;
-	vsize_t n = 0;
+	vsize_t n;
 
 	vm_map_lock_read(map);
-	for (e = uvm_map_first(map, start);
-	     e != &map->vm_head && e->start < end; e = e->me_next)
-		if (!UVM_ET_ISHOLE(e))
-			n += MIN(end, e->end) - MAX(start, e->start);
+	n = uvm_map_mapped_bytes(map, start, end);
 	vm_map_unlock_read(map);
 	return n;
 }

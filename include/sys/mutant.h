@@ -128,6 +128,15 @@
 	X(PV_PROTECT_NO_FLUSH, "pmap",                                      \
 	    "no fence after a page lost its write rights: the owner "       \
 	    "writes to a page that is on loan or copied")                   \
+	X(PMAP_MOVE_PV_STAYS, "pmap",                                       \
+	    "a moved mapping is known to its page at the old address: the " \
+	    "page daemon looks there")                                      \
+	X(PMAP_MOVE_LOSES_D, "pmap",                                        \
+	    "a moved entry loses its modify attribute: the page is not "    \
+	    "written when memory is short")                                 \
+	X(PMAP_MOVE_NO_FENCE, "pmap",                                       \
+	    "the old address of a moved mapping is not fenced: threads "    \
+	    "reach the page there after mremap")                            \
 	X(PV_PROTECT_FIRST_ONLY, "pmap",                                    \
 	    "only the first mapping of a page loses its write right: of "   \
 	    "two processes that share it one still writes after a copy")    \
@@ -345,6 +354,37 @@
 	X(MOVE_LEAVES_MAPPED, "map",                                        \
 	    "moving a range leaves it mapped at the old place: mremap, "    \
 	    "and the old address still works")                              \
+	X(MREMAP_ANY_OFFSET, "map",                                         \
+	    "neighbours that show unrelated parts of a file are moved as "  \
+	    "one mapping: mremap gives no EFAULT, and what is added shows " \
+	    "other pages")                                                  \
+	X(MREMAP_NO_RLIMIT, "map", "mremap grows beyond RLIMIT_AS")         \
+	X(MREMAP_GROWS_UNWIRED, "map",                                      \
+	    "what mremap adds to locked memory is not locked")              \
+	X(MREMAP_STAYS_SHARED, "map",                                       \
+	    "what MREMAP_DONTUNMAP leaves behind shows the pages that "     \
+	    "moved")                                                        \
+	X(MREMAP_NO_CLIP, "map",                                            \
+	    "moving the middle of an entry takes its beginning along")      \
+	X(MREMAP_SIZE_DRIFT, "map",                                         \
+	    "memory that grows in place is not counted: RLIMIT_AS is never" \
+	    " reached")                                                     \
+	X(MREMAP_ADDS_FIRST_PAGE, "map",                                    \
+	    "what is added to a file's mapping begins at the file's first " \
+	    "mapped page again")                                            \
+	X(MREMAP_FIXED_KEEPS, "map",                                        \
+	    "MREMAP_FIXED links over what is mapped there")                 \
+	X(PROCVM_NO_RIGHTS, "map",                                          \
+	    "process_vm_writev writes to memory that the process itself "   \
+	    "may not write")                                                \
+	X(PROCVM_NO_PART, "map",                                            \
+	    "process_vm_readv that comes to a hole says EFAULT, not how "   \
+	    "much it has read")                                             \
+	X(CORE_DUMPS_ALL, "map",                                            \
+	    "a core file has text and memory of MADV_DONTDUMP in it")       \
+	X(CORE_TOUCHES_ALL, "map",                                          \
+	    "a core dump gives pages to memory that nobody has touched: "   \
+	    "a dying process eats what memory there is")                    \
 	X(RAISE_SHARED_ANON, "map",                                         \
 	    "mprotect gives write to pages shared by copy-on-write: after " \
 	    "fork the other process sees the write")                        \

@@ -16,7 +16,8 @@ typedef int sy_call_t(struct proc *p, const uint64_t a[6], int64_t *ret);
 /* X(number, name) */
 /* clang-format off */
 #define SYSCALLS_MEMORY(X)                                                  \
-	X(214, brk) X(222, mmap) X(215, munmap) X(226, mprotect)            \
+	X(214, brk) X(222, mmap) X(215, munmap) X(216, mremap)              \
+	X(226, mprotect)                                                    \
 	X(233, madvise) X(228, mlock) X(284, mlock2) X(229, munlock)        \
 	X(230, mlockall) X(231, munlockall) X(232, mincore) X(227, msync)   \
 	X(1000, minherit) X(1001, mquery) X(1002, mimmutable)               \
@@ -43,7 +44,8 @@ typedef int sy_call_t(struct proc *p, const uint64_t a[6], int64_t *ret);
 	X(261, prlimit64) X(163, getrlimit) X(164, setrlimit)               \
 	X(165, getrusage) X(160, uname) X(179, sysinfo) X(278, getrandom)   \
 	X(142, reboot) X(116, syslog) X(98, futex) X(283, membarrier)       \
-	X(259, riscv_flush_icache)
+	X(259, riscv_flush_icache) X(270, process_vm_readv)                 \
+	X(271, process_vm_writev)
 #define SYSCALLS_FILE(X)                                                    \
 	X(56, openat) X(57, close) X(436, close_range) X(63, read)          \
 	X(64, write) X(65, readv) X(66, writev) X(67, pread64)              \

@@ -36,6 +36,12 @@ int uiozero(size_t n, struct uio *uio);
 /* => n bytes of the first vector, which has as many, were moved otherwise */
 void uio_skip(struct uio *uio, size_t n);
 /*
+ * A program's n vectors and how long they are together; what is beyond the
+ * longest transfer is cut off.
+ * => 0; EFAULT; EINVAL: a length is negative
+ */
+int iovec_copyin(const void *uiov, int n, struct iovec *iov, size_t *totalp);
+/*
  * Between the steps of a long transfer, not before the first: lets others run.
  * => thread context, no mutex held; EINTR: the process has been killed
  */

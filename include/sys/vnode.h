@@ -275,8 +275,9 @@ int vn_read(struct vnode *vp, void *buf, size_t len, off_t off, size_t *residp);
 /* => object with the file's pages, one reference for the caller; errno */
 int vn_uobj(struct vnode *vp, struct uvm_object **uobjp);
 /*
- * The path of a directory, or of a file if that is known, up to `root', or from the root of all with
- * "(unreachable)" before it if it does not lie below that.
+ * The path of a directory, or of a file if that is known, up to `root', or
+ * from the root of all with "(unreachable)" before it if it does not lie below
+ * that.
  * => ENOENT, ENAMETOOLONG: it is "?"
  */
 int vn_path(struct vnode *vp, struct vnode *root, char *buf, size_t len);
@@ -284,6 +285,17 @@ int vn_path(struct vnode *vp, struct vnode *root, char *buf, size_t len);
 int seals_fcntl(struct file *fp, int cmd, uint64_t arg, int64_t *ret);
 /* => opens vp (reference taken over on success) as a file */
 int vn_open(struct proc *p, struct vnode *vp, int flags, struct file **fpp);
+/* What open is asked for.  Fields [c]: of whoever asks. */
+struct openargs {
+	int oa_dirfd;
+	const char *oa_path;
+	enum uio_seg oa_seg; /* of oa_path */
+	int oa_flags; /* O_* */
+	mode_t oa_mode; /* of what is made */
+	int oa_restrict; /* NAMEI_RESTRICT */
+};
+/* => the file of a path, made if it is to be (O_CREAT); or errno */
+int vn_open_path(struct proc *p, const struct openargs *oa, struct file **fpp);
 /* => MNT_* of its mount, if it has one */
 uint32_t vn_mntflags(const struct vnode *vp);
 void vn_stat(const struct vattr *va, struct stat *st);

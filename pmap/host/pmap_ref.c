@@ -449,6 +449,29 @@ pmap_protect(struct pmap *pm, vaddr_t sva, vaddr_t eva, vm_prot_t prot)
 	foreach_mapping(pm, sva, eva, reduce, prot);
 }
 
+int
+pmap_move(struct pmap *pm, vaddr_t sva, vaddr_t dva, vsize_t len)
+{
+	struct ref_mapping *rm;
+
+	KASSERT(is_user(pm));
+	KASSERT(sva + len <= dva || dva + len <= sva);
+	mtx_enter(&ref_mtx);
+	for (vsize_t off = 0; off < len; off += PAGE_SIZE) {
+		rm = find(pm, sva + off);
+		if (rm == NULL)
+			continue;
+		KASSERT(find(pm, dva + off) == NULL);
+		LIST_REMOVE(rm, rm_hash);
+		rm->rm_va = dva + off;
+		LIST_INSERT_HEAD(bucket(pm, rm->rm_va), rm, rm_hash);
+		if (rm->rm_page != NULL)
+			note_first(rm->rm_page);
+	}
+	mtx_leave(&ref_mtx);
+	return 0;
+}
+
 static void
 raise(struct ref_mapping *rm, vm_prot_t prot)
 {

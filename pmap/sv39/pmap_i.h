@@ -165,6 +165,8 @@ bool pv_insert(
     struct vm_page *pg, struct pmap *pm, vaddr_t va, struct pv_entry **spare);
 /* => pv locked; the entry to free once unlocked, or NULL */
 struct pv_entry *pv_remove(struct vm_page *pg, struct pmap *pm, vaddr_t va);
+/* => pv locked; the mapping at va is one at `to' now */
+void pv_move(struct vm_page *pg, struct pmap *pm, vaddr_t va, vaddr_t to);
 
 /* -- pmap_table.c ---------------------------------------------------------------- */
 

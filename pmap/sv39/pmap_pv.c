@@ -86,6 +86,22 @@ pv_remove(struct vm_page *pg, struct pmap *pm, vaddr_t va)
 	for ((pv) = (pg)->mdpage.md_pv.pv_pmap ? &(pg)->mdpage.md_pv : NULL; \
 	     (pv) != NULL; (pv) = (pv)->pv_next)
 
+void
+pv_move(struct vm_page *pg, struct pmap *pm, vaddr_t va, vaddr_t to)
+{
+	struct pv_entry *pv;
+
+	PV_FOREACH(pv, pg)
+	{
+		if (pv->pv_pmap == pm && pv->pv_va == va) {
+			pv->pv_va = to;
+			return;
+		}
+	}
+	panic("pv_move: page %#lx is not mapped at %#lx", VM_PAGE_TO_PHYS(pg),
+	    va);
+}
+
 bool
 pv_writable(struct vm_page *pg)
 {

@@ -130,6 +130,23 @@ op_remove_much(struct model *m, const struct choice *c)
 			forget(&m->slot[c->p][s]);
 }
 
+/* To slots of another group, from which everything is removed first. */
+static void
+op_move(struct model *m, const struct choice *c)
+{
+	int group = (c->first / GROUP + 1 + (int)(c->r & 1)) % NGROUP;
+	int to = group * GROUP + (int)(c->r >> 1 & 0xff) % (GROUP - c->n + 1);
+
+	pmap_remove(m->pm[c->p], slot_va(to), slot_va(to) + ptoa(c->n));
+	KT_EQ(
+	    pmap_move(m->pm[c->p], slot_va(c->first), slot_va(to), ptoa(c->n)),
+	    0);
+	for (int i = 0; i < c->n; i++) {
+		m->slot[c->p][to + i] = m->slot[c->p][c->first + i];
+		forget(&m->slot[c->p][c->first + i]);
+	}
+}
+
 static void
 reduce(struct slot *s, vm_prot_t prot)
 {
@@ -299,11 +316,11 @@ op_new_page(struct model *m, const struct choice *c)
 }
 
 static void (*const ops[])(struct model *, const struct choice *) = { op_enter,
-	op_enter, op_enter, op_enter_neighbours, op_remove, op_remove_much,
-	op_protect, op_raise, op_page_protect, op_unwire, op_clear_modify,
-	op_clear_reference, op_clear_references, op_load, op_load, op_store,
-	op_store, op_store, op_collect, op_switch, op_switch, op_new_pmap,
-	op_new_page };
+	op_enter, op_enter, op_enter_neighbours, op_remove, op_move,
+	op_remove_much, op_protect, op_raise, op_page_protect, op_unwire,
+	op_clear_modify, op_clear_reference, op_clear_references, op_load,
+	op_load, op_store, op_store, op_store, op_collect, op_switch, op_switch,
+	op_new_pmap, op_new_page };
 
 /* -- Checking -------------------------------------------------------------------------- */
 

@@ -130,7 +130,7 @@ revoke_write(uint32_t round)
 static void
 revoke_all(uint32_t round)
 {
-	switch (round % 5) {
+	switch (round % 7) {
 	case 0:
 		pmap_remove(smp.pm, AT(0), AT(1));
 		break;
@@ -148,6 +148,13 @@ revoke_all(uint32_t round)
 	case 4: /* tables too */
 		pmap_remove(smp.pm, 0, VM_MAXUSER_ADDRESS);
 		pmap_collect(smp.pm);
+		break;
+	case 5: /* it goes on elsewhere */
+	case 6:
+		pmap_remove(smp.pm, AT(64), AT(128));
+		KT_EQ(pmap_move(
+			  smp.pm, AT(0), AT(64), ptoa(round % 7 == 5 ? 1 : 64)),
+		    0);
 		break;
 	}
 }

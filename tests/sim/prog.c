@@ -164,6 +164,7 @@ static op_fn *const user_ops[OP_COUNT] = {
 	[OP_wireall] = prog_wireall,
 	[OP_share] = prog_pass,
 	[OP_move] = prog_pass,
+	[OP_remap] = prog_remap,
 	[OP_ioread] = prog_io,
 	[OP_iowrite] = prog_io,
 	[OP_loan] = prog_loan,

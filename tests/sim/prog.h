@@ -54,6 +54,7 @@
 	X(wireall, 5, 'U')   \
 	X(share, 14, 'U')    \
 	X(move, 14, 'U')     \
+	X(remap, 24, 'U')    \
 	X(ioread, 20, 'U')   \
 	X(iowrite, 20, 'U')  \
 	X(loan, 16, 'U')     \

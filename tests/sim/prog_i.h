@@ -99,6 +99,8 @@ void prog_query(struct prog_thread *t, const struct prog_op *o);
 void prog_madvise(struct prog_thread *t, const struct prog_op *o);
 void prog_clean(struct prog_thread *t, const struct prog_op *o);
 void prog_pass(struct prog_thread *t, const struct prog_op *o);
+/* -- prog_remap.c ------------------------------------------------------------------ */
+void prog_remap(struct prog_thread *t, const struct prog_op *o);
 
 /* A range of an operation: pages [i, j) of the slice. */
 struct prog_range {

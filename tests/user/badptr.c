@@ -199,7 +199,7 @@ random_calls(void)
 		SYS_rt_sigaction, SYS_sigaltstack, SYS_execve, 281,
 		SYS_timer_settime, SYS_vhangup, SYS_sethostname,
 		SYS_settimeofday, SYS_clock_settime, SYS_mlockall, 1000, 1002,
-		1003, 1006, SYS_setpgid, SYS_setsid, 425, 426, 427 };
+		1003, 1006, 270, 271, SYS_setpgid, SYS_setsid, 425, 426, 427 };
 	char *target = map_anon(16 * PAGE);
 	uint64_t seed = 99;
 
