@@ -7,6 +7,7 @@
  */
 #include <uvm/uvm.h>
 #include <uvm/uvm_aobj.h>
+#include <uvm/uvm_loan.h>
 #include <uvm/uvm_vnode.h>
 #include <sys/uio.h>
 
@@ -40,6 +41,35 @@ is_hole(struct uvm_object *uobj, voff_t off)
 }
 
 /*
+ * What is lent stays as it was: the object gets a page of its own.
+ * => object write-locked; *pgp not busy to anyone else, then busy; FALSE: no
+ *    memory, and it is not busy
+ */
+static bool
+unlend(struct vm_page **pgp)
+{
+	struct vm_page *own;
+
+	atomic_or(&(*pgp)->pg_flags, PG_BUSY);
+	own = uvm_obj_loanbreak(*pgp);
+	if (own == NULL) {
+		(void)uvm_page_unbusy(*pgp);
+		return false;
+	}
+	*pgp = own;
+	return true;
+}
+
+/* => object locked, unlocked to wait for memory; 0: look again; ENOMEM */
+static int
+wait_memory(struct uvm_object *uobj)
+{
+	rw_exit(&uobj->uo_lock);
+	uvm_wait("objio");
+	return (curproc->p_flag & P_OOMKILL) ? ENOMEM : 0;
+}
+
+/*
  * => the page at off, wired; NULL: a hole, which is not filled to be read; or
  *    errno
  * => object unlocked on entry and exit
@@ -48,11 +78,13 @@ static int
 pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 {
 	struct vm_page *pg;
+	bool busy;
 	int error;
 
 	for (;;) {
 		rw_enter_write(&uobj->uo_lock);
 		pg = uvm_pagelookup(uobj, off);
+		busy = false;
 		if (pg != NULL && (pg->pg_flags & PG_BUSY)) {
 			uvm_page_wait(pg, &uobj->uo_lock, "objio");
 			continue;
@@ -66,10 +98,21 @@ pin_page(struct uvm_object *uobj, voff_t off, bool write, struct vm_page **pgp)
 			if (error)
 				return error;
 			rw_enter_write(&uobj->uo_lock);
-			uvm_pagewire(pg);
-			uvm_page_unbusy(pg);
-		} else
-			uvm_pagewire(pg);
+			busy = true;
+		}
+		if (write && pg->loan_count != 0 &&
+		    !MUTANT(LOANED_OVERWRITTEN)) {
+			if (!unlend(&pg)) {
+				error = wait_memory(uobj);
+				if (error)
+					return error;
+				continue;
+			}
+			busy = true;
+		}
+		uvm_pagewire(pg);
+		if (busy)
+			(void)uvm_page_unbusy(pg);
 		if (write) {
 			atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 			if (UVM_OBJ_IS_VNODE(uobj))
