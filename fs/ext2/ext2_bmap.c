@@ -8,6 +8,7 @@
  */
 #include <sys/param.h>
 #include <sys/systm.h>
+#include <sys/atomic.h>
 #include <sys/errno.h>
 #include <sys/fcntl.h>
 #include <sys/pool.h>
@@ -281,6 +282,7 @@ alloc_step(struct ext2_inode *ip, uint64_t lbn, uint32_t *np)
 		give_back(fs, &t);
 		return error;
 	}
+	atomic_store(&ip->i_allocs, ip->i_allocs + 1);
 	ip->i_goal = t.data + t.n;
 	ip->i_blocks += (uint64_t)(t.ninds + t.n) << (fs->fs_bshift - 9);
 	*np = t.n;

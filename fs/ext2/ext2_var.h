@@ -73,6 +73,8 @@ struct ext2_frees {
  *	t	fs_mtx
  *	m	i_maplock
  *	n	of a directory: its names, the caller's lock
+ *	s	fs_synclock
+ *	a	atomic operations
  */
 struct ext2_inode {
 	LIST_ENTRY(ext2_inode) i_hash; /* [t] */
@@ -103,6 +105,9 @@ struct ext2_inode {
 	uint64_t i_blocks; /* [m] of 512 bytes */
 	uint32_t i_block[EXT2_NPTRS]; /* [m]; a fast link's target */
 	uint32_t i_goal; /* [m] where the next block should be, or 0 */
+	volatile uint32_t i_allocs; /* [m; a to look] times it got blocks */
+	uint32_t i_flushed; /* [s] of these, whose data was written since */
+	uint32_t i_named; /* [s] of these, named in its table block */
 	uint32_t i_hint; /* [n] block of the directory to add names from */
 };
 
@@ -146,8 +151,9 @@ struct ext2fs {
 	uint32_t fs_inuse; /* [t] inodes in memory */
 	uint64_t fs_namegen; /* [t] names made, and last names gone, so far */
 	/* [I] before the first use: brings the data of a file, any kind of */
-	/* inode, to the device; or NULL */
-	int (*fs_flushdata)(struct ext2_inode *ip);
+	/* inode, to the device; asked: who calls wants all errors of it so */
+	/* far, else they are kept; or NULL */
+	int (*fs_flushdata)(struct ext2_inode *ip, bool asked);
 };
 
 /* -- ext2_super.c ---------------------------------------------------------------- */
