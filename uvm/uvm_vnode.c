@@ -384,6 +384,7 @@ shrink(struct uvm_vnode *un, voff_t size)
 /*
  * => vnode referenced; nobody reads, writes or changes the size meanwhile;
  *    object unlocked; may sleep for busy pages and to read the last one
+ * => 0; EIO: that cannot be read, the size is what it was
  */
 static int
 set_size(struct vnode *vp, voff_t newsize)
@@ -410,6 +411,9 @@ set_size(struct vnode *vp, voff_t newsize)
 	return error;
 }
 
+/*
+ * => as set_size(); where that fails the size changes all the same
+ */
 void
 uvm_vnp_setsize(struct vnode *vp, voff_t newsize)
 {

@@ -206,6 +206,8 @@ write_datas(struct ext2fs *fs, want_t *want, uint64_t gen, int *dataerror)
 	struct ext2_inode *ip;
 	bool sync = false;
 
+	if (MUTANT(EXT2_NAMES_UNWRITTEN))
+		return 0;
 	for (uint32_t n = count_dirty(fs); n > 0; n--) {
 		ip = next_dirty(fs);
 		if (ip == NULL)

@@ -442,27 +442,6 @@ check_contents(struct vnode *vp)
 		check_page(vp, i, (uint64_t)va.va_size);
 }
 
-static void
-check_name(const struct cut_name *cn)
-{
-	struct vnode *dvp = prog_mount->mnt_root, *vp;
-	bool synced = false;
-	int error = dvp->v_op->vop_lookup(dvp, cn->name, strlen(cn->name), &vp);
-
-	if (error != 0 && error != ENOENT)
-		cut_fail("error %d", error);
-	for (u_int k = 0; k < nsyncs; k++)
-		synced |= syncs[k].id == cut.id && syncs[k].at <= cut.at;
-	if (error == ENOENT && synced && cn->removing > cut.at)
-		cut_fail("is gone");
-	if (error == 0 && cn->gone <= cut.at)
-		cut_fail("is there, and was removed");
-	if (error != 0)
-		return;
-	check_contents(vp);
-	vrele(vp);
-}
-
 static char said[16384]; /* by e2fsck */
 
 static bool
@@ -474,6 +453,33 @@ says(const char *what)
 		if (strncmp(s, what, n) == 0)
 			return true;
 	return false;
+}
+
+static void
+check_name(const struct cut_name *cn)
+{
+	struct vnode *dvp = prog_mount->mnt_root, *vp;
+	char gone[FILE_NAMES + 40];
+	bool synced = false;
+	int error = dvp->v_op->vop_lookup(dvp, cn->name, strlen(cn->name), &vp);
+
+	if (error != 0 && error != ENOENT)
+		cut_fail("error %d", error);
+	for (u_int k = 0; k < nsyncs; k++)
+		synced |= syncs[k].id == cut.id && syncs[k].at <= cut.at;
+	if (error == ENOENT && synced && cn->removing > cut.at)
+		cut_fail("is gone");
+	/* the name goes first, then the inode */
+	snprintf(gone, sizeof(gone), "Entry '%s' in / (2) has deleted/unused",
+	    cn->name);
+	if (synced && says(gone))
+		cut_fail("its inode went before its name");
+	if (error == 0 && cn->gone <= cut.at)
+		cut_fail("is there, and was removed");
+	if (error != 0)
+		return;
+	check_contents(vp);
+	vrele(vp);
 }
 
 /* What no order of writing may leave behind, whether it can be repaired or not. */
