@@ -149,6 +149,9 @@ loan_copied(struct vm_page *pg, struct vm_page *new)
 {
 	pmap_copy_page(pg, new);
 	atomic_and(&new->pg_flags, ~(uint32_t)(PG_FAKE | PG_CLEAN));
+	/* a file still has no place for it on the disk */
+	if (pg->pg_flags & PG_HOLE)
+		atomic_or(&new->pg_flags, PG_HOLE);
 }
 
 bool

@@ -120,6 +120,9 @@ flush_entry(struct vm_map_entry *e, vaddr_t start, vaddr_t end, int flags)
 	ok = uobj->pgops->pgo_flush(
 	    uobj, from, from + (voff_t)(end - start), flags);
 	rw_exit(&uobj->uo_lock);
+	if (ok && (flags & PGO_CLEANIT) && (flags & PGO_SYNCIO) &&
+	    UVM_OBJ_IS_VNODE(uobj) && !UVM_ET_ISCOPYONWRITE(e))
+		return uvn_fsync(uobj);
 	return ok ? 0 : EIO;
 }
 
@@ -139,7 +142,7 @@ uvm_map_flush(vm_map_t map, vaddr_t start, vaddr_t end, int flags)
 	     e != &map->vm_head && e->start < end; e = e->me_next)
 		if (flush_entry(
 			e, MAX(start, e->start), MIN(end, e->end), flags) != 0)
-			error = EIO;
+			error = EIO; /* whatever it was */
 	vm_map_lock(map);
 	vm_map_unbusy(map);
 	return error;

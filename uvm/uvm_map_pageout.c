@@ -77,13 +77,6 @@ pageout_object(
 	uint64_t stop = i + atop(end - start);
 	struct vm_page *pg = NULL;
 
-	if (UVM_OBJ_IS_VNODE(uobj) && !MUTANT(UVN_PAGEOUT_KEEPS_DIRTY)) {
-		rw_enter_write(&uobj->uo_lock);
-		/* whoever has a page busy may wait for the map */
-		(void)uvn_clean(to_uvn(uobj), (voff_t)ptoa(i),
-		    (voff_t)ptoa(stop), false, false);
-		rw_exit(&uobj->uo_lock);
-	}
 	do {
 		pageout_prepare(po);
 		rw_enter_write(&uobj->uo_lock);
@@ -97,14 +90,74 @@ pageout_object(
 	} while (pg != NULL && i < stop);
 }
 
+/* => is it an entry whose object's pages are paged out? */
+static bool
+shares_object(const struct vm_map_entry *e)
+{
+	return UVM_ET_ISOBJ(e) && !UVM_ET_ISSUBMAP(e) &&
+	    !VM_MAPENT_ISWIRED(e) && !UVM_ET_ISCOPYONWRITE(e);
+}
+
+/* => map locked */
+static bool
+has_files(vm_map_t map, vaddr_t start, vaddr_t end)
+{
+	struct vm_map_entry *e;
+
+	for (e = uvm_map_first(map, start);
+	     e != &map->vm_head && e->start < end; e = e->me_next)
+		if (shares_object(e) && UVM_OBJ_IS_VNODE(e->object.uvm_obj))
+			return true;
+	return false;
+}
+
+/*
+ * Write what is dirty of the files the range shares.  A file system has locks
+ * that come before the map's: the map is busy meanwhile, its entries stay.
+ * => map write-locked on entry and exit, unlocked meanwhile
+ */
+static void
+clean_files(vm_map_t map, vaddr_t start, vaddr_t end)
+{
+	struct vm_map_entry *e;
+	struct uvm_object *uobj;
+	vaddr_t from;
+
+	vm_map_busy(map);
+	vm_map_unlock(map);
+	for (e = uvm_map_first(map, start);
+	     e != &map->vm_head && e->start < end; e = e->me_next) {
+		uobj = e->object.uvm_obj;
+		if (!shares_object(e) || !UVM_OBJ_IS_VNODE(uobj))
+			continue;
+		from = MAX(start, e->start);
+		rw_enter_write(&uobj->uo_lock);
+		(void)uvn_clean(to_uvn(uobj),
+		    e->offset + (voff_t)(from - e->start),
+		    e->offset + (voff_t)(MIN(end, e->end) - e->start), false,
+		    false);
+		rw_exit(&uobj->uo_lock);
+	}
+	vm_map_lock(map);
+	vm_map_unbusy(map);
+}
+
 int
 uvm_map_pageout(vm_map_t map, vaddr_t start, vaddr_t end)
 {
 	struct pageout po = { { 0, 0 }, NULL };
 	struct vm_map_entry *e;
+	bool covered, files;
 	vaddr_t to;
-	bool covered;
 
+	vm_map_lock_read(map);
+	files = has_files(map, start, end);
+	vm_map_unlock_read(map);
+	if (files && !MUTANT(UVN_PAGEOUT_KEEPS_DIRTY)) {
+		vm_map_lock(map);
+		clean_files(map, start, end);
+		vm_map_unlock(map);
+	}
 	vm_map_lock_read(map);
 	covered = uvm_map_covered(map, start, end);
 	for (e = uvm_map_first(map, start);
@@ -115,7 +168,7 @@ uvm_map_pageout(vm_map_t map, vaddr_t start, vaddr_t end)
 			continue;
 		if (e->aref.ar_amap != NULL)
 			pageout_anons(&po, e, start, to);
-		if (UVM_ET_ISOBJ(e) && !UVM_ET_ISCOPYONWRITE(e) &&
+		if (shares_object(e) &&
 		    e->object.uvm_obj->pgops->pgo_fault == NULL)
 			pageout_object(&po, e, start, to);
 	}

@@ -9,6 +9,7 @@
  */
 #include <uvm/uvm.h>
 #include <uvm/uvm_aobj.h>
+#include <uvm/uvm_loan.h>
 #include <uvm/uvm_vnode.h>
 #include <sys/uio.h>
 
@@ -43,6 +44,35 @@ is_hole(struct uvm_object *uobj, voff_t off)
 }
 
 /*
+ * What is lent stays as it was: the object gets a page of its own.
+ * => object write-locked; *pgp not busy to anyone else, then busy; FALSE: no
+ *    memory, and it is not busy
+ */
+static bool
+unlend(struct vm_page **pgp)
+{
+	struct vm_page *own;
+
+	atomic_or(&(*pgp)->pg_flags, PG_BUSY);
+	own = uvm_obj_loanbreak(*pgp);
+	if (own == NULL) {
+		(void)uvm_page_unbusy(*pgp);
+		return false;
+	}
+	*pgp = own;
+	return true;
+}
+
+/* => object locked, unlocked to wait for memory; 0: look again; ENOMEM */
+static int
+wait_memory(struct uvm_object *uobj)
+{
+	rw_exit(&uobj->uo_lock);
+	uvm_wait("objio");
+	return (curproc->p_flag & P_OOMKILL) ? ENOMEM : 0;
+}
+
+/*
  * => the page at off, wired; NULL: a hole, which is not filled to be read; or
  *    errno
  * => object unlocked on entry and exit
@@ -52,6 +82,7 @@ pin_page(struct uvm_object *uobj, voff_t off, bool write, int advice,
     struct vm_page **pgp)
 {
 	struct vm_page *pg;
+	bool busy;
 	int error;
 
 	for (;;) {
@@ -59,6 +90,7 @@ pin_page(struct uvm_object *uobj, voff_t off, bool write, int advice,
 		if (!write && advice != MADV_RANDOM && UVM_OBJ_IS_VNODE(uobj))
 			uvn_ahead(uobj, off);
 		pg = uvm_pagelookup(uobj, off);
+		busy = false;
 		if (pg != NULL && (pg->pg_flags & PG_BUSY)) {
 			uvm_page_wait(pg, &uobj->uo_lock, "objio");
 			continue;
@@ -72,10 +104,21 @@ pin_page(struct uvm_object *uobj, voff_t off, bool write, int advice,
 			if (error)
 				return error;
 			rw_enter_write(&uobj->uo_lock);
-			uvm_pagewire(pg);
-			uvm_page_unbusy(pg);
-		} else
-			uvm_pagewire(pg);
+			busy = true;
+		}
+		if (write && pg->loan_count != 0 &&
+		    !MUTANT(LOANED_OVERWRITTEN)) {
+			if (!unlend(&pg)) {
+				error = wait_memory(uobj);
+				if (error)
+					return error;
+				continue;
+			}
+			busy = true;
+		}
+		uvm_pagewire(pg);
+		if (busy)
+			(void)uvm_page_unbusy(pg);
 		if (write) {
 			atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 			if (UVM_OBJ_IS_VNODE(uobj))

@@ -2,6 +2,7 @@
  * Objects of vnodes: their life, size and lists.  uvm_vnode_io.c moves pages.
  */
 #include <uvm/uvm.h>
+#include <uvm/uvm_loan.h>
 #include <uvm/uvm_pdaemon.h>
 #include <uvm/uvm_vnode.h>
 #include <sys/pool.h>
@@ -330,22 +331,40 @@ uvm_vnp_uncache(struct vnode *vp)
 
 /* -- Size -------------------------------------------------------------------- */
 
-/* => object write-locked; page not busy to anyone else */
+/*
+ * What is lent stays as it was: the file gets a page of its own.
+ * => object write-locked on entry and exit, dropped to wait for memory; page
+ *    busy; not busy on exit
+ */
 static void
-zero_tail(struct vm_page *pg, voff_t size)
+zero_tail(struct uvm_vnode *un, struct vm_page *pg, voff_t size)
 {
 	size_t from = (size_t)size & PAGE_MASK;
+	struct vm_page *own;
 
+	while (pg->loan_count != 0 && !MUTANT(LOANED_CUT)) {
+		own = uvm_obj_loanbreak(pg);
+		if (own != NULL) {
+			pg = own;
+			(void)uvn_dirty(pg);
+			break;
+		}
+		rw_exit(&un->u_obj.uo_lock);
+		uvm_wait("uvntail");
+		rw_enter_write(&un->u_obj.uo_lock);
+	}
 	memset((char *)VM_PAGE_TO_DMAP(pg) + from, 0, PAGE_SIZE - from);
 	pmap_page_modified_text(pg);
+	(void)uvm_page_unbusy(pg);
 }
 
 /*
  * The file gets longer.  What its last page holds behind the old end becomes
  * part of it: that must be zero, on disk too, where something else may be.
  * => object write-locked on entry and exit, dropped meanwhile
+ * => EIO: that page cannot be read, nothing has changed
  */
-static void
+static int
 grow(struct uvm_vnode *un, voff_t old, voff_t size)
 {
 	struct uvm_object *uobj = &un->u_obj;
@@ -359,14 +378,18 @@ grow(struct uvm_vnode *un, voff_t old, voff_t size)
 			uvm_wait("uvngrow");
 		rw_enter_write(&uobj->uo_lock);
 	} while (rv == VM_PAGER_AGAIN);
+	if (rv != VM_PAGER_OK && !MUTANT(UVN_GROWS_UNREAD))
+		return EIO;
 	un->u_size = size;
 	if (rv != VM_PAGER_OK)
-		return; /* nobody can read it: nothing shows */
-	if (!MUTANT(UVN_GROW_KEEPS_TAIL))
-		zero_tail(pg, old);
+		return 0;
 	atomic_and(&pg->pg_flags, ~(uint32_t)PG_CLEAN);
 	(void)uvn_dirty(pg);
-	(void)uvm_page_unbusy(pg);
+	if (!MUTANT(UVN_GROW_KEEPS_TAIL))
+		zero_tail(un, pg, old);
+	else
+		(void)uvm_page_unbusy(pg);
+	return 0;
 }
 
 /*
@@ -382,8 +405,10 @@ shrink(struct uvm_vnode *un, voff_t size)
 	un->u_size = size;
 	if ((size & (voff_t)PAGE_MASK) != 0 && !MUTANT(UVN_SHRINK_KEEPS_TAIL)) {
 		pg = uvn_next_unbusy(un, (uint64_t)size >> PAGE_SHIFT);
-		if (pg != NULL && pg->offset < size)
-			zero_tail(pg, size);
+		if (pg != NULL && pg->offset < size) {
+			atomic_or(&pg->pg_flags, PG_BUSY);
+			zero_tail(un, pg, size);
+		}
 	}
 	(void)free_pages(un, uvn_pages(un));
 }
@@ -391,15 +416,17 @@ shrink(struct uvm_vnode *un, voff_t size)
 /*
  * => vnode referenced; nobody reads, writes or changes the size meanwhile;
  *    object unlocked; may sleep for busy pages and to read the last one
+ * => 0; EIO: that cannot be read, the size is what it was
  */
-void
-uvm_vnp_setsize(struct vnode *vp, voff_t newsize)
+static int
+set_size(struct vnode *vp, voff_t newsize)
 {
 	struct uvm_vnode *un = atomic_load_acq(&vp->v_uvm);
+	int error = 0;
 	voff_t old;
 
 	if (un == NULL)
-		return;
+		return 0;
 	rw_enter_write(&un->u_obj.uo_lock);
 	old = un->u_size;
 	if ((un->u_flags & UVN_SIZED) == 0) {
@@ -409,10 +436,34 @@ uvm_vnp_setsize(struct vnode *vp, voff_t newsize)
 	} else if (newsize < old)
 		shrink(un, newsize);
 	else if (newsize > old && (old & (voff_t)PAGE_MASK) != 0)
-		grow(un, old, newsize);
+		error = grow(un, old, newsize);
 	else
 		un->u_size = newsize;
 	rw_exit(&un->u_obj.uo_lock);
+	return error;
+}
+
+/*
+ * => as set_size(); where that fails the size changes all the same
+ */
+void
+uvm_vnp_setsize(struct vnode *vp, voff_t newsize)
+{
+	struct uvm_vnode *un;
+
+	if (set_size(vp, newsize) == 0)
+		return;
+	/* what the page holds shows when it can be read again */
+	un = vp->v_uvm;
+	rw_enter_write(&un->u_obj.uo_lock);
+	un->u_size = newsize;
+	rw_exit(&un->u_obj.uo_lock);
+}
+
+int
+uvm_vnp_grow(struct vnode *vp, voff_t newsize)
+{
+	return set_size(vp, newsize);
 }
 
 /* -- Text -------------------------------------------------------------------- */
@@ -471,6 +522,34 @@ uvm_vnp_flush(struct vnode *vp, voff_t start, voff_t stop)
 	(void)uvn_clean(un, start, stop, true, false);
 	rw_exit(&un->u_obj.uo_lock);
 	return uvn_take_error(un);
+}
+
+int
+uvm_vnp_write(struct vnode *vp, voff_t start, voff_t stop)
+{
+	struct uvm_vnode *un = atomic_load_acq(&vp->v_uvm);
+	u_int failed;
+
+	if (MUTANT(UVN_ERROR_TO_OTHERS))
+		return uvm_vnp_flush(vp, start, stop);
+	if (un == NULL)
+		return 0;
+	rw_enter_write(&un->u_obj.uo_lock);
+	failed = un->u_failed;
+	(void)uvn_clean(un, start, stop, true, false);
+	failed = un->u_failed - failed;
+	rw_exit(&un->u_obj.uo_lock);
+	return failed != 0 ? EIO : 0;
+}
+
+int
+uvn_fsync(struct uvm_object *uobj)
+{
+	struct vnode *vp = to_uvn(uobj)->u_vnode;
+
+	if (vp->v_op->vop_fsync == NULL || MUTANT(UVN_MSYNC_UNSAFE))
+		return 0;
+	return vp->v_op->vop_fsync(vp, FSYNC_DATA);
 }
 
 /*

@@ -94,6 +94,18 @@ uvn_pages(const struct uvm_vnode *un)
  */
 int uvm_vnp_flush(struct vnode *vp, voff_t start, voff_t stop);
 /*
+ * The same in passing, for who syncs more than this file: nobody has asked for
+ * its errors, so they are kept for who does.
+ * => 0, or EIO: something could not be written now
+ */
+int uvm_vnp_write(struct vnode *vp, voff_t start, voff_t stop);
+/*
+ * As uvm_vnp_setsize(), to newsize, which is more.
+ * => EIO: the last page cannot be read, so what it holds behind the end cannot
+ *    be cleared; the size is what it was
+ */
+int uvm_vnp_grow(struct vnode *vp, voff_t newsize);
+/*
  * The file is executed, or is not any more: its pages count accordingly.
  * => object unlocked; nothing if the vnode was never attached
  */
@@ -233,6 +245,13 @@ void uvn_ahead_later(struct uvm_object *uobj, voff_t off);
 bool uvn_read_wanted(struct uvm_vnode *un);
 /* => starts the threads; once, from uvm_start_daemons() */
 void uvn_start_ahead(void);
+/*
+ * msync: what is dirty has been written; now it is made safe, with all that is
+ * needed to find it.
+ * => object referenced and unlocked; no lock a file system has before it; 0 or
+ *    errno
+ */
+int uvn_fsync(struct uvm_object *uobj);
 
 /* -- How many are dirty (uvm_vnode_dirty.c) ---------------------------------- */
 

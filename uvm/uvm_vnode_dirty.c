@@ -59,7 +59,7 @@ uvn_dirty(struct vm_page *pg)
 	(void)atomic_add(&dirty.d_pages, 1);
 	if (!MUTANT(UVN_WRITER_UNLISTED))
 		uvn_note_write(&un->u_obj);
-	if (cleanable() > atomic_load(&dirty.d_min))
+	if (uvn_dirty_enough())
 		uvn_wake_writer();
 	return true;
 }

@@ -14,6 +14,7 @@
 #include <uvm/uvm_object.h>
 #include <uvm/uvm_page.h>
 #include <uvm/uvm_pager.h>
+#include <uvm/uvm_vnode.h>
 #include <fs/ext2/ext2_vnode.h>
 
 /* A transfer; belongs to the thread. */
@@ -138,10 +139,11 @@ move_pages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n,
 {
 	struct transfer tr = { VTOI(vp), pgs, (uint64_t)off, flags };
 	struct ext2fs *fs = tr.tr_ip->i_fs;
+	/* once: the file may grow meanwhile */
+	uint64_t end = blocks_of(tr.tr_ip) << fs->fs_bshift;
 
 	KASSERT(ptoa(n) <= MAXPHYS);
-	*endp = MIN((uint64_t)off + ptoa(n),
-	    MAX((uint64_t)off, blocks_of(tr.tr_ip) << fs->fs_bshift));
+	*endp = MIN((uint64_t)off + ptoa(n), MAX((uint64_t)off, end));
 	return move_blocks(&tr, (uint64_t)off, *endp);
 }
 
@@ -250,9 +252,10 @@ int
 ext2_allocpages(struct vnode *vp, voff_t off, int n)
 {
 	struct ext2_inode *ip = VTOI(vp);
+	uint64_t end = blocks_of(ip) << ip->i_fs->fs_bshift;
 
-	return alloc_range(ip, (uint64_t)off,
-	    MIN((uint64_t)off + ptoa(n), blocks_of(ip) << ip->i_fs->fs_bshift));
+	return alloc_range(
+	    ip, (uint64_t)off, MIN((uint64_t)off + ptoa(n), end));
 }
 
 /* -- Size --------------------------------------------------------------------------- */
@@ -295,8 +298,10 @@ grow(struct vnode *vp, uint64_t size)
 		return error;
 	}
 	put_size(ip, size);
-	uvm_vnp_setsize(vp, (voff_t)size);
-	return 0;
+	error = uvm_vnp_grow(vp, (voff_t)size);
+	if (error)
+		(void)ext2_truncate(ip, old);
+	return error;
 }
 
 static int

@@ -22,6 +22,7 @@
 #include <sys/systm.h>
 #include <sys/errno.h>
 #include <sys/fcntl.h>
+#include <sys/mutant.h>
 #include <fs/ext2/ext2_var.h>
 
 /* A block that is fresh again waits for the next time: step 1 is its. */
@@ -59,7 +60,7 @@ static bool
 unsafe(struct ext2fs *fs, uint32_t order)
 {
 	mtx_enter(&fs->fs_mtx);
-	if (fs->fs_newdata)
+	if (fs->fs_newdata && !MUTANT(EXT2_DATA_IN_CACHE))
 		fs->fs_unsafe |= ORDER_DATA;
 	mtx_leave(&fs->fs_mtx);
 	return (fs->fs_unsafe & (order - 1)) != 0;
@@ -95,20 +96,25 @@ flush_trees(struct ext2fs *fs, uint64_t owner)
 }
 
 /*
- * => fs_synclock held; what it points to is written, it is in its table block;
- *    *dataerror: not, as some of its blocks hold neither data nor zeros
+ * => fs_synclock held; what it points to is written, it is in its table block
+ * => named: has it names?  One that has just lost the last is not copied: its
+ *    name may be on disk still, and has to go first
+ * => *dataerror: not copied, as some of its blocks hold neither data nor zeros
  */
 static int
-copy_inode(struct ext2_inode *ip, int *dataerror)
+copy_inode(struct ext2_inode *ip, bool named, int *dataerror)
 {
 	struct ext2fs *fs = ip->i_fs;
-	int error = 0, bad = 0;
+	bool skip = false;
+	int error, bad = 0;
 
 	mc_reserve(fs->fs_mc, 1);
 	rw_enter_write(&ip->i_maplock);
-	if (ip->i_nlink > 0)
+	if (named && ip->i_nlink == 0 && !MUTANT(EXT2_NAMELESS_EARLY))
+		skip = true;
+	else if (named && !MUTANT(EXT2_NAMES_UNWRITTEN))
 		bad = ext2_unwritten_zero(ip);
-	if (bad) {
+	if (skip || bad) {
 		rw_exit(&ip->i_maplock);
 		mc_unreserve(fs->fs_mc, 1);
 		if (*dataerror == 0)
@@ -126,6 +132,18 @@ copy_inode(struct ext2_inode *ip, int *dataerror)
 	if (error)
 		ext2_idirty(ip);
 	return error;
+}
+
+static int
+copy_named(struct ext2_inode *ip, int *dataerror)
+{
+	return copy_inode(ip, true, dataerror);
+}
+
+static int
+copy_nameless(struct ext2_inode *ip, int *dataerror)
+{
+	return copy_inode(ip, false, dataerror);
 }
 
 /* -- All that are dirty ------------------------------------------------------------------- */
@@ -183,13 +201,16 @@ want_nameless(const struct ext2_inode *ip, uint64_t gen)
 	return ip->i_nlink == 0 && ip->i_zerogen <= gen;
 }
 
-/* => the file's data is on the device; nothing to do for what has none */
+/*
+ * => the file's data is on the device; nothing to do for what has none
+ * => asked: who calls wants all errors of it so far, else they are kept
+ */
 static int
-flush_data(struct ext2_inode *ip)
+flush_data(struct ext2_inode *ip, bool asked)
 {
 	struct ext2fs *fs = ip->i_fs;
 
-	return fs->fs_flushdata != NULL ? fs->fs_flushdata(ip) : 0;
+	return fs->fs_flushdata != NULL ? fs->fs_flushdata(ip, asked) : 0;
 }
 
 /* => the first errno of fn, for all that are dirty and wanted */
@@ -219,20 +240,20 @@ each_dirty(struct ext2fs *fs, want_t *want, uint64_t gen, inode_fn_t *fn,
 static int
 write_data(struct ext2_inode *ip, int *dataerror)
 {
-	int error = ip->i_nlink > 0 ? flush_data(ip) : 0;
+	int error = MUTANT(EXT2_NAMES_UNWRITTEN) ? 0 : flush_data(ip, false);
 
 	if (*dataerror == 0)
 		*dataerror = error;
 	return 0;
 }
 
-/* => 0 or the first errno; *dataerror: the same of data alone */
+/* => with names; 0 or the first errno; *dataerror: the same of data alone */
 static int
 copy_inodes(struct ext2fs *fs, want_t *want, uint64_t gen, int *dataerror)
 {
 	/* all data first: the device's cache is flushed once for it */
 	(void)each_dirty(fs, want, gen, write_data, dataerror);
-	return each_dirty(fs, want, gen, copy_inode, dataerror);
+	return each_dirty(fs, want, gen, copy_named, dataerror);
 }
 
 /* => names up to gen are on disk: what is written and has no newer leaves */
@@ -281,9 +302,9 @@ write_names(struct ext2fs *fs, want_t *want, uint64_t gen, int *dataerror)
 
 	if (error == 0)
 		error = flush_step(fs, 0, CL_INODE, ORDER_INODE);
-	if (error == 0)
+	if (error == 0 && !MUTANT(EXT2_NAMES_NEVER))
 		error = flush_step(fs, 0, CL_NAMES, ORDER_NAME);
-	if (error == 0)
+	if (error == 0 && !MUTANT(EXT2_NAMES_NEVER))
 		error = flush_step(fs, 0, CL_NAMES | CL_DIROLD, ORDER_OLDNAME);
 	return error;
 }
@@ -292,7 +313,8 @@ write_names(struct ext2fs *fs, want_t *want, uint64_t gen, int *dataerror)
 static int
 write_rest(struct ext2fs *fs, uint64_t gen, int *dataerror)
 {
-	int error = copy_inodes(fs, want_nameless, gen, dataerror);
+	int error =
+	    each_dirty(fs, want_nameless, gen, copy_nameless, dataerror);
 
 	if (error == 0)
 		error = flush_step(fs, 0, CL_INODE | CL_XATTR, ORDER_NAMELESS);
@@ -354,10 +376,10 @@ write_one(struct ext2_inode *ip, bool dataonly)
 	struct ext2fs *fs = ip->i_fs;
 	int error, dataerror = 0;
 
-	error = copy ? copy_inode(ip, &dataerror) : 0;
+	error = copy ? copy_named(ip, &dataerror) : 0;
 	if (error == 0)
 		error = flush_step(fs, 0, CL_INODE, ORDER_INODE);
-	if (error == 0)
+	if (error == 0 && !MUTANT(EXT2_FSYNC_IN_CACHE))
 		error = make_safe(fs);
 	return error ? error : dataerror;
 }
@@ -367,7 +389,7 @@ static int
 write_inode(struct ext2_inode *ip, bool dataonly)
 {
 	struct ext2fs *fs = ip->i_fs;
-	int error = flush_data(ip);
+	int error = flush_data(ip, true);
 
 	if (error)
 		return error;
@@ -392,10 +414,11 @@ ext2_fsync(struct ext2_inode *ip, bool dataonly)
 	if (fs->fs_rdonly)
 		return 0;
 	if (ip->i_nlink == 0) /* nothing of it survives */
-		return flush_data(ip);
+		return flush_data(ip, true);
 	if (!S_ISDIR(ip->i_mode))
 		error = write_inode(ip, dataonly);
-	if (error == 0 && (S_ISDIR(ip->i_mode) || ip->i_newgen != 0))
+	if (error == 0 && (S_ISDIR(ip->i_mode) || ip->i_newgen != 0) &&
+	    !MUTANT(EXT2_FSYNC_NO_NAME))
 		error = ext2_sync_names(fs);
 	return error;
 }

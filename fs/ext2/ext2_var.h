@@ -167,8 +167,9 @@ struct ext2fs {
 	uint32_t fs_unsafe; /* [s] what was written and may not be: ORDER_* */
 	uint64_t fs_namegen; /* [t] names made, and last names gone, so far */
 	/* [I] before the first use: brings the data of a file, any kind of */
-	/* inode, to the device; or NULL */
-	int (*fs_flushdata)(struct ext2_inode *ip);
+	/* inode, to the device; asked: who calls wants all errors of it so */
+	/* far, else they are kept; or NULL */
+	int (*fs_flushdata)(struct ext2_inode *ip, bool asked);
 };
 
 /* -- ext2_super.c ---------------------------------------------------------------- */

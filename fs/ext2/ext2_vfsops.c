@@ -171,14 +171,15 @@ ext2_inactive(struct vnode *vp)
 
 /* => fs_flushdata: pages of the file to the device */
 static int
-flush_data(struct ext2_inode *ip)
+flush_data(struct ext2_inode *ip, bool asked)
 {
+	voff_t end = (voff_t)round_page(ip->i_size);
 	struct vnode *vp = S_ISREG(ip->i_mode) ? ext2_vfind(ip) : NULL;
 	int error;
 
 	if (vp == NULL)
 		return 0;
-	error = uvm_vnp_flush(vp, 0, (voff_t)round_page(ip->i_size));
+	error = asked ? uvm_vnp_flush(vp, 0, end) : uvm_vnp_write(vp, 0, end);
 	vrele(vp);
 	return error;
 }

@@ -10,8 +10,11 @@
 #include <sys/systm.h>
 #include <sys/atomic.h>
 #include <sys/errno.h>
+#include <sys/mutant.h>
 #include <sys/uio.h>
 #include <uvm/uvm_extern.h>
+#include <uvm/uvm_object.h>
+#include <uvm/uvm_pager.h>
 #include <fs/ext2/ext2_vnode.h>
 
 /* -- Several vnodes at once --------------------------------------------------------- */
@@ -566,16 +569,29 @@ set_attributes(struct ext2_inode *ip, const struct vattr *va, int which)
 static int
 ext2_setattr(struct vnode *vp, const struct vattr *va, int which)
 {
+	struct uvm_object *uobj = NULL;
 	int error = 0;
 
 	if (VTOI(vp)->i_fs->fs_rdonly)
 		return EROFS;
+	/*
+	 * The pager has to clear what lies behind the old end in the last page:
+	 * it has to know the file, even if nobody has read it yet.
+	 */
+	if ((which & VA_SIZE) && vp->v_type == VREG && va->va_size != 0 &&
+	    !MUTANT(EXT2_GROWS_UNKNOWN)) {
+		uobj = uvn_attach(vp, PROT_READ | PROT_WRITE);
+		if (uobj == NULL)
+			return EIO;
+	}
 	rw_enter_write(&vp->v_lock);
 	if (which & VA_SIZE)
 		error = ext2_setsize(vp, va->va_size);
 	if (error == 0)
 		set_attributes(VTOI(vp), va, which);
 	rw_exit(&vp->v_lock);
+	if (uobj != NULL)
+		uobj->pgops->pgo_detach(uobj);
 	return error;
 }
 

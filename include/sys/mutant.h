@@ -216,6 +216,42 @@
 	X(LOANED_OBJ_WRITTEN, "fault",                                      \
 	    "a write to an object's page on loan makes no copy: the "       \
 	    "borrower sees it")                                             \
+	X(LOANED_OVERWRITTEN, "uvn",                                        \
+	    "write(2) to a file's page on loan makes no copy: the "         \
+	    "borrower sees it")                                             \
+	X(EXT2_NAMELESS_EARLY, "ext2",                                      \
+	    "an inode that lost its last name while it was being synced "   \
+	    "reaches the disk before that name has gone from there")        \
+	X(EXT2_NAMES_UNWRITTEN, "ext2",                                     \
+	    "an inode names blocks that it got while its data was being "   \
+	    "written: a power cut shows what they held before")             \
+	X(EXT2_DATA_IN_CACHE, "ext2",                                       \
+	    "no flush between the data of new blocks and the inode that "   \
+	    "names them: a power cut keeps the inode only")                 \
+	X(EXT2_FSYNC_IN_CACHE, "ext2",                                      \
+	    "fsync does not flush the device's cache: a power cut takes "   \
+	    "what was synced")                                              \
+	X(EXT2_FSYNC_NO_NAME, "ext2",                                       \
+	    "fsync of a new file leaves its name in memory: a power cut "   \
+	    "takes the file")                                               \
+	X(EXT2_NAMES_NEVER, "ext2",                                         \
+	    "a sync leaves out the blocks of directories: a power cut "     \
+	    "takes new files, and brings removed ones back")                \
+	X(UVN_MSYNC_UNSAFE, "uvn",                                          \
+	    "msync writes pages, but not what leads to them, and leaves "   \
+	    "all in the device's cache: a power cut takes it")              \
+	X(UVN_ERROR_TO_OTHERS, "uvn",                                       \
+	    "what a sync finds out about a file is not told to who "        \
+	    "asks for it by fsync")                                         \
+	X(UVN_GROWS_UNREAD, "uvn",                                          \
+	    "a file whose last page cannot be read grows: what it held "    \
+	    "behind the end shows when it can")                             \
+	X(EXT2_GROWS_UNKNOWN, "ext2",                                       \
+	    "a file nobody has read yet grows, and nobody clears what its " \
+	    "last page holds behind the old end")                           \
+	X(LOANED_CUT, "uvn",                                                \
+	    "a file's last page on loan is zeroed behind the new end: "     \
+	    "the borrower sees it")                                         \
 	X(OBJ_NEIGHBOUR_WRITABLE, "fault",                                  \
 	    "neighbours of a private object mapping are mapped writable: "  \
 	    "a write beside a read page reaches the object")                \

@@ -1444,7 +1444,7 @@ write_later(struct ext2_inode *ip)
 
 /* => fs_flushdata: writes what waits, while somebody goes on */
 static int
-write_now(struct ext2_inode *ip)
+write_now(struct ext2_inode *ip, bool asked)
 {
 	static uint8_t block[4096];
 	uint32_t blk, n;

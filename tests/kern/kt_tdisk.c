@@ -245,6 +245,7 @@ open_disk(u_int n, uint32_t npages)
 		return NULL;
 	td->td_disk.dk_part[0].bd_size = blocks(td);
 	td->td_disk.dk_gone = 0;
+	td->td_disk.dk_flags = 0;
 	td->td_stalled = false;
 	td->td_failr = td->td_failw = 0;
 	td->td_bad = td->td_badend = 0;
@@ -313,6 +314,12 @@ tdisk_faults(u_int n, const struct tdisk_faults *tf, uint64_t seed)
 	mtx_leave(&tdisk[n].td_mtx);
 	if (tf->tf_gone && tf->tf_known)
 		disk_gone(&tdisk[n].td_disk);
+}
+
+void
+tdisk_cache(u_int n, bool has)
+{
+	tdisk[n].td_disk.dk_flags = has ? DK_FLUSH : 0;
 }
 
 void

@@ -9,7 +9,7 @@
 #include <sys/ktest.h>
 #include <sys/disk.h>
 
-#define TDISKS    3
+#define TDISKS    4
 #define TDISK_LOG 64
 
 /*
@@ -52,6 +52,8 @@ struct tdisk_faults {
 struct bdev *tdisk_open(u_int n, uint32_t npages);
 /* => the same with its contents at mem, which stays the caller's */
 struct bdev *tdisk_open_at(u_int n, void *mem, uint32_t npages);
+/* => has it a cache that B_FLUSH writes? not at first */
+void tdisk_cache(u_int n, bool has);
 /* => from now on; what they draw follows from seed; tdisk_open() ends them */
 void tdisk_faults(u_int n, const struct tdisk_faults *tf, uint64_t seed);
 /* => nothing is asked of it any more */

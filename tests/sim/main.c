@@ -263,6 +263,7 @@ finish(struct job *j, int status)
 	total.out += s->out;
 	total.in += s->in;
 	total.lost += s->lost;
+	total.cuts += s->cuts;
 	if (status != 0) {
 		failed++;
 		report(j, status);
@@ -548,7 +549,8 @@ main(int argc, char **argv)
 	if (nscripts == 0)
 		printf("# %llu operations, %llu values compared, %llu loose, "
 		       "%llu audits, %llu killed, %llu pages to swap, %llu "
-		       "back, %llu losses, %.0f operations per second of CPU "
+		       "back, %llu losses, %llu cuts of the power, %.0f "
+		       "operations per second of CPU "
 		       "time\n",
 		    (unsigned long long)total.ops,
 		    (unsigned long long)total.checks,
@@ -557,6 +559,7 @@ main(int argc, char **argv)
 		    (unsigned long long)total.killed,
 		    (unsigned long long)total.out, (unsigned long long)total.in,
 		    (unsigned long long)total.lost,
+		    (unsigned long long)total.cuts,
 		    (double)total.ops / cpu_seconds());
 	printf("%d passed, %d failed, 0 skipped\n", passed, failed);
 	return failed != 0;

@@ -1,6 +1,7 @@
 /* The oracle: slots and pages; see oracle.h. */
 #include <tests/sim/oracle.h>
 #include <tests/sim/sim.h>
+#include "prog_i.h"
 
 #define NSLOTS 65536
 #define NPROCS 64
@@ -13,9 +14,10 @@ static struct orc_proc *proc_free; /* list by next */
 static u_int procs_used;
 
 struct orc_obj orc_obj[ORC_OBJS];
-static struct orc_slot obj_slots[ORC_OBJS * ORC_OBJPAGES];
 uint64_t orc_now = 1;
 u_int orc_ghosts;
+u_int orc_sizegen, orc_sizings;
+u_int orc_words = 2;
 struct prog_stats orc_stats;
 
 /*
@@ -29,13 +31,11 @@ orc_init(void)
 	struct orc_slot *s;
 
 	for (int o = 0; o < ORC_OBJS; o++) {
-		orc_obj[o].slot = &obj_slots[o * ORC_OBJPAGES];
 		orc_obj[o].npages = npages[o];
 		for (int i = 0; i < npages[o]; i++) {
-			s = &orc_obj[o].slot[i];
-			s->refs = 1;
+			s = orc_obj[o].slot[i] = orc_slot_new();
 			s->present = true;
-			for (int w = 0; w < ORC_WORDS && o < 4; w++)
+			for (int w = 0; w < (int)orc_words && o < 4; w++)
 				s->w[w].val = orc_value(w);
 		}
 	}
@@ -44,7 +44,7 @@ orc_init(void)
 uint64_t
 orc_value(int w)
 {
-	return ++orc_now << 1 | (uint64_t)w;
+	return ++orc_now << 2 | (uint64_t)w;
 }
 
 /* -- Slots --------------------------------------------------------------------- */
@@ -96,10 +96,17 @@ orc_page_slot(struct orc_page *pg)
 	return pg->slot;
 }
 
+/* => the word lies behind the end of the file, in its last page */
+static bool
+is_tail(const struct orc_slot *s, int w)
+{
+	return s->limit != 0 && orc_off(w) >= s->limit;
+}
+
 void
 orc_blur_word(struct orc_slot *s, int w)
 {
-	s->w[w].state = ORC_ANY;
+	s->w[w].state = is_tail(s, w) ? ORC_TAIL : ORC_ANY;
 	s->w[w].alt = s->mtime = ++orc_now;
 }
 
@@ -118,7 +125,7 @@ orc_blur_slot(struct orc_slot *s)
 	if (!s->present && s->lower != NULL)
 		s->murky = true; /* has it been copied? */
 	s->present = true;
-	for (int w = 0; w < ORC_WORDS; w++)
+	for (int w = 0; w < (int)orc_words; w++)
 		orc_blur_word(s, w);
 }
 
@@ -142,15 +149,47 @@ orc_promote(struct orc_slot *s, uint64_t since)
 	s->present = true;
 	s->lost = ORC_NO;
 	s->mtime = ++orc_now;
-	for (int w = 0; w < ORC_WORDS; w++) {
+	for (int w = 0; w < (int)orc_words; w++) {
 		if (lower == NULL)
 			s->w[w] = (struct orc_word){ 0 };
 		else if (lower->flux != 0 || lower->murky ||
 		    lower->mtime > since)
 			orc_blur_word(s, w);
+		else if (lower->w[w].state == ORC_TAIL)
+			orc_blur_word(s, w);
 		else
 			s->w[w] = lower->w[w];
 	}
+}
+
+/* Own contents of a copy stay when the file gets shorter. */
+enum orc_tri
+orc_past(const struct orc_page *pg)
+{
+	const struct orc_slot *s;
+	bool open = false;
+
+	if (pg->past)
+		return ORC_YES;
+	for (s = pg->slot; s != NULL; s = s->lower) {
+		if (s->sizing)
+			return ORC_MAYBE;
+		if (s->beyond)
+			return open ? ORC_MAYBE : ORC_YES;
+		open |= s->flux != 0 || s->murky;
+		if (s->present && !open)
+			return ORC_NO;
+	}
+	return ORC_NO;
+}
+
+bool
+orc_written(const struct orc_slot *s)
+{
+	for (; s != NULL; s = s->lower)
+		if (s->flux != 0)
+			return true;
+	return false;
 }
 
 uint64_t
@@ -181,9 +220,12 @@ word_is(struct orc_word *word, int w, uint64_t x)
 			return false;
 		break;
 	case ORC_ANY:
-		if (x != 0 && ((x & 1) != (uint64_t)w || x >> 1 > word->alt))
+		if (x != 0 && ((x & 3) != (uint64_t)w || x >> 2 > word->alt))
 			return false;
 		break;
+	case ORC_TAIL:
+		return x == 0 ||
+		    ((x & 3) == (uint64_t)w && x >> 2 <= word->alt);
 	}
 	word->val = x;
 	word->state = ORC_EXACT;
@@ -231,9 +273,21 @@ orc_store(struct orc_page *pg, int w, uint64_t v, uint64_t since)
 	if (orc_lost(pg) == ORC_YES)
 		sim_fail("a store to a page that is lost");
 	orc_promote(s, since);
+	orc_slot_store(s, w, v);
+}
+
+void
+orc_slot_store(struct orc_slot *s, int w, uint64_t v)
+{
 	s->w[w].val = v;
 	s->w[w].state = ORC_EXACT;
 	s->mtime = ++orc_now;
+	if (s->file != 0)
+		prog_file_stored(s->file, s->page, w, v);
+	if (is_tail(s, w)) {
+		s->w[w].state = ORC_TAIL;
+		s->w[w].alt = s->mtime;
+	}
 }
 
 /* -- Contents that swap lost ----------------------------------------------------- */
@@ -353,7 +407,7 @@ slot_copy(const struct orc_slot *from, uint64_t since)
 		s->murky = true; /* was it present already? */
 	s->present = true;
 	maybe_found(s);
-	for (int w = 0; w < ORC_WORDS; w++)
+	for (int w = 0; w < (int)orc_words; w++)
 		orc_blur_word(s, w);
 	return s;
 }
@@ -395,7 +449,7 @@ orc_discard(struct orc_page *pg, bool maybe)
 	if (s->lower != NULL || s->flux != 0) {
 		s->murky = true;
 	} else {
-		for (int w = 0; w < ORC_WORDS; w++)
+		for (int w = 0; w < (int)orc_words; w++)
 			word_or_zero(s, w);
 	}
 }
@@ -412,7 +466,7 @@ orc_zero(struct orc_page *pg, uint64_t since, bool maybe)
 		maybe_found(s);
 	else
 		s->lost = ORC_NO;
-	for (int w = 0; w < ORC_WORDS; w++) {
+	for (int w = 0; w < (int)orc_words; w++) {
 		if (raced)
 			orc_blur_word(s, w);
 		else if (maybe)
@@ -645,12 +699,14 @@ audit_page(struct orc_proc *op, struct orc_page *pg, vaddr_t va)
 		return;
 	if (!pg->mapped)
 		sim_fail("%#lx: mapped to %#lx without an entry", va, pa);
+	if (orc_past(pg) == ORC_YES)
+		sim_fail("%#lx: mapped to %#lx behind the end", va, pa);
 	if (most & PROT_WRITE)
 		most |= PROT_READ;
 	if (!pmap_probe(op->vm->vm_map.pmap, va, &prot) || (prot & ~most) != 0)
 		sim_fail("%#lx: hardware allows %x, entry %x", va, prot, most);
-	for (int w = 0; w < ORC_WORDS; w++) {
-		x = *(volatile uint64_t *)(PHYS_TO_DMAP(pa) + ORC_OFF(w));
+	for (int w = 0; w < (int)orc_words; w++) {
+		x = *(volatile uint64_t *)(PHYS_TO_DMAP(pa) + orc_off(w));
 		if (!orc_check(pg, w, x))
 			sim_fail("%#lx: page %#lx holds %#lx in word %d, not "
 				 "%#lx (object %d, private %d, wired %d)",

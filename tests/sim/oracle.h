@@ -18,13 +18,17 @@
 #include <uvm/uvm_extern.h>
 #include <tests/sim/prog.h>
 
-#define ORC_WORDS  2 /* of a page: the first, and the last */
-#define ORC_PAGES  128 /* window of a slice */
-#define ORC_SLICES PROG_MAXTHREADS
-#define ORC_OFF(w) ((w) == 0 ? 0UL : PAGE_SIZE - sizeof(uint64_t))
+#define ORC_MAXWORDS 4 /* of a page: the first, the last, two between */
+#define ORC_PAGES    128 /* window of a slice */
+#define ORC_SLICES   PROG_MAXTHREADS
 
 /* All structures belong to the simulation: see above. */
-enum orc_state { ORC_EXACT, ORC_EITHER, ORC_ANY };
+enum orc_state {
+	ORC_EXACT,
+	ORC_EITHER,
+	ORC_ANY,
+	ORC_TAIL /* behind the end of the file, stored to: zero at any time */
+};
 enum orc_tri { ORC_NO, ORC_YES, ORC_MAYBE };
 struct orc_word {
 	uint64_t val; /* [sim] */
@@ -38,11 +42,16 @@ struct orc_slot {
 	u_int flux; /* [sim] operations that change it at an unknown instant */
 	bool present; /* [sim] has contents of its own */
 	bool murky; /* [sim] nothing is known until it is discarded */
+	bool beyond; /* [sim] of a file: behind its last page */
+	bool sizing; /* [sim] that is being changed */
+	uint16_t limit; /* [sim] of a file's last page: bytes in it; 0: all */
+	uint16_t page; /* [sim] of a file: its index */
+	uint32_t file; /* [sim] which one (prog_file.h); 0: none */
 	uint8_t lost; /* [sim] enum orc_tri: swap could not be read */
 	uint64_t ltime; /* [sim] when that was found out */
 	struct orc_slot *lower; /* [sim] what is seen if not present; or zero */
 	uint64_t mtime; /* [sim] when it was last changed */
-	struct orc_word w[ORC_WORDS]; /* [sim] */
+	struct orc_word w[ORC_MAXWORDS]; /* [sim] */
 };
 
 struct orc_page {
@@ -98,19 +107,39 @@ struct orc_io {
 };
 
 /* An object processes map: pages whose slots are always present. */
-struct orc_obj {
-	struct orc_slot *slot; /* [sim] npages of them */
-	int npages; /* [sim] */
-	u_int errors; /* [sim] I/O that failed */
-};
 #define ORC_OBJS     6
 #define ORC_OBJPAGES 100
+struct orc_obj {
+	struct orc_slot *slot[ORC_OBJPAGES]; /* [sim] npages of them */
+	int npages; /* [sim] of a file, what its slots are for */
+	u_int errors; /* [sim] I/O that failed */
+	u_int sizegen; /* [sim] changes of its size begun and ended */
+	bool sizing; /* [sim] its size is being changed */
+};
 extern struct orc_obj orc_obj[ORC_OBJS];
 
 extern uint64_t orc_now; /* time: a count of changes */
+/* Changes of any file's size, begun and ended; under way now. */
+extern u_int orc_sizegen, orc_sizings;
+static inline bool
+orc_resized(u_int since)
+{
+	return orc_sizings != 0 || orc_sizegen != since;
+}
 /* Processes with lost slices: what they share with others is not known. */
 extern u_int orc_ghosts;
 extern struct prog_stats orc_stats;
+
+/* Words of a page that programs use: two, or four if there are files. */
+extern u_int orc_words;
+static inline u_long
+orc_off(int w)
+{
+	static const uint16_t off[ORC_MAXWORDS] = { 0, PAGE_SIZE - 8, 0x418,
+		0x9f0 };
+
+	return off[w];
+}
 
 /* => a value no word has had; word w of a page */
 uint64_t orc_value(int w);
@@ -129,6 +158,12 @@ void orc_blur_word(struct orc_slot *s, int w);
 void orc_blur_slot(struct orc_slot *s);
 /* => what the page shows, slot or none yet */
 void orc_blur_page(struct orc_page *pg);
+/* => does what the page shows lie behind the end of its object? */
+enum orc_tri orc_past(const struct orc_page *pg);
+/* => the object's page: what is stored to word w of it now is v */
+void orc_slot_store(struct orc_slot *s, int w, uint64_t v);
+/* => is a write(2) at work in what the slot, or one below it, has? */
+bool orc_written(const struct orc_slot *s);
 /* => when what the page shows was last changed; UINT64_MAX: right now */
 uint64_t orc_mtime(const struct orc_page *pg);
 

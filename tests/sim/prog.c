@@ -187,6 +187,8 @@ execute(struct prog_thread *t, const struct prog_op *o)
 		prog_kernel_op(t, o);
 	else if (user_ops[o->kind] != NULL)
 		user_ops[o->kind](t, o);
+	else if (o->kind >= OP_fopen)
+		prog_file_op(t, o);
 	else
 		prog_swap_op(t, o);
 	t->now = NULL;
@@ -436,7 +438,7 @@ static void
 audit_structures(void *arg)
 {
 	/* whoever stops the harts needs memory: the daemon may have begun */
-	if (!uvm_swapio_idle()) {
+	if (!uvm_swapio_idle() || !prog_file_rests()) {
 		*(int *)arg = -1;
 		return;
 	}
@@ -574,6 +576,7 @@ end_all(void)
 	wait_all();
 	prog_kernel_end();
 	simobj_end();
+	prog_file_end();
 	prog_swap_end();
 	check_baseline();
 	audit_at_rest("at the end");
@@ -603,11 +606,13 @@ conduct(void *arg)
 	audit_known.untouched = sim_untouched;
 	warm_up();
 	prog_swap_init();
+	prog_file_init();
 	take_baseline(&base);
 	orc_init();
 	simobj_init();
 	prog_kernel_init();
 	prog_swap_start();
+	prog_file_start();
 	for (begin = 0; begin < program->nops; begin = end + 1) {
 		for (end = begin; end < program->nops &&
 		     program->ops[end].kind != OP_barrier;)
@@ -620,6 +625,8 @@ conduct(void *arg)
 	}
 	end_all();
 	orc_stats.hash = sim_trace_hash();
+	cut_check_all(); /* from here on e2fsck has a say */
+	check_baseline();
 	*result = orc_stats;
 }
 

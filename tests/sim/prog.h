@@ -20,6 +20,8 @@
 #define PROG_ALL         0xff /* thread of a barrier: everybody */
 #define PROG_MAXDISKS    2 /* for swap */
 #define PROG_MAXSWPAGES  4096 /* of each */
+#define PROG_MAXFSPAGES  2048 /* of the disk with files */
+#define PROG_ALLCUTS     9999 /* the power goes at every write */
 
 /* What disks may do wrong: diskerr of a configuration. */
 #define PROG_ERR_READ  0x1 /* one read in so many */
@@ -34,7 +36,7 @@
 
 /*
  * Operations: name, weight, K for kernel threads, U for threads of processes,
- * S for any of them if there is swap.
+ * S for any of them if there is swap, F if there are files.
  * A range is a page and a count; the rest is described where it is executed.
  */
 #define PROG_OPS(X)          \
@@ -82,7 +84,23 @@
 	X(sweep, 50, 'S')    \
 	X(spread, 30, 'S')   \
 	X(pdwake, 30, 'S')   \
-	X(squeeze, 12, 'S')
+	X(squeeze, 12, 'S')  \
+	X(fopen, 20, 'F')    \
+	X(fclose, 16, 'F')   \
+	X(funlink, 5, 'F')   \
+	X(fread, 60, 'F')    \
+	X(fwrite, 60, 'F')   \
+	X(fappend, 12, 'F')  \
+	X(ftrunc, 20, 'F')   \
+	X(fsync, 20, 'F')    \
+	X(fsyncall, 5, 'F')  \
+	X(fmsync, 20, 'F')   \
+	X(fmap, 40, 'F')     \
+	X(ftouch, 60, 'F')   \
+	X(fwriter, 6, 'F')   \
+	X(fdiskerr, 8, 'F')  \
+	X(fpdwake, 8, 'F')   \
+	X(fsqueeze, 5, 'F')
 
 #define PROG_ENUM(name, weight, who) OP_##name,
 enum prog_kind { PROG_OPS(PROG_ENUM) OP_COUNT };
@@ -110,7 +128,11 @@ struct prog_op {
 	X(kthreads)    \
 	X(swap)        \
 	X(swpages)     \
-	X(diskerr)
+	X(diskerr)     \
+	X(files)       \
+	X(fspages)     \
+	X(fileerr)     \
+	X(cuts)
 
 #define PROG_FIELD(name) uint64_t name;
 struct prog_config {
@@ -131,6 +153,7 @@ struct prog_stats {
 	uint64_t killed; /* processes that died for memory */
 	uint64_t out, in; /* pages written to swap, read from it */
 	uint64_t lost; /* accesses that failed as swap could not be read */
+	uint64_t cuts; /* of the power that were looked into */
 	uint64_t hash; /* of the trace */
 };
 

@@ -177,7 +177,7 @@ inherit_anew(struct prog_thread *t, struct prog_range r)
 
 static void
 populate_range(struct prog_thread *t, struct prog_range r, bool write,
-    int error, uint64_t since)
+    int error, uint64_t since, u_int sizegen)
 {
 	vm_prot_t need = write ? PROT_WRITE : PROT_READ | PROT_WRITE;
 	bool io = false;
@@ -190,7 +190,7 @@ populate_range(struct prog_thread *t, struct prog_range r, bool write,
 			want = ENOMEM;
 		else if ((pg->prot & need) == 0)
 			want = EINVAL;
-		else if (pg->past || orc_was_lost(pg, since))
+		else if (orc_past(pg) == ORC_YES || orc_was_lost(pg, since))
 			want = EFAULT;
 		io |= pg->obj != 0 && simobj_has_io(pg->obj - 1);
 		if (want == 0 && write && error == 0 && pg->slot != NULL &&
@@ -201,7 +201,9 @@ populate_range(struct prog_thread *t, struct prog_range r, bool write,
 			pg->slot->murky = true;
 	}
 	io |= error == EFAULT && prog_lost_any(t, r.i, r.j);
-	if (error != want && !(io && error == EFAULT))
+	io |= orc_resized(sizegen);
+	if (error != want && !(io && error == EFAULT) &&
+	    !(want == EFAULT && orc_resized(sizegen)))
 		(void)prog_expect(t, error, want);
 }
 
@@ -233,8 +235,8 @@ prog_madvise(struct prog_thread *t, const struct prog_op *o)
 	struct prog_range r = prog_range(t->slice, o);
 	int advice = advices[o->arg[2] & 15], error;
 	uint64_t a[6] = { r.start, r.end - r.start, (uint64_t)advice };
+	u_int forks, sizegen = orc_sizegen;
 	uint64_t since = orc_now;
-	u_int forks;
 	int64_t ret;
 	bool was, forked;
 
@@ -265,8 +267,8 @@ prog_madvise(struct prog_thread *t, const struct prog_op *o)
 	    advice <= LINUX_MADV_WIPEONFORK)
 		inherit_range(t, r, advice, error);
 	else if (advice >= LINUX_MADV_POPULATE_READ)
-		populate_range(
-		    t, r, advice == LINUX_MADV_POPULATE_WRITE, error, since);
+		populate_range(t, r, advice == LINUX_MADV_POPULATE_WRITE, error,
+		    since, sizegen);
 	else
 		(void)prog_expect(
 		    t, error, prog_all_mapped(own(t), r.i, r.j) ? 0 : ENOMEM);
@@ -290,6 +292,40 @@ range_errors(struct prog_thread *t, struct prog_range r)
 	return n;
 }
 
+/* => a file of the range has an error that nobody was told yet */
+static bool
+range_failed(struct prog_thread *t, struct prog_range r)
+{
+	for (int i = r.i; i < r.j; i++)
+		if (own(t)->page[i].obj != 0 &&
+		    prog_file_failed(own(t)->page[i].obj - 1))
+			return true;
+	return false;
+}
+
+void
+prog_msync_result(struct prog_thread *t, struct prog_range r, bool invalidate,
+    bool sync, int error, bool failed)
+{
+	int want = prog_all_mapped(own(t), r.i, r.j) ? 0 : ENOMEM;
+	bool sure = true;
+
+	for (int i = r.i; i < r.j && invalidate; i++) {
+		if (!own(t)->page[i].mapped)
+			continue;
+		if (own(t)->page[i].wired == ORC_YES && sure) {
+			(void)prog_expect(t, error, EBUSY);
+			return;
+		}
+		sure &= own(t)->page[i].wired == ORC_NO;
+	}
+	if (!sure && error == EBUSY)
+		return;
+	if (error == EIO && want == 0 && sync && (failed || range_failed(t, r)))
+		return;
+	(void)prog_expect(t, error, want);
+}
+
 /* clean: arg 2 selects what is done to the pages */
 void
 prog_clean(struct prog_thread *t, const struct prog_op *o)
@@ -307,7 +343,11 @@ prog_clean(struct prog_thread *t, const struct prog_op *o)
 		return;
 	was = is_shared(t, r);
 	errors = range_errors(t, r);
+	if (how & PGO_SYNCIO)
+		prog_file_asking(true);
 	error = uvm_map_clean(&t->op->vm->vm_map, r.start, r.end, how);
+	if (how & PGO_SYNCIO)
+		prog_file_asking(false);
 	sim_trace_mix((uint64_t)error);
 	if (!prog_all_mapped(own(t), r.i, r.j))
 		want = EFAULT;
@@ -319,7 +359,8 @@ prog_clean(struct prog_thread *t, const struct prog_op *o)
 			want = EINVAL;
 	}
 	/* all was done, but that something could not be written */
-	io = error == EIO && want == 0 && range_errors(t, r) != errors;
+	io = error == EIO && want == 0 &&
+	    (range_errors(t, r) != errors || range_failed(t, r));
 	if ((sure || want == EFAULT) && !io)
 		(void)prog_expect(t, error, want);
 	was |= is_shared(t, r);

@@ -72,6 +72,7 @@ prog_fits(const struct prog_config *cfg, const struct prog_op *op)
 		return op->thread >= users &&
 		    op->thread < users + cfg->kthreads;
 	case 'S':
+	case 'F':
 		return op->thread < users + cfg->kthreads;
 	default:
 		return op->thread == PROG_ALL;
@@ -101,6 +102,22 @@ configure_swap(struct prog_config *cfg, struct rng *r)
 		cfg->npages = 900 + below(r, 500);
 }
 
+/* Files: blocks of 1, 2 or 4 KiB; one disk in four is too small for them. */
+static void
+configure_files(struct prog_config *cfg, struct rng *r)
+{
+	static const uint8_t errors[] = { 0, 0, 0, PROG_ERR_WRITE,
+		PROG_ERR_READ, PROG_ERR_READ | PROG_ERR_WRITE | PROG_ERR_TORN };
+
+	cfg->files = 1 + below(r, 3);
+	cfg->fspages =
+	    below(r, 4) == 0 ? 200 + below(r, 200) : 1200 + below(r, 600);
+	cfg->fileerr = errors[below(r, sizeof(errors))];
+	cfg->cuts = below(r, 2) == 0 ? 1 + below(r, 3) : 0;
+	if (below(r, 3) == 0)
+		cfg->npages = 1000 + below(r, 500);
+}
+
 void
 prog_configure(struct prog_config *cfg, uint64_t seed)
 {
@@ -128,6 +145,9 @@ prog_configure(struct prog_config *cfg, uint64_t seed)
 	cfg->swap = cfg->swpages = cfg->diskerr = 0;
 	if (below(&r, 2) == 0)
 		configure_swap(cfg, &r);
+	cfg->files = cfg->fspages = cfg->fileerr = cfg->cuts = 0;
+	if (below(&r, 3) == 0)
+		configure_files(cfg, &r);
 }
 
 /* -- Operations ------------------------------------------------------------------- */
@@ -176,6 +196,9 @@ any_op(struct rng *r, const struct prog_config *cfg, struct prog_op *op)
 	if (cfg->swap != 0 && below(r, 4) == 0) {
 		op->thread = (uint8_t)below(r, users + (uint32_t)cfg->kthreads);
 		op->kind = any_kind(r, 'S');
+	} else if (cfg->files != 0 && below(r, 5) < 2) {
+		op->thread = (uint8_t)below(r, users + (uint32_t)cfg->kthreads);
+		op->kind = any_kind(r, 'F');
 	} else if (pick < users * 8) {
 		op->thread = (uint8_t)(pick / 8);
 		op->kind = any_kind(r, 'U');

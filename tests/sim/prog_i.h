@@ -15,7 +15,7 @@ struct prog_loan {
 	int flags; /* [sim] UVM_LOAN_*; 0: unused */
 	u_int n; /* [sim] pages */
 	void *what[PROG_LOANPAGES]; /* [sim] */
-	uint64_t word[PROG_LOANPAGES][ORC_WORDS]; /* [sim] their contents */
+	uint64_t word[PROG_LOANPAGES][ORC_MAXWORDS]; /* [sim] their contents */
 	bool known[PROG_LOANPAGES]; /* [sim] it was in memory then */
 };
 
@@ -40,7 +40,15 @@ struct prog_try {
 	u_int gen; /* [sim] of the slice when it began */
 	uint64_t since; /* [sim] */
 	u_int errors; /* [sim] of the page's object when it began */
+	int obj; /* [sim] that, plus one; 0: none */
+	u_int sizegen; /* [sim] of it */
 	bool loose; /* [sim] the page was being changed */
+};
+
+/* A range of an operation: pages [i, j) of the slice. */
+struct prog_range {
+	int i, j; /* [sim] */
+	vaddr_t start, end; /* [sim] */
 };
 
 extern const struct prog_config *prog_cfg;
@@ -98,15 +106,13 @@ void prog_query(struct prog_thread *t, const struct prog_op *o);
 /* -- prog_advise.c, prog_pass.c ---------------------------------------------------- */
 void prog_madvise(struct prog_thread *t, const struct prog_op *o);
 void prog_clean(struct prog_thread *t, const struct prog_op *o);
+/* => msync of the range has ended so; failed: requests have, meanwhile */
+void prog_msync_result(struct prog_thread *t, struct prog_range r,
+    bool invalidate, bool sync, int error, bool failed);
 void prog_pass(struct prog_thread *t, const struct prog_op *o);
 /* -- prog_remap.c ------------------------------------------------------------------ */
 void prog_remap(struct prog_thread *t, const struct prog_op *o);
 
-/* A range of an operation: pages [i, j) of the slice. */
-struct prog_range {
-	int i, j; /* [sim] */
-	vaddr_t start, end; /* [sim] */
-};
 struct prog_range prog_range(int slice, const struct prog_op *o);
 /* => lowest page at or above `from' where n are free, beyond the window too */
 int prog_first_fit(
@@ -142,6 +148,37 @@ bool prog_lost_any(struct prog_thread *t, int i, int j);
 /* => sleeps until nothing is under way to swap and the daemon rests */
 void prog_swap_settle(void);
 
+/* -- prog_file.c, prog_cut.c ----------------------------------------------------- */
+/* => before anything is counted; then the files are there; they are gone */
+void prog_file_init(void);
+void prog_file_start(void);
+void prog_file_end(void);
+/* => nothing is being read or written, or will be soon */
+bool prog_file_rests(void);
+/* => for any thread; without files nothing happens */
+void prog_file_op(struct prog_thread *t, const struct prog_op *o);
+/* => requests to the disk of files fail, if they may; n < 0: many */
+void prog_file_fail(int n);
+/* => may there be no room left for what the page, NULL: any, is of? */
+bool prog_file_full(const struct orc_page *pg);
+/* => may there be an error of the object's that nobody was told yet? */
+bool prog_file_failed(int o);
+/* => a range that may be of files is flushed, which tells errors, from here on
+ *    (begin) to here */
+void prog_file_asking(bool begin);
+/* => the object of a file, referenced, or NULL; the file stays until put */
+struct uvm_object *prog_file_hold(int o);
+void prog_file_release(int o);
+/* => the pages of a file that has an object */
+void prog_file_flush(int o, int flags);
+/* => word w of page i of the file is v */
+void prog_file_stored(uint32_t id, int i, int w, uint64_t v);
+/* => looks at what power cuts would have left */
+void cut_check_all(void);
+/* => a file system on disk n of kt_tdisk.h, at mem */
+void prog_file_mount(u_int n, bool rdonly, void *mem, uint32_t npages);
+void prog_file_unmount(void);
+
 /* -- prog_kern.c --------------------------------------------------------------------------- */
 void prog_kernel_op(struct prog_thread *t, const struct prog_op *o);
 /* => from now on (not) memory is kept for the conductor, if there is swap */
@@ -153,10 +190,13 @@ void prog_kernel_end(void);
 void prog_kernel_init(void);
 
 /* -- prog_obj.c ------------------------------------------------------------------------------- */
-/* => objects of the oracle, by number; one reference each */
+/* => objects of the oracle, by number */
 void simobj_init(void);
 void simobj_end(void);
-struct uvm_object *simobj_object(int o);
+/* => referenced for the caller, NULL: no file now; the number stays with it
+ *    until simobj_release(); put: uobj, if not NULL, is given up */
+struct uvm_object *simobj_hold(int o);
+void simobj_release(int o, struct uvm_object *uobj);
 bool simobj_has_io(int o);
 /* => a number of the next transfers of the object fail; -1: all */
 void simobj_fail(int o, int n);

@@ -331,7 +331,10 @@ prog_kernel_op(struct prog_thread *t, const struct prog_op *o)
 		pause_op(o);
 		break;
 	default:
-		prog_swap_op(t, o);
+		if (o->kind >= OP_fopen)
+			prog_file_op(t, o);
+		else
+			prog_swap_op(t, o);
 	}
 }
 

@@ -192,8 +192,8 @@ map_page(struct prog_thread *t, struct request *q, int i)
 		if (q->backing == B_OBJCOW)
 			pg->slot = orc_slot_new();
 		*(q->backing == B_OBJ ? &pg->slot : &pg->slot->lower) =
-		    &orc_obj[q->obj].slot[off];
-		orc_slot_ref(&orc_obj[q->obj].slot[off]);
+		    orc_obj[q->obj].slot[off];
+		orc_slot_ref(orc_obj[q->obj].slot[off]);
 	}
 }
 
@@ -234,7 +234,7 @@ map_next(struct prog_thread *t, const struct request *q)
 		return;
 	for (int i = 0; i < q->n && q->at + i < ORC_PAGES; i++)
 		if (q->off + i < obj->npages)
-			own(t)->next[q->at + i] = &obj->slot[q->off + i];
+			own(t)->next[q->at + i] = obj->slot[q->off + i];
 }
 
 /* It failed, perhaps when what was there was unmapped already. */
@@ -288,10 +288,16 @@ prog_map(struct prog_thread *t, const struct prog_op *o)
 
 	map_decode(&q, r, o);
 	va = orc_va(t->slice, q.at);
-	if (q.backing == B_OBJ || q.backing == B_OBJCOW)
-		uobj = simobj_object(q.obj);
-	if (!settle(t))
+	if (q.backing == B_OBJ || q.backing == B_OBJCOW) {
+		uobj = simobj_hold(q.obj);
+		if (uobj == NULL)
+			return;
+	}
+	if (!settle(t)) {
+		if (uobj != NULL)
+			simobj_release(q.obj, uobj);
 		return;
+	}
 	if ((q.flags & UVM_FLAG_FIXED) == 0)
 		q.at = prog_first_fit(own(t), q.at, q.n,
 		    (int)MAX(atop(q.align), 1), orc_base(t->slice));
@@ -303,14 +309,10 @@ prog_map(struct prog_thread *t, const struct prog_op *o)
 	q.forks = t->op->forks - t->op->forking;
 	map_next(t, &q);
 	want = map_want(t, &q);
-	if (uobj != NULL)
-		uobj->pgops->pgo_reference(uobj);
 	error = uvm_map(own_map(t), &va, ptoa((u_long)q.n), uobj,
 	    uobj != NULL ? (voff_t)ptoa((u_long)q.off) : UVM_UNKNOWN_OFFSET,
 	    q.align, UVM_MAPFLAG(q.prot, q.max, q.inherit, q.advice, q.flags));
 	sim_trace_mix((uint64_t)error);
-	if (error != 0 && uobj != NULL)
-		uobj->pgops->pgo_detach(uobj);
 	if (error == 0 && want != 0)
 		sim_fail("uvm_map succeeded, expected %d", want);
 	if (error == 0)
@@ -318,6 +320,8 @@ prog_map(struct prog_thread *t, const struct prog_op *o)
 	else if (error != want)
 		map_failed(t, &q, error);
 	orc_end(own(t));
+	if (uobj != NULL)
+		simobj_release(q.obj, error != 0 ? uobj : NULL);
 }
 
 /* unmap: arg 2 selects the function */
@@ -501,7 +505,7 @@ wire_want(struct prog_thread *t, struct prog_range r, bool wire, bool *iop)
 		if (pg->prot == PROT_NONE || pg->wired == ORC_YES)
 			continue;
 		*iop |= pg->obj != 0 && simobj_has_io(pg->obj - 1);
-		if (pg->past || orc_lost(pg) == ORC_YES)
+		if (orc_past(pg) == ORC_YES || orc_lost(pg) == ORC_YES)
 			return EIO;
 	}
 	return 0;
@@ -512,6 +516,7 @@ prog_wire(struct prog_thread *t, const struct prog_op *o)
 {
 	struct prog_range r = prog_range(t->slice, o);
 	bool wire = o->kind == OP_wire, io;
+	u_int sizegen = orc_sizegen;
 	uint64_t since = orc_now;
 	int error, want;
 
@@ -521,7 +526,9 @@ prog_wire(struct prog_thread *t, const struct prog_op *o)
 	error = uvm_map_pageable(own_map(t), r.start, r.end, !wire, 0);
 	sim_trace_mix((uint64_t)error);
 	io |= error == EIO && prog_lost_any(t, r.i, r.j);
-	if (error != want && !(io && error == EIO))
+	io |= orc_resized(sizegen);
+	if (error != want && !(io && error == EIO) &&
+	    !(want == EIO && error == 0 && orc_resized(sizegen)))
 		(void)prog_expect(t, error, want);
 	if (error == 0)
 		for (int i = r.i; i < r.j; i++) {

@@ -24,13 +24,26 @@ prog_try_begin(struct prog_try *try, struct orc_proc *op, struct orc_slice *sl,
 	try->gen = sl->gen;
 	try->since = orc_now;
 	try->errors = page_errors(try->pg);
+	try->obj = try->pg->obj;
 	try->loose = sl->lost || orc_busy(sl, page);
+	if (try->obj != 0) {
+		try->sizegen = orc_obj[try->obj - 1].sizegen;
+		try->loose |= orc_obj[try->obj - 1].sizing;
+	}
+}
+
+/* => has no file the page is of changed its size? */
+static bool
+same_size(const struct prog_try *try)
+{
+	return try->obj == 0 || orc_obj[try->obj - 1].sizegen == try->sizegen;
 }
 
 bool
 prog_try_quiet(const struct prog_try *try)
 {
-	return !try->loose && try->gen == try->sl->gen && !try->sl->lost;
+	return !try->loose && try->gen == try->sl->gen && !try->sl->lost &&
+	    same_size(try);
 }
 
 void
@@ -51,8 +64,11 @@ prog_try_error(
 		want = EFAULT;
 	else if ((prot & try->need) == 0)
 		want = denied;
-	else if (pg->past || page_errors(pg) != try->errors)
+	else if (orc_past(pg) == ORC_YES || page_errors(pg) != try->errors)
 		want = EIO;
+	else if (error == EIO &&
+	    (orc_past(pg) == ORC_MAYBE || prog_file_full(pg)))
+		return;
 	else if (error == EIO && prog_lost(try))
 		return;
 	if (error != want)
@@ -79,7 +95,7 @@ access_allowed(const struct access *a)
 
 	if (!pg->mapped || (pg->prot & a->try.need) == 0)
 		return false;
-	return !pg->past;
+	return orc_past(pg) != ORC_YES;
 }
 
 /*
@@ -172,7 +188,7 @@ void
 prog_access(
     struct orc_proc *op, int slice, int page, int word, enum prog_kind kind)
 {
-	vaddr_t va = orc_va(slice, page) + ORC_OFF(word);
+	vaddr_t va = orc_va(slice, page) + orc_off(word);
 	struct access a = { .word = word, .fetch = kind == OP_fetch };
 	vm_prot_t need = PROT_READ | PROT_WRITE;
 	int error;
@@ -202,7 +218,7 @@ prog_touch(struct prog_thread *t, const struct prog_op *o)
 		k = (int)((o->arg[2] >> 16) % prog_cfg->threads);
 	for (u_int i = 0; i < n && !prog_ended(t); i++)
 		prog_access(t->op, k, (int)((o->arg[0] + i) % ORC_PAGES),
-		    (int)(o->arg[3] % ORC_WORDS), o->kind);
+		    (int)(o->arg[3] % orc_words), o->kind);
 }
 
 /* -- From outside ------------------------------------------------------------------------ */
@@ -230,7 +246,7 @@ io_read_done(const struct prog_try *try, int w, uint64_t x)
 		return;
 	}
 	if (!try->pg->mapped || (try->pg->max & PROT_READ) == 0 ||
-	    try->pg->past)
+	    orc_past(try->pg) == ORC_YES)
 		sim_fail("uvm_io read page %d, which it must not", try->page);
 	if (!orc_check(try->pg, w, x))
 		sim_fail(
@@ -253,7 +269,8 @@ io_write_done(const struct prog_try *try, struct orc_io *io, int w, uint64_t x)
 		orc_stats.loose++;
 		return false;
 	}
-	if (!pg->mapped || (pg->max & PROT_WRITE) == 0 || pg->past)
+	if (!pg->mapped || (pg->max & PROT_WRITE) == 0 ||
+	    orc_past(pg) == ORC_YES)
 		sim_fail("uvm_io wrote page %d, which it must not", try->page);
 	orc_store(pg, w, x, try->since);
 	return true;
@@ -276,8 +293,8 @@ static void
 io_slot(struct prog_try *try, vm_prot_t need, struct orc_proc *op, int k,
     const struct prog_op *o)
 {
-	int w = (int)(o->arg[3] % ORC_WORDS);
-	vaddr_t va = orc_va(k, try->page) + ORC_OFF(w);
+	int w = (int)(o->arg[3] % orc_words);
+	vaddr_t va = orc_va(k, try->page) + orc_off(w);
 	struct orc_io io = {
 		.sl = try->sl, .page = try->page, .write = need == PROT_WRITE
 	};
@@ -338,7 +355,7 @@ loan_page(const struct prog_loan *l, u_int i)
 static uint64_t
 page_word(struct vm_page *pg, int w)
 {
-	return *(volatile uint64_t *)(VM_PAGE_TO_DMAP(pg) + ORC_OFF(w));
+	return *(volatile uint64_t *)(VM_PAGE_TO_DMAP(pg) + orc_off(w));
 }
 
 /*
@@ -355,9 +372,10 @@ loan_want(struct prog_thread *t, int page, u_int n, const u_int *errors,
 	for (u_int i = 0; i < n; i++, pg++) {
 		if (!pg->mapped)
 			return EFAULT;
-		if ((pg->prot & PROT_READ) == 0 || pg->past ||
+		if ((pg->prot & PROT_READ) == 0 || orc_past(pg) == ORC_YES ||
 		    orc_was_lost(pg, since))
 			return EACCES;
+		*iop |= orc_past(pg) == ORC_MAYBE;
 		if (pg->obj != 0)
 			*iop |=
 			    orc_obj[pg->obj - 1].errors != errors[pg->obj - 1];
@@ -375,8 +393,10 @@ loan_note(struct prog_thread *t, struct prog_loan *l, int page, uint64_t since)
 
 	for (u_int i = 0; i < l->n; i++, pg++) {
 		lent = loan_page(l, i);
-		l->known[i] = lent != NULL;
-		for (int w = 0; lent != NULL && w < ORC_WORDS; w++) {
+		/* a write(2) that goes on may go on in what was lent */
+		l->known[i] = lent != NULL &&
+		    (pg->slot == NULL || !orc_written(pg->slot));
+		for (int w = 0; lent != NULL && w < (int)orc_words; w++) {
 			l->word[i][w] = x = page_word(lent, w);
 			if (since != 0 && orc_mtime(pg) <= since &&
 			    !orc_check(pg, w, x))
@@ -392,6 +412,7 @@ prog_loan(struct prog_thread *t, const struct prog_op *o)
 {
 	int page = (int)(o->arg[0] % ORC_PAGES), error, want;
 	u_int n = 1 + o->arg[1] % PROG_LOANPAGES, slot, errors[ORC_OBJS];
+	u_int sizegen = orc_sizegen;
 	uint64_t since = orc_now;
 	struct prog_loan *l;
 	struct prog_try try;
@@ -415,13 +436,15 @@ prog_loan(struct prog_thread *t, const struct prog_op *o)
 	want = loan_want(t, page, n, errors, since, &io);
 	if (error == EACCES)
 		io |= prog_lost_any(t, page, page + (int)n);
-	if (!prog_try_quiet(&try) || (io && error == EACCES))
+	if (!prog_try_quiet(&try) || (io && error == EACCES) ||
+	    orc_resized(sizegen))
 		want = error;
 	if (error == 0) {
 		if (want != 0)
 			sim_fail(
 			    "uvm_loan of page %d, expected %d", page, want);
-		loan_note(t, l, page, prog_try_quiet(&try) ? since : 0);
+		loan_note(t, l, page,
+		    prog_try_quiet(&try) && !orc_resized(sizegen) ? since : 0);
 		return;
 	}
 	l->flags = 0;
@@ -437,7 +460,7 @@ unloan(struct prog_loan *l)
 
 	for (u_int i = 0; i < l->n; i++) {
 		pg = loan_page(l, i);
-		for (int w = 0; w < ORC_WORDS; w++) {
+		for (int w = 0; w < (int)orc_words; w++) {
 			if (pg == NULL || !l->known[i])
 				break;
 			x = page_word(pg, w);

@@ -19,7 +19,7 @@ struct simobj {
 	struct uvm_object so_obj; /* first */
 	int so_index; /* [I] */
 	int so_fail; /* [o] transfers to fail; -1: all */
-	uint64_t so_disk[ORC_OBJPAGES][ORC_WORDS]; /* [b] */
+	uint64_t so_disk[ORC_OBJPAGES][ORC_MAXWORDS]; /* [b] */
 };
 
 static struct simobj files[NFILES];
@@ -34,7 +34,14 @@ to_simobj(struct uvm_object *uobj)
 static inline uint64_t *
 page_word(struct vm_page *pg, int w)
 {
-	return (uint64_t *)(VM_PAGE_TO_DMAP(pg) + ORC_OFF(w));
+	return (uint64_t *)(VM_PAGE_TO_DMAP(pg) + orc_off(w));
+}
+
+/* => a real file, of a file system */
+static inline bool
+is_file(int o)
+{
+	return prog_cfg->files != 0 && o < NFILES;
 }
 
 /* -- Transfers ----------------------------------------------------------------- */
@@ -65,7 +72,7 @@ read_page(struct simobj *so, struct vm_page *pg)
 	if (!transfer(so))
 		return false;
 	uvm_pagezero(pg);
-	for (int w = 0; w < ORC_WORDS; w++)
+	for (int w = 0; w < (int)orc_words; w++)
 		*page_word(pg, w) = so->so_disk[atop((u_long)pg->offset)][w];
 	atomic_and(&pg->pg_flags, ~(uint32_t)PG_FAKE);
 	atomic_or(&pg->pg_flags, PG_CLEAN);
@@ -83,7 +90,7 @@ write_page(struct simobj *so, struct vm_page *pg)
 	pmap_clear_modify(pg);
 	ok = transfer(so);
 	if (ok) {
-		for (int w = 0; w < ORC_WORDS; w++)
+		for (int w = 0; w < (int)orc_words; w++)
 			so->so_disk[atop((u_long)pg->offset)][w] =
 			    *page_word(pg, w);
 		atomic_or(&pg->pg_flags, PG_CLEAN);
@@ -261,6 +268,8 @@ simobj_init(void)
 
 	for (int o = 0; o < ORC_OBJS; o++) {
 		obj = &orc_obj[o];
+		if (is_file(o))
+			continue;
 		if (o >= NFILES) {
 			objects[o] = uao_create(ptoa((u_long)obj->npages), 0);
 			continue;
@@ -269,8 +278,8 @@ simobj_init(void)
 		files[o].so_index = o;
 		objects[o] = &files[o].so_obj;
 		for (int i = 0; i < obj->npages; i++)
-			for (int w = 0; w < ORC_WORDS; w++)
-				files[o].so_disk[i][w] = obj->slot[i].w[w].val;
+			for (int w = 0; w < (int)orc_words; w++)
+				files[o].so_disk[i][w] = obj->slot[i]->w[w].val;
 	}
 }
 
@@ -278,6 +287,8 @@ void
 simobj_end(void)
 {
 	for (int o = 0; o < ORC_OBJS; o++) {
+		if (is_file(o))
+			continue;
 		if (objects[o]->uo_refs != 1)
 			sim_fail("object %d has %d references at the end", o,
 			    objects[o]->uo_refs);
@@ -288,9 +299,21 @@ simobj_end(void)
 }
 
 struct uvm_object *
-simobj_object(int o)
+simobj_hold(int o)
 {
+	if (is_file(o))
+		return prog_file_hold(o);
+	objects[o]->pgops->pgo_reference(objects[o]);
 	return objects[o];
+}
+
+void
+simobj_release(int o, struct uvm_object *uobj)
+{
+	if (uobj != NULL)
+		uobj->pgops->pgo_detach(uobj);
+	if (is_file(o))
+		prog_file_release(o);
 }
 
 bool
@@ -302,6 +325,10 @@ simobj_has_io(int o)
 void
 simobj_fail(int o, int n)
 {
+	if (is_file(o)) {
+		prog_file_fail(n);
+		return;
+	}
 	rw_enter_write(&files[o].so_obj.uo_lock);
 	files[o].so_fail = n;
 	rw_exit(&files[o].so_obj.uo_lock);
@@ -312,6 +339,10 @@ simobj_flush(int o, int flags)
 {
 	struct uvm_object *uobj = objects[o];
 
+	if (is_file(o)) {
+		prog_file_flush(o, flags);
+		return;
+	}
 	if (!simobj_has_io(o))
 		flags &= ~PGO_FREE; /* nobody has it mapped: it would be lost */
 	rw_enter_write(&uobj->uo_lock);

@@ -42,7 +42,7 @@ child_touch(struct child *c, u_int n)
 		k = (int)(child_draw(c) % prog_cfg->threads);
 		if (!c->op->slice[k].lost)
 			prog_access(c->op, k, page,
-			    (int)(child_draw(c) % ORC_WORDS), kind);
+			    (int)(child_draw(c) % orc_words), kind);
 		orc_stats.ops++;
 	}
 }

@@ -224,14 +224,23 @@ prog_lost_any(struct prog_thread *t, int i, int j)
 
 /* -- Rest ---------------------------------------------------------------------------- */
 
+/* One after the other: each is a point, or several. */
+static bool
+rests(void)
+{
+	if (!uvm_swapio_idle())
+		return false;
+	return uvm_pd_rests() && prog_file_rests();
+}
+
 void
 prog_swap_settle(void)
 {
 	static const char nothing;
 
-	if (prog_cfg->swap == 0)
+	if (prog_cfg->swap == 0 && prog_cfg->files == 0)
 		return;
-	for (u_int i = 0; !uvm_swapio_idle() || !uvm_pd_rests(); i++) {
+	for (u_int i = 0; !rests(); i++) {
 		if (i == SETTLE_MAX)
 			sim_fail("paging does not come to an end");
 		(void)tsleep(&nothing, PVM, "simrest", SETTLE_NS);
@@ -450,7 +459,7 @@ touch_many(struct prog_thread *t, const struct prog_op *o)
 	for (int i = r.i; i < r.j && !prog_ended(t); i++)
 		if (t->op->slice[k].page[i].mapped)
 			prog_access(
-			    t->op, k, i, (int)(o->arg[3] % ORC_WORDS), kind);
+			    t->op, k, i, (int)(o->arg[3] % orc_words), kind);
 }
 
 /* pageout: arg 0 and 1 the range, 2 selects the slice; nothing changes */

@@ -121,7 +121,8 @@ prog_parse(const char *text, struct prog *prog)
 	    prog->cfg.kthreads > PROG_MAXKTHREADS)
 		return "number of threads";
 	if (prog->cfg.swap > PROG_MAXDISKS ||
-	    prog->cfg.swpages > PROG_MAXSWPAGES)
+	    prog->cfg.swpages > PROG_MAXSWPAGES || prog->cfg.files > 3 ||
+	    prog->cfg.fspages > PROG_MAXFSPAGES)
 		return "disks";
 	for (s = skip(s); *s != '\0'; s = skip(s)) {
 		if (prog->nops == room) {

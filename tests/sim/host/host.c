@@ -1,8 +1,11 @@
 /* The host under the simulated machine: memory, contexts, output. */
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include <execinfo.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,6 +286,50 @@ host_write(int fd, const void *buf, size_t n)
 	for (; n > 0; p += w, n -= (size_t)w)
 		if ((w = write(fd, p, n)) <= 0)
 			return;
+}
+
+/* => status of e2fsck on the file fd, whose output goes to out */
+static int
+run_fsck(int fd, int out, bool check)
+{
+	char path[32],
+	    *argv[] = { "e2fsck", check ? "-fn" : "-fy", path, NULL };
+	char *env[] = { "PATH=/sbin:/usr/sbin:/bin:/usr/bin", "LC_ALL=C",
+		NULL };
+	posix_spawn_file_actions_t fa;
+	int status = -1;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
+	posix_spawn_file_actions_init(&fa);
+	posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&fa, out, 1);
+	posix_spawn_file_actions_adddup2(&fa, out, 2);
+	setenv("PATH", "/sbin:/usr/sbin:/bin:/usr/bin", 1);
+	if (posix_spawnp(&pid, "e2fsck", &fa, NULL, argv, env) != 0 ||
+	    waitpid(pid, &status, 0) != pid)
+		die("e2fsck");
+	posix_spawn_file_actions_destroy(&fa);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int
+host_fsck(void *image, size_t size, bool check, char *said, size_t room)
+{
+	int fd = memfd_create("image", MFD_CLOEXEC);
+	int out = memfd_create("fsck", MFD_CLOEXEC), status;
+	ssize_t n;
+
+	if (fd < 0 || out < 0 || pwrite(fd, image, size, 0) != (ssize_t)size)
+		die("memfd");
+	status = run_fsck(fd, out, check);
+	if (!check && pread(fd, image, size, 0) != (ssize_t)size)
+		die("memfd");
+	n = pread(out, said, room - 1, 0);
+	said[n > 0 ? n : 0] = '\0';
+	close(out);
+	close(fd);
+	return status;
 }
 
 void

@@ -50,6 +50,13 @@ void host_unalias(uint64_t va, uint64_t size);
 void host_catch(uint64_t start, uint64_t end);
 bool sim_host_fault(uint64_t va, bool write);
 
+/*
+ * e2fsck of an image.
+ * => its exit status, and what it said; check: nothing is changed, else the
+ *    image is repaired
+ */
+int host_fsck(void *image, size_t size, bool check, char *said, size_t room);
+
 void host_write(int fd, const void *buf, size_t n);
 void host_backtrace(void);
 void host_exit(int status) __attribute__((__noreturn__));
