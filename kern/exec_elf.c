@@ -447,6 +447,9 @@ exec_stack(
 	end = vec + nwords;
 	end += 2 * exec_auxv(p, ei, execfn, random, end);
 	sp = rounddown2(random - (size_t)(end - vec) * sizeof(*vec), 16);
+	p->p_vmspace->vm_auxaddr = sp + nwords * sizeof(*vec);
+	p->p_vmspace->vm_auxlen =
+	    (vsize_t)(end - vec - (ssize_t)nwords) * sizeof(*vec);
 	p->p_vmspace->vm_ssize =
 	    atop(p->p_vmspace->vm_minsaddr - trunc_page(sp));
 

@@ -218,7 +218,9 @@ session_leader_exit(struct process *pr)
 static int
 wait_code(int status)
 {
-	return WAIT_STATUS_SIGNAL(status) != 0 ? CLD_KILLED : CLD_EXITED;
+	if (WAIT_STATUS_SIGNAL(status) == 0)
+		return CLD_EXITED;
+	return status & WCOREFLAG ? CLD_DUMPED : CLD_KILLED;
 }
 
 static int
@@ -317,6 +319,8 @@ thread_exit(struct proc *p)
 	struct process *pr = p->p_p;
 
 	KASSERT(p == curproc && (p->p_flag & P_KTHREAD) == 0);
+	if (__predict_false(atomic_load(&pr->ps_flags) & PS_DUMPING))
+		coredump_park(p);
 	atomic_or(&p->p_flag, P_WEXIT);
 	if (p->p_robust != 0 || p->p_clear_tid != 0)
 		futex_thread_exit(p);

@@ -27,6 +27,11 @@ struct sigq {
 	siginfo_t sq_info; /* [S] */
 };
 
+#define SIGMASK_CORE /* leave a core file */                         \
+	(sigmask(SIGQUIT) | sigmask(SIGILL) | sigmask(SIGTRAP) |     \
+	    sigmask(SIGABRT) | sigmask(SIGBUS) | sigmask(SIGFPE) |   \
+	    sigmask(SIGSEGV) | sigmask(SIGXCPU) | sigmask(SIGXFSZ) | \
+	    sigmask(SIGSYS))
 #define SIGMASK_IGN /* ignored by default */                     \
 	(sigmask(SIGCHLD) | sigmask(SIGCONT) | sigmask(SIGURG) | \
 	    sigmask(SIGWINCH))
@@ -673,6 +678,15 @@ sig_end_restart(struct proc *p, const struct sigaction *act)
 	p->p_restart_end = 0;
 }
 
+/* The end by a signal, with a core file if there is to be one. */
+static void __dead
+sig_exit(struct proc *p, int sig, const siginfo_t *info)
+{
+	bool dumped = (sigmask(sig) & SIGMASK_CORE) && coredump(p, sig, info);
+
+	exit1(p, sig | (dumped ? WCOREFLAG : 0));
+}
+
 static void
 sig_run_handler(
     struct proc *p, int sig, const struct sigaction *act, const siginfo_t *info)
@@ -683,7 +697,7 @@ sig_run_handler(
 	returnmask = p->p_flag & P_SIGSUSPEND ? p->p_oldmask : p->p_sigmask;
 	if (sendsig(p, sig, act, info, returnmask) != 0) {
 		if (sig == SIGSEGV)
-			exit1(p, SIGSEGV);
+			sig_exit(p, SIGSEGV, info);
 		trapsignal(p, SIGSEGV, SI_KERNEL, 0);
 		return;
 	}
@@ -705,7 +719,7 @@ sig_default(struct proc *p, int sig, const siginfo_t *info)
 	if (sigmask(sig) & SIGMASK_STOP)
 		sig_stop(p, sig);
 	else
-		exit1(p, sig);
+		sig_exit(p, sig, info);
 }
 
 /*

@@ -29,9 +29,8 @@ permitted(const struct procvm *pv, vaddr_t va, vsize_t len)
 	struct vm_map_entry *e;
 
 	vm_map_lock_read(pv->map);
-	for (e = uvm_map_first(pv->map, va);
-	     e != &pv->map->vm_head && at < end && e->start <= at &&
-	     !UVM_ET_ISHOLE(e);
+	for (e = uvm_map_first(pv->map, va); e != &pv->map->vm_head &&
+	     at < end && e->start <= at && !UVM_ET_ISHOLE(e);
 	     e = e->me_next) {
 		if ((pv->prot & ~e->protection) != 0 &&
 		    !MUTANT(PROCVM_NO_RIGHTS))
@@ -157,8 +156,8 @@ procvm(struct proc *p, const uint64_t a[6], int64_t *ret, enum uio_rw rw)
 	if (error == 0 && total != 0 && n != 0)
 		error = iovec_copyin((const void *)a[3], n, iov + nown, &other);
 	if (error == 0 && other != 0)
-		error = procvm_move(p, (pid_t)a[0], iov, nown, total,
-		    iov + nown, n, rw, ret);
+		error = procvm_move(
+		    p, (pid_t)a[0], iov, nown, total, iov + nown, n, rw, ret);
 	kmem_free(iov, (size_t)(nown + n) * sizeof(*iov));
 	return error;
 }

@@ -88,7 +88,8 @@ open_or_create(struct proc *p, int flags, mode_t mode, struct nameidata *nd,
 }
 
 static int
-open_lookup(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
+open_lookup(struct proc *p, int dirfd, const char *path, enum uio_seg seg,
+    int flags, mode_t mode, struct vnode **vpp)
 {
 	struct nameidata nd;
 	int how = 0, error;
@@ -98,23 +99,24 @@ open_lookup(struct proc *p, const uint64_t a[6], int flags, struct vnode **vpp)
 		how |= NAMEI_FOLLOW;
 	if (flags & O_CREAT)
 		how |= NAMEI_PARENT;
-	error = namei(p, (int)a[0], (void *)a[1], UIO_USERSPACE, how, &nd);
+	error = namei(p, dirfd, path, seg, how, &nd);
 	if (error)
 		return error;
-	error = open_or_create(p, flags, (mode_t)a[3], &nd, vpp);
+	error = open_or_create(p, flags, mode, &nd, vpp);
 	namei_done(&nd);
 	return error;
 }
 
-static int
-open_file(struct proc *p, const uint64_t a[6], int flags, struct file **fpp)
+int
+vn_open_path(struct proc *p, int dirfd, const char *path, enum uio_seg seg,
+    int flags, mode_t mode, struct file **fpp)
 {
 	int error, tries = 0;
 	struct vnode *vp;
 
 	/* another process may create the file between our look and our own */
 	do
-		error = open_lookup(p, a, flags, &vp);
+		error = open_lookup(p, dirfd, path, seg, flags, mode, &vp);
 	while (error == EEXIST && !(flags & O_EXCL) && ++tries < 10);
 	if (error)
 		return error;
@@ -135,7 +137,8 @@ sys_openat(struct proc *p, const uint64_t a[6], int64_t *ret)
 		error = fd_reserve(p, 0, (flags & O_CLOEXEC) != 0, &fd);
 	if (error)
 		return error;
-	error = open_file(p, a, flags, &fp);
+	error = vn_open_path(p, (int)a[0], (const char *)a[1], UIO_USERSPACE,
+	    flags, (mode_t)a[3], &fp);
 	if (error)
 		fd_unreserve(p, fd);
 	else

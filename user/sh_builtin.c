@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -304,6 +305,105 @@ builtin_umask(int argc, char **argv)
 	return 0;
 }
 
+/* The limits of this shell and what it starts, as `ulimit -a' shows them. */
+static const struct limit {
+	char letter;
+	int which;
+	rlim_t unit;
+	const char *name;
+} limits[] = {
+	{ 'c', RLIMIT_CORE, 512, "core file size (512-byte blocks)" },
+	{ 'd', RLIMIT_DATA, 1024, "data (KiB)" },
+	{ 'f', RLIMIT_FSIZE, 512, "file size (512-byte blocks)" },
+	{ 'l', RLIMIT_MEMLOCK, 1024, "locked memory (KiB)" },
+	{ 'n', RLIMIT_NOFILE, 1, "open files" },
+	{ 's', RLIMIT_STACK, 1024, "stack (KiB)" },
+	{ 't', RLIMIT_CPU, 1, "processor time (seconds)" },
+	{ 'u', RLIMIT_NPROC, 1, "processes" },
+	{ 'v', RLIMIT_AS, 1024, "address space (KiB)" },
+};
+
+static void
+show_limit(const struct limit *l, int hard, int name)
+{
+	struct rlimit rl;
+	rlim_t value;
+
+	getrlimit(l->which, &rl);
+	value = hard ? rl.rlim_max : rl.rlim_cur;
+	if (name)
+		printf("%-34s -%c ", l->name, l->letter);
+	if (value == RLIM_INFINITY)
+		puts("unlimited");
+	else
+		printf("%llu\n", (unsigned long long)(value / l->unit));
+}
+
+/* => both limits, or with -S or -H one of them */
+static int
+set_limit(const struct limit *l, const char *text, int soft, int hard)
+{
+	rlim_t value = RLIM_INFINITY;
+	struct rlimit rl;
+	char *end;
+
+	if (strcmp(text, "unlimited") != 0) {
+		value = strtoull(text, &end, 10) * l->unit;
+		if (*text < '0' || *text > '9' || *end != '\0') {
+			fprintf(stderr, "ulimit: %s: not a number\n", text);
+			return 1;
+		}
+	}
+	getrlimit(l->which, &rl);
+	if (soft || !hard)
+		rl.rlim_cur = value;
+	if (hard || !soft)
+		rl.rlim_max = value;
+	if (setrlimit(l->which, &rl) == 0)
+		return 0;
+	fprintf(stderr, "ulimit: %s: %s\n", text, strerror(errno));
+	return 1;
+}
+
+/* ulimit [-HS] [-a | -LETTER [value | unlimited]]; without a letter: -f */
+static int
+builtin_ulimit(int argc, char **argv)
+{
+	const size_t n = sizeof(limits) / sizeof(limits[0]);
+	const struct limit *l = NULL;
+	int soft = 0, hard = 0, all = 0, i;
+
+	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
+		for (const char *c = argv[i] + 1; *c != '\0'; c++) {
+			size_t k = 0;
+
+			soft |= *c == 'S';
+			hard |= *c == 'H';
+			all |= *c == 'a';
+			if (strchr("SHa", *c) != NULL)
+				continue;
+			while (k < n && limits[k].letter != *c)
+				k++;
+			if (k == n) {
+				fprintf(stderr, "ulimit: no limit -%c\n", *c);
+				return 2;
+			}
+			l = &limits[k];
+		}
+	}
+	if (all) {
+		for (size_t k = 0; k < n; k++)
+			show_limit(&limits[k], hard, 1);
+		return 0;
+	}
+	if (l == NULL)
+		l = &limits[2];
+	if (i < argc)
+		return set_limit(l, argv[i], soft, hard);
+	show_limit(l, hard, 0);
+	return 0;
+}
+
 static int
 builtin_colon(int argc, char **argv)
 {
@@ -342,6 +442,7 @@ static const struct {
 	{ "shift", builtin_shift },
 	{ "test", builtin_applet },
 	{ "true", builtin_applet },
+	{ "ulimit", builtin_ulimit },
 	{ "umask", builtin_umask },
 	{ "unset", builtin_unset },
 	{ "wait", builtin_wait },

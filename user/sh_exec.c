@@ -143,11 +143,14 @@ fork_job(pid_t *pgid, bool in_background)
 }
 
 static void
-tell_signal(int sig)
+tell_signal(int status)
 {
+	int sig = WTERMSIG(status);
+
 	if (sig == SIGINT || sig == SIGPIPE)
 		return;
-	fprintf(stderr, "%s\n", strsignal(sig));
+	fprintf(stderr, "%s%s\n", strsignal(sig),
+	    WCOREDUMP(status) ? " (core dumped)" : "");
 }
 
 /*
@@ -158,7 +161,7 @@ decode_status(int status)
 {
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
-	tell_signal(WTERMSIG(status));
+	tell_signal(status);
 	if (WTERMSIG(status) == SIGINT && sh.interactive) {
 		fputc('\n', stderr);
 		sh_interrupted = 1;

@@ -161,6 +161,8 @@ struct vmspace {
 	vaddr_t vm_sigcode; /* [I] trampoline page, 0: none */
 	vaddr_t vm_argaddr; /* [I] text of the arguments */
 	vsize_t vm_arglen; /* [I] its bytes; 0: none */
+	vaddr_t vm_auxaddr; /* [I] auxiliary vector */
+	vsize_t vm_auxlen; /* [I] its bytes; 0: none */
 };
 
 /* -- Initialisation (1.2) -------------------------------------------------- */
@@ -278,6 +280,8 @@ int uvm_sysctl(int *name, u_int namelen, void *oldp, size_t *oldlenp,
 void uvm_fork(struct proc *p1, struct proc *p2, boolean_t shared, void *stack,
     size_t stacksize, void (*func)(void *arg), void *arg);
 int uvm_grow(struct proc *p, vaddr_t sp);
+int uvm_coredump(
+    struct proc *p, struct vnode *vp, struct ucred *cred, struct core *chdr);
 
 /* -- Map layer (6.1) ----------------------------------------------------------------- */
 void uvm_unmap(vm_map_t map, vaddr_t start, vaddr_t end);

@@ -157,6 +157,7 @@ recycle(struct vmspace *vm, vaddr_t start, vaddr_t end)
 	vm->vm_brkbase = vm->vm_brk = 0;
 	vm->vm_sigcode = 0;
 	vm->vm_argaddr = vm->vm_arglen = 0;
+	vm->vm_auxaddr = vm->vm_auxlen = 0;
 	remove_map_holes(vm);
 }
 
@@ -393,6 +394,8 @@ uvmspace_fork_vm(struct vmspace *vm1)
 	vm2->vm_sigcode = vm1->vm_sigcode;
 	vm2->vm_argaddr = vm1->vm_argaddr;
 	vm2->vm_arglen = vm1->vm_arglen;
+	vm2->vm_auxaddr = vm1->vm_auxaddr;
+	vm2->vm_auxlen = vm1->vm_auxlen;
 	vm_map_unlock(parent);
 	audit(parent);
 	audit(child);

@@ -4,23 +4,28 @@
 
 #include <sys/types.h>
 
-#define ELF_MAG0    0x7f
-#define ELFCLASS64  2
-#define ELFDATA2LSB 1
-#define EV_CURRENT  1
-#define ET_EXEC     2
-#define ET_DYN      3
-#define EM_RISCV    243
+#define ELF_MAG0              0x7f
+#define ELFCLASS64            2
+#define ELFDATA2LSB           1
+#define EV_CURRENT            1
+#define ET_EXEC               2
+#define ET_DYN                3
+#define ET_CORE               4
+#define EM_RISCV              243
 
-#define PT_NULL     0
-#define PT_LOAD     1
-#define PT_DYNAMIC  2
-#define PT_INTERP   3
-#define PT_PHDR     6
+#define PT_NULL               0
+#define PT_LOAD               1
+#define PT_DYNAMIC            2
+#define PT_INTERP             3
+#define PT_NOTE               4
+#define PT_PHDR               6
 
-#define PF_X        1
-#define PF_W        2
-#define PF_R        4
+#define EF_RISCV_RVC          0x1
+#define EF_RISCV_FLOAT_DOUBLE 0x4
+
+#define PF_X                  1
+#define PF_W                  2
+#define PF_R                  4
 
 /* Members as in the file; no locks. Fields [c]: of whoever made the copy. */
 struct elf64_ehdr {

@@ -171,6 +171,7 @@ struct process {
 	    proc) ps_threads; /* [P] and [S] to change, either to read */
 	u_int ps_nthreads; /* [P] and [S] to change, either to read */
 	struct proc *ps_single; /* [S] thread that PS_SINGLE leaves alive */
+	u_int ps_parked; /* [S] threads that wait for the end of PS_DUMPING */
 	struct vmspace *ps_vmspace; /* [P] */
 	struct filedesc *ps_fd; /* [P to change] own lock; of exec, exit only */
 	struct process *ps_pptr; /* [T] parent */
@@ -214,6 +215,7 @@ struct process {
 #define PS_SINGLE    0x0100 /* one thread makes the others exit (exec, exit) */
 #define PS_NODUMP    0x0200
 #define PS_CONTNOTE  0x0400 /* [S] parent has to hear of the SIGCONT */
+#define PS_DUMPING   0x0800 /* [S] ps_single writes a core file */
 
 extern struct proc proc0; /* boot thread, later the swapper */
 extern struct process process0;
@@ -348,6 +350,15 @@ const char *uname_release(void);
 
 /* => never returns; whole process ends; status as wait(2) reports it */
 void exit1(struct proc *p, int status) __dead;
+/*
+ * p dies of sig: write a core file, if that is wanted.
+ * => p is curproc, on its way to user mode; FALSE: there is none
+ * => TRUE: all other threads are leaving
+ */
+bool coredump(struct proc *p, int sig, const siginfo_t *info);
+/* => p is curproc and about to exit: waits while its process dumps core, which
+ *    needs its registers */
+void coredump_park(struct proc *p);
 /* => never returns; the calling thread only */
 void thread_exit(struct proc *p) __dead;
 /* => TRUE: p has to leave: its process exits, or another thread execs */

@@ -59,6 +59,7 @@ typedef uint64_t sigset_t;
 #define SI_QUEUE      (-1)
 #define SI_TIMER      (-2)
 #define SI_TKILL      (-6)
+#define WCOREFLAG     0x80 /* in a wait status: there is a core file */
 #define CLD_EXITED    1
 #define CLD_KILLED    2
 #define CLD_DUMPED    3

@@ -228,6 +228,9 @@ int vn_uobj(struct vnode *vp, struct uvm_object **uobjp);
 int vn_path(struct vnode *vp, struct vnode *root, char *buf, size_t len);
 /* => opens vp (reference taken over on success) as a file */
 int vn_open(struct proc *p, struct vnode *vp, int flags, struct file **fpp);
+/* => the file of a path, made if it is to be (O_CREAT, mode); or errno */
+int vn_open_path(struct proc *p, int dirfd, const char *path, enum uio_seg seg,
+    int flags, mode_t mode, struct file **fpp);
 /* => MNT_* of its mount, if it has one */
 uint32_t vn_mntflags(const struct vnode *vp);
 void vn_stat(const struct vattr *va, struct stat *st);

@@ -86,8 +86,8 @@ static int
 remap_want(const struct remap *rm, int *altp)
 {
 	const struct orc_page *first = page(rm, rm->from);
-	int end = rm->from + (rm->how == R_MOVE ? MIN(rm->osize, rm->nsize)
-						: rm->osize);
+	int end = rm->from +
+	    (rm->how == R_MOVE ? MIN(rm->osize, rm->nsize) : rm->osize);
 	int error = 0;
 
 	*altp = 0;

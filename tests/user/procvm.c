@@ -73,8 +73,8 @@ test_other(void)
 		CHECK(buf[(size_t)i * PAGE] == 'a' + i &&
 		    buf[(size_t)i * PAGE + PAGE - 1] == 'a' + i);
 	/* up to the hole, from behind it, nothing at it */
-	CHECK_EQ(get(child, buf, 5 * PAGE, area + 5 * PAGE + 10),
-	    3 * PAGE - 10);
+	CHECK_EQ(
+	    get(child, buf, 5 * PAGE, area + 5 * PAGE + 10), 3 * PAGE - 10);
 	CHECK_EQ(get(child, buf, 3 * PAGE, area + 9 * PAGE), 3 * PAGE);
 	CHECK_ERRNO(get(child, buf, PAGE, area + 8 * PAGE), EFAULT);
 	/* rights are the process's own */

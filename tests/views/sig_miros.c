@@ -57,6 +57,8 @@ SIG(uvm_meter, void, (void));
 SIG(uvm_sysctl, int,
     (int *, u_int, void *, size_t *, void *, size_t, struct proc *));
 SIG(uvm_grow, int, (struct proc *, vaddr_t));
+SIG(uvm_coredump, int,
+    (struct proc *, struct vnode *, struct ucred *, struct core *));
 SIG(uvm_useracc, boolean_t, (caddr_t, size_t, int));
 
 /* Printed as void; they return what D5 and D6 say.  As statements they fit. */
