@@ -524,6 +524,34 @@ NOMEM(extract_move, 1)
 	return error;
 }
 
+/* A part moves, growing, over something else; shared memory is mapped twice. */
+NOMEM(mremap, 1)
+{
+	struct uvm_remap rq = { .old = KTF_VA(PRIV + 2),
+		.osize = ptoa(3),
+		.nsize = ptoa(6),
+		.flags = MREMAP_MAYMOVE | MREMAP_FIXED,
+		.to = KTF_VA(NEW) };
+	int error;
+
+	error = uvm_map_remap(w->w_map, NULL, &rq);
+	if (error == 0) {
+		KT_CHECK(ktf_entry(w->w_vm, PRIV + 2) == NULL);
+		KT_EQ(kt_user_load(KTF_VA(NEW)), value_of(PRIV + 2));
+	}
+	rq = (struct uvm_remap){ .old = KTF_VA(SHANON),
+		.nsize = ptoa(8),
+		.flags = MREMAP_MAYMOVE | MREMAP_FIXED,
+		.to = KTF_VA(NEW + 100) };
+	if (error == 0)
+		error = uvm_map_remap(w->w_map, NULL, &rq);
+	if (error == 0)
+		error = touch(w, NEW + 100, PROT_READ);
+	if (error == 0)
+		KT_EQ(kt_user_load(KTF_VA(NEW + 100)), value_of(SHANON));
+	return error;
+}
+
 /* -- Files, brk, whole spaces ---------------------------------------------------------------------- */
 
 /* A file that is written, read and mapped. */
