@@ -293,7 +293,7 @@ make_notes(struct notes *n, struct proc *p, int sig, const siginfo_t *info)
 	note_fp(n, p);
 	rw_enter_read(&pr->ps_lock);
 	TAILQ_FOREACH (t, &pr->ps_threads, p_thr_link) {
-		if (t == p || MUTANT(CORE_ONE_THREAD))
+		if (t == p)
 			continue;
 		note_thread(n, t, sig, ids);
 		note_fp(n, t);

@@ -377,8 +377,6 @@
 	X(PROCVM_NO_PART, "map",                                            \
 	    "process_vm_readv that comes to a hole says EFAULT, not how "   \
 	    "much it has read")                                             \
-	X(CORE_ONE_THREAD, "kern",                                          \
-	    "a core file has the registers of one thread only")             \
 	X(CORE_DUMPS_ALL, "map",                                            \
 	    "a core file has text and memory of MADV_DONTDUMP in it")       \
 	X(CORE_TOUCHES_ALL, "map",                                          \

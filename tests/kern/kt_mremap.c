@@ -154,8 +154,7 @@ KTEST(mremap_objects)
 
 	for (int cow = 0; cow < 2; cow++) {
 		uao_reference(uobj);
-		ktf_map_obj(
-		    vm, KTF_VA(0), uobj, 30, false, MADV_NORMAL);
+		ktf_map_obj(vm, KTF_VA(0), uobj, 30, false, MADV_NORMAL);
 		ktm_fill(vm, 0, 30, 1000);
 		KT_EQ(remap(vm, 4, 6, 6, 100, FIXED), 0);
 		if (cow)
@@ -179,8 +178,7 @@ KTEST(mremap_objects)
 	/* neighbours whose offsets do not follow are two mappings */
 	for (int i = 0; i < 2; i++) {
 		uao_reference(uobj);
-		ktf_map_obj(
-		    vm, KTF_VA(i), uobj, 1, false, MADV_NORMAL);
+		ktf_map_obj(vm, KTF_VA(i), uobj, 1, false, MADV_NORMAL);
 	}
 	KT_EQ(remap(vm, 0, 2, 3, TO, FIXED), EFAULT);
 	KT_EQ(remap(vm, 0, 2, 2, TO, FIXED), EFAULT);
@@ -193,8 +191,7 @@ KTEST(mremap_shared_memory_twice)
 {
 	struct vmspace *vm = ktf_space();
 
-	KT_EQ(ktm_map(vm, 0, 8, UVM_PROT_RW,
-		  UVM_FLAG_FIXED | UVM_FLAG_OVERLAY),
+	KT_EQ(ktm_map(vm, 0, 8, UVM_PROT_RW, UVM_FLAG_FIXED | UVM_FLAG_OVERLAY),
 	    0);
 	ktm_fill(vm, 0, 6, 20);
 	KT_EQ(remap(vm, 2, 0, 10, TO, FIXED), 0);
@@ -238,8 +235,7 @@ KTEST(mremap_wired)
 	KT_EQ(KT_DELTA(&s, wired), 11);
 	KT_EQ(remap(vm, 100, 9, 1, 0, 0), 0);
 	KT_EQ(KT_DELTA(&s, wired), 3);
-	KT_EQ(uvm_map_pageable(
-		  &vm->vm_map, KTF_VA(100), KTF_VA(101), TRUE, 0),
+	KT_EQ(uvm_map_pageable(&vm->vm_map, KTF_VA(100), KTF_VA(101), TRUE, 0),
 	    0);
 	KT_EQ(KT_DELTA(&s, wired), 2);
 	uvmspace_free(vm);
@@ -256,8 +252,7 @@ KTEST(mremap_vslocked)
 	KT_SNAP(&s);
 	ktf_map_anon(vm, 4, MADV_RANDOM);
 	ktm_fill(vm, 0, 4, 1);
-	KT_EQ(uvm_vslock(
-		  &kp->kp_proc, (caddr_t)KTF_VA(0), ptoa(2), PROT_READ),
+	KT_EQ(uvm_vslock(&kp->kp_proc, (caddr_t)KTF_VA(0), ptoa(2), PROT_READ),
 	    0);
 	KT_EQ(KT_DELTA(&s, wired), 2);
 	KT_EQ(remap(vm, 0, 4, 4, TO, FIXED), 0);
@@ -284,8 +279,8 @@ KTEST(mremap_refused)
 	KT_EQ(remap(vm, 50, 1, 1, TO, FIXED), EFAULT);
 	KT_EQ(remap(vm, 0, 0, 1, TO, FIXED), EINVAL); /* private */
 	KT_EQ(remap(vm, 0, 8, 9, 0, 0), ENOMEM);
-	KT_EQ(uvm_map_immutable(&vm->vm_map, KTF_VA(TO + 1), KTF_VA(TO + 2)),
-	    0);
+	KT_EQ(
+	    uvm_map_immutable(&vm->vm_map, KTF_VA(TO + 1), KTF_VA(TO + 2)), 0);
 	KT_EQ(remap(vm, 0, 4, 4, TO, FIXED), EPERM);
 	KT_EQ(remap(vm, TO + 1, 1, 1, 100, FIXED), EPERM);
 	KT_EQ(remap(vm, TO, 4, 1, TO, 0), EPERM);
@@ -309,8 +304,8 @@ KTEST(mremap_limits)
 	KT_EQ(kt_result, (int64_t)KTF_VA(0));
 	KT_EQ(KT_CALL(sys_mremap, KTF_VA(0), ptoa(12), ptoa(13), 0), ENOMEM);
 	/* what is replaced does not count, what stays does */
-	KT_EQ(KT_CALL(sys_mremap, KTF_VA(0), ptoa(6), ptoa(6), FIXED,
-		  KTF_VA(6)),
+	KT_EQ(
+	    KT_CALL(sys_mremap, KTF_VA(0), ptoa(6), ptoa(6), FIXED, KTF_VA(6)),
 	    0);
 	KT_EQ(KT_CALL(sys_mremap, KTF_VA(6), ptoa(6), ptoa(6),
 		  MREMAP_MAYMOVE | MREMAP_DONTUNMAP),
@@ -453,13 +448,13 @@ KTEST(coredump_segments)
 	KT_EQ(KT_CALL(sys_madvise, KTF_VA(3000), ptoa(4), LINUX_MADV_DONTDUMP),
 	    0);
 	kt_user_map(4000, 4001); /* never written and read-only, as text */
-	KT_EQ(uvm_map_protect(map, KTF_VA(4000), KTF_VA(4001), PROT_READ,
-		  FALSE),
+	KT_EQ(
+	    uvm_map_protect(map, KTF_VA(4000), KTF_VA(4001), PROT_READ, FALSE),
 	    0);
 	kt_user_map(5000, 5001); /* written, then read-only */
 	kt_user_store(KTF_VA(5000), 105);
-	KT_EQ(uvm_map_protect(map, KTF_VA(5000), KTF_VA(5001), PROT_READ,
-		  FALSE),
+	KT_EQ(
+	    uvm_map_protect(map, KTF_VA(5000), KTF_VA(5001), PROT_READ, FALSE),
 	    0);
 	KT_EQ(uvm_coredump_segments(curproc), 3);
 	KT_SNAP(&s);
