@@ -122,6 +122,7 @@ die(const char *how)
 static rlim_t limit;
 static const char *how;
 static int undumpable;
+static int waiting[2]; /* a pipe: a child waits for a signal */
 
 static void
 child(void)
@@ -132,9 +133,11 @@ child(void)
 	CHECK(setrlimit(RLIMIT_CORE, &rl) == 0);
 	if (undumpable)
 		CHECK(prctl(PR_SET_DUMPABLE, 0) == 0);
-	if (how == NULL)
+	if (how == NULL) {
+		CHECK(write(waiting[1], "", 1) == 1);
 		for (;;)
 			pause();
+	}
 	die(how);
 }
 
@@ -320,7 +323,9 @@ test_none(void)
 	siginfo_t info;
 	int status, fd;
 	pid_t pid;
+	char c;
 
+	CHECK(pipe(waiting) == 0);
 	status = run("abort", 0);
 	CHECK(WTERMSIG(status) == SIGABRT && !WCOREDUMP(status) && no_core());
 	undumpable = 1;
@@ -335,7 +340,7 @@ test_none(void)
 		CHECK(pid >= 0);
 		if (pid == 0)
 			child();
-		sleep_ms(50);
+		CHECK(read(waiting[0], &c, 1) == 1);
 		CHECK(kill(pid, sig) == 0);
 		CHECK(waitid(P_PID, (id_t)pid, &info, WEXITED) == 0);
 		CHECK_EQ(info.si_status, sig);
