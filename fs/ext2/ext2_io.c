@@ -21,7 +21,6 @@ struct transfer {
 	struct ext2_inode *tr_ip; /* [thread] */
 	struct vm_page **tr_pgs; /* [thread] */
 	uint64_t tr_off; /* [thread] of the first page */
-	struct buf *tr_buf; /* [thread] */
 	uint32_t tr_flags; /* [thread] B_READ, B_WRITE */
 };
 
@@ -63,25 +62,43 @@ zero(const struct transfer *tr, uint64_t off, uint64_t end, bool hole)
 	}
 }
 
-/* => len bytes of the file from off on, which lie at blk in a row */
+/* => 0; EIO: more pieces than a request has */
 static int
-move_run(const struct transfer *tr, uint64_t off, size_t len, uint32_t blk)
+add_run(const struct transfer *tr, struct buf *bp, uint64_t off, size_t len)
 {
-	struct ext2fs *fs = tr->tr_ip->i_fs;
-	struct buf *bp = tr->tr_buf;
 	struct vm_page *pg;
 	size_t at, n;
 
-	buf_init(bp, tr->tr_flags,
-	    (int64_t)((uint64_t)blk << (fs->fs_bshift - DEV_BSHIFT)));
 	for (; len > 0; len -= n, off += n) {
 		pg = page_at(tr, off, &at);
 		n = MIN(PAGE_SIZE - at, len);
 		if (!buf_add_phys(bp, VM_PAGE_TO_PHYS(pg) + at, n))
 			return EIO;
 	}
-	bdev_strategy(fs->fs_dev, bp);
-	return biowait(bp);
+	return 0;
+}
+
+/*
+ * A request is taken for the time of the transfer only: to find out where the
+ * next run lies may need another.
+ * => len bytes of the file from off on, which lie at blk in a row
+ */
+static int
+move_run(const struct transfer *tr, uint64_t off, size_t len, uint32_t blk)
+{
+	struct ext2fs *fs = tr->tr_ip->i_fs;
+	struct buf *bp = mc_buf_take(fs->fs_mc);
+	int error;
+
+	buf_init(bp, tr->tr_flags,
+	    (int64_t)((uint64_t)blk << (fs->fs_bshift - DEV_BSHIFT)));
+	error = add_run(tr, bp, off, len);
+	if (error == 0) {
+		bdev_strategy(fs->fs_dev, bp);
+		error = biowait(bp);
+	}
+	mc_buf_give(fs->fs_mc, bp);
+	return error;
 }
 
 /* => [off, end), whole blocks of the file */
@@ -112,23 +129,19 @@ static int
 move_pages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n,
     uint32_t flags, uint64_t *endp)
 {
-	struct transfer tr = { VTOI(vp), pgs, (uint64_t)off, NULL, flags };
+	struct transfer tr = { VTOI(vp), pgs, (uint64_t)off, flags };
 	struct ext2fs *fs = tr.tr_ip->i_fs;
-	int error;
 
 	KASSERT(ptoa(n) <= MAXPHYS);
 	*endp = MIN((uint64_t)off + ptoa(n),
 	    MAX((uint64_t)off, blocks_of(tr.tr_ip) << fs->fs_bshift));
-	tr.tr_buf = mc_buf_take(fs->fs_mc);
-	error = move_blocks(&tr, (uint64_t)off, *endp);
-	mc_buf_give(fs->fs_mc, tr.tr_buf);
-	return error;
+	return move_blocks(&tr, (uint64_t)off, *endp);
 }
 
 int
 ext2_readpages(struct vnode *vp, voff_t off, struct vm_page **pgs, int n)
 {
-	struct transfer tr = { VTOI(vp), pgs, (uint64_t)off, NULL, B_READ };
+	struct transfer tr = { VTOI(vp), pgs, (uint64_t)off, B_READ };
 	uint64_t end, all = (uint64_t)off + ptoa(n), size;
 	int error = move_pages(vp, off, pgs, n, B_READ, &end);
 

@@ -120,6 +120,8 @@ bool mc_crowded(struct mcache *mc);
 /*
  * One of the cache's own requests, for data: there may be no memory for another.
  * => thread context; waits for others to give theirs back; no second one taken
+ *    and no block got before this is given back: as many threads as there are
+ *    requests would wait for each other
  */
 struct buf *mc_buf_take(struct mcache *mc);
 void mc_buf_give(struct mcache *mc, struct buf *bp);

@@ -296,6 +296,76 @@ storm(void)
 	}
 }
 
+#define COLD      12
+#define COLD_SIZE (20 * BLOCK)
+
+static void
+cold_name(char *name, size_t size, int i)
+{
+	snprintf(name, size, "cold%d", i);
+}
+
+static void
+make_cold(int i)
+{
+	char name[40];
+	int fd;
+
+	cold_name(name, sizeof(name), i);
+	fd = open(name, O_CREAT | O_RDWR, 0600);
+	CHECK(fd >= 0);
+	for (int at = 0; at < COLD_SIZE; at += BLOCK) {
+		fill((unsigned)(i + at), BLOCK);
+		CHECK_EQ(write(fd, buf, BLOCK), BLOCK);
+	}
+	CHECK(close(fd) == 0);
+}
+
+/* => begins when nobody has the other end of the pipe any more */
+static void
+read_cold(int i, const int *all)
+{
+	char name[40], c;
+	int fd;
+
+	cold_name(name, sizeof(name), i);
+	fd = open(name, O_RDONLY);
+	CHECK(fd >= 0);
+	CHECK(close(all[1]) == 0);
+	CHECK_EQ(read(all[0], &c, 1), 0);
+	for (int at = COLD_SIZE - BLOCK; at >= 0; at -= 5 * BLOCK) {
+		fill((unsigned)(i + at), BLOCK);
+		CHECK_EQ(pread(fd, got, BLOCK, at), BLOCK);
+		CHECK(memcmp(got, buf, BLOCK) == 0);
+	}
+	_exit(0);
+}
+
+/*
+ * Many read at the same time from files of which nothing is in memory, neither
+ * data nor where it lies: whoever has one request needs another.
+ */
+static void
+cold(void)
+{
+	int status, all[2];
+
+	for (int i = 0; i < COLD; i++)
+		make_cold(i);
+	for (int round = 0; round < 4; round++) {
+		remount();
+		CHECK(pipe(all) == 0);
+		for (int i = 0; i < COLD; i++)
+			if (fork() == 0)
+				read_cold(i, all);
+		CHECK(close(all[0]) == 0 && close(all[1]) == 0);
+		for (int i = 0; i < COLD; i++) {
+			CHECK(wait(&status) > 0);
+			CHECK_EQ(status, 0);
+		}
+	}
+}
+
 /* Says what is safe, until the machine stops. */
 static void
 until_cut(void)
@@ -330,7 +400,10 @@ main(int argc, char **argv)
 		CHECK(chdir(DIR_) == 0);
 		if (strcmp(argv[1], "cut") == 0)
 			until_cut();
-		storm();
+		if (strcmp(argv[1], "cold") == 0)
+			cold();
+		else
+			storm();
 		CHECK(chdir("/") == 0 && umount(DIR_) == 0);
 		return 0;
 	}

@@ -80,6 +80,16 @@ def case_storm(tmp):
         tool("e2fsck", "-fn", disk)
 
 
+def case_cold(tmp):
+    """Many read files at once of which not even the indirect blocks are in
+    memory.
+    """
+    for options, smp in ((["-b", "1024"], 1), (["-b", "4096"], 4)):
+        disk = make(tmp, *options, size="40M")
+        run(disk, "cold", mem="64M", smp=smp)
+        tool("e2fsck", "-fn", disk)
+
+
 def check_cut(disk, last):
     """What was said to be safe is there: that, or what came next."""
     for slot in range(40):
