@@ -254,15 +254,16 @@ sched_choose(struct proc *p)
 /*
  * A thread of priority pri was queued on ci: see that the hart notices.
  * => its run queue is locked
+ * => TRUE: it is to be interrupted.  That takes time, and the first thing it
+ *    does is to take the lock: so not while this hart has it
  */
-static inline void
+static inline bool
 sched_kick(struct cpu_info *ci, uint32_t pri)
 {
 	if (pri >= ci->ci_sched->ss_curpri)
-		return;
+		return false;
 	ci->ci_resched = 1;
-	if (ci != curcpu())
-		cpu_ipi(ci, IPI_RESCHED);
+	return ci != curcpu();
 }
 
 /* Wakes the swapper: a thread wants its stack back. */
@@ -298,6 +299,7 @@ setrunnable(struct proc *p)
 	struct cpu_info *ci;
 	struct schedstate *ss;
 	uint32_t pri = p->p_priority;
+	bool interrupt;
 
 	if (__predict_false((p->p_flag & P_INMEM) == 0) && wants_stack(p))
 		return;
@@ -307,8 +309,10 @@ setrunnable(struct proc *p)
 	p->p_slptime = 0;
 	p->p_cpu = ci;
 	runq_insert(ss, p, false);
-	sched_kick(ci, pri);
+	interrupt = sched_kick(ci, pri);
 	mtx_leave(&ss->ss_mtx);
+	if (interrupt)
+		cpu_ipi(ci, IPI_RESCHED);
 }
 
 /*

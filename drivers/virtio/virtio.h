@@ -114,8 +114,18 @@ bool virtio_stop(struct virtio_dev *vd);
  * => serialised with every user of the queues; 0, or EIO: it is not as before
  */
 int virtio_restart(struct virtio_dev *vd);
-/* => everything added is the device's; queue serialised */
-void virtio_kick(struct virtio_dev *vd, struct virtio_queue *q);
+/*
+ * Everything added is the device's from now on.
+ * => queue serialised; TRUE: the device is to be told, by virtio_notify()
+ */
+bool virtio_publish(struct virtio_queue *q);
+/*
+ * Tell the device.  Under QEMU this waits until the device has taken up what it
+ * is told of, and is best done without the lock of the queue.
+ * => any time after virtio_publish(); once for several is enough; harmless if
+ *    the device was reset meanwhile
+ */
+void virtio_notify(struct virtio_dev *vd, const struct virtio_queue *q);
 /*
  * The device broke the rules: stop it for good, say why, call vr_gone.
  * => any context, no lock held; more calls do nothing

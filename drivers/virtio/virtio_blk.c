@@ -224,8 +224,12 @@ buf_error(struct buf *bp, int error)
 	bp->b_flags |= B_ERROR;
 }
 
-/* Send what waits. => queue locked; what cannot be sent is moved to done */
-static void
+/*
+ * Send what waits.
+ * => queue locked; what cannot be sent is moved to done
+ * => TRUE: the device is to be told, when the lock is no longer held
+ */
+static bool
 start(struct vblk_queue *vq, struct bufq *done)
 {
 	struct vblk_req *vr;
@@ -246,7 +250,16 @@ start(struct vblk_queue *vq, struct bufq *done)
 		vq->vq_free = vr->vr_next;
 		vr->vr_buf = bp;
 	}
-	virtio_kick(vq->vq_sc->sc_dev, &vq->vq_q);
+	return virtio_publish(&vq->vq_q);
+}
+
+/*
+ * => no lock held: the device takes its time, and other harts add to the queue
+ */
+static void
+tell(struct vblk_queue *vq)
+{
+	virtio_notify(vq->vq_sc->sc_dev, &vq->vq_q);
 }
 
 /* -- Completing ------------------------------------------------------------- */
@@ -351,14 +364,16 @@ service(struct vblk_queue *vq)
 {
 	struct bufq done = TAILQ_HEAD_INITIALIZER(done);
 	const char *broken;
-	bool work;
+	bool work, more = false;
 
 	mtx_enter(&vq->vq_mtx);
 	work = harvest(vq, &done);
 	broken = vq->vq_q.q_vq.vq_broken;
 	if (work && broken == NULL)
-		start(vq, &done);
+		more = start(vq, &done);
 	mtx_leave(&vq->vq_mtx);
+	if (more)
+		tell(vq);
 	give_back(&done);
 	if (broken != NULL)
 		virtio_fail(vq->vq_sc->sc_dev, broken);
@@ -396,6 +411,7 @@ vblk_strategy(struct disk *dk, struct buf *bp)
 	struct vblk_queue *vq =
 	    &sc->sc_queue[curcpu()->ci_index % sc->sc_nqueues];
 	struct bufq done = TAILQ_HEAD_INITIALIZER(done);
+	bool more = false;
 
 	mtx_enter(&vq->vq_mtx);
 	if (atomic_load(&sc->sc_dev->vd_gone)) {
@@ -403,9 +419,11 @@ vblk_strategy(struct disk *dk, struct buf *bp)
 		TAILQ_INSERT_TAIL(&done, bp, b_link);
 	} else {
 		TAILQ_INSERT_TAIL(&vq->vq_wait, bp, b_link);
-		start(vq, &done);
+		more = start(vq, &done);
 	}
 	mtx_leave(&vq->vq_mtx);
+	if (more)
+		tell(vq);
 	give_back(&done);
 }
 
@@ -461,6 +479,7 @@ vblk_reset(struct virtio_dev *vd)
 {
 	struct vblk_softc *sc = vd->vd_priv;
 	struct bufq done = TAILQ_HEAD_INITIALIZER(done);
+	bool more[MAXQUEUES] = { false };
 	int error = EIO;
 	u_int i;
 
@@ -474,9 +493,12 @@ vblk_reset(struct virtio_dev *vd)
 		error = virtio_restart(vd);
 	}
 	for (i = 0; i < sc->sc_nqueues && error == 0; i++)
-		start(&sc->sc_queue[i], &done);
+		more[i] = start(&sc->sc_queue[i], &done);
 	for (i = sc->sc_nqueues; i-- > 0;)
 		mtx_leave(&sc->sc_queue[i].vq_mtx);
+	for (i = 0; i < sc->sc_nqueues; i++)
+		if (more[i])
+			tell(&sc->sc_queue[i]);
 	give_back(&done);
 	if (error != 0)
 		virtio_fail(vd, "does not come back after a reset");

@@ -290,11 +290,16 @@ virtio_queues_free(struct virtio_dev *vd)
 	}
 }
 
-void
-virtio_kick(struct virtio_dev *vd, struct virtio_queue *q)
+bool
+virtio_publish(struct virtio_queue *q)
 {
-	if (vq_publish(&q->q_vq))
-		reg_write(vd, R_QUEUE_NOTIFY, q->q_index);
+	return vq_publish(&q->q_vq);
+}
+
+void
+virtio_notify(struct virtio_dev *vd, const struct virtio_queue *q)
+{
+	reg_write(vd, R_QUEUE_NOTIFY, q->q_index);
 }
 
 int

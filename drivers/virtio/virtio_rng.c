@@ -35,8 +35,9 @@ rng_ask(struct rng_softc *rs)
 {
 	struct vq_seg seg = { DMAP_TO_PHYS(rs->rs_buf), RNG_BYTES };
 
-	if (vq_add(&rs->rs_queue.q_vq, &seg, 0, 1, rs, NULL, 0) == 0)
-		virtio_kick(rs->rs_dev, &rs->rs_queue);
+	if (vq_add(&rs->rs_queue.q_vq, &seg, 0, 1, rs, NULL, 0) == 0 &&
+	    virtio_publish(&rs->rs_queue))
+		virtio_notify(rs->rs_dev, &rs->rs_queue);
 }
 
 static void
