@@ -26,7 +26,8 @@
 #define OOM_POLLS     300 /* before another victim is chosen */
 #define DROPSWAP      128 /* slots that are taken from pages in use at once */
 #define TURNED_AWAY   64 /* pages not written for want of requests: scan ends */
-#define HOLD_PAGES    16 /* pages of one owner looked at before others may */
+#define HOLD_PAGES    64 /* pages of one owner looked at before others may */
+#define CLEAN_PAGES   16 /* freed together: so late the minimums are seen */
 #define SKIP_PAUSE    16 /* locked objects met before they get a pause */
 #define FRUITLESS     16 /* passes that gave nothing before a victim is chosen */
 #define SWAPPER_POLLS 10 /* for what process zero may free */
@@ -401,6 +402,7 @@ uvm_pd_freeclean(struct vm_page *pg)
  */
 struct page_batch {
 	void (*pb_treat)(struct vm_page **pgs, u_int n);
+	u_int pb_max; /* that many at once */
 	struct vm_page *pb_page[HOLD_PAGES];
 	u_int pb_n;
 };
@@ -417,7 +419,7 @@ static void
 batch_add(struct page_batch *pb, struct vm_page *pg)
 {
 	pb->pb_page[pb->pb_n++] = pg;
-	if (pb->pb_n == nitems(pb->pb_page))
+	if (pb->pb_n == pb->pb_max)
 		batch_treat(pb);
 }
 
@@ -549,7 +551,10 @@ static void
 scan_inactive(void)
 {
 	int left = uvm_pageq_inactive(), turned_away = 0, skipped = 0;
-	struct page_batch clean = { .pb_treat = clean_free };
+	struct page_batch clean = {
+		.pb_treat = clean_free,
+		.pb_max = CLEAN_PAGES,
+	};
 	struct swapio *si = NULL;
 	struct rwlock *held = NULL;
 	struct vm_page *pg;
@@ -673,6 +678,7 @@ scan_active(void)
 {
 	struct active_scan as = {
 		.as_aged.pb_treat = uvm_pages_age,
+		.as_aged.pb_max = HOLD_PAGES,
 		.as_shortage = uvmexp.inactarg - uvm_pageq_inactive(),
 	};
 

@@ -137,6 +137,9 @@
 	X(AGE_NO_FLUSH, "pmap",                                             \
 	    "no fence after pages were aged together: a hart that uses "    \
 	    "one does not set A again, and it goes to swap")                \
+	X(AGED_SEEMS_FENCED, "pmap",                                        \
+	    "a page is removed that another hart ages, and whose A was "    \
+	    "cleared but not fenced: it is freed while still in use")       \
 	X(AGE_FLUSH_FIRST_PAGE, "pmap",                                     \
 	    "of pages that were aged together only the first is fenced: "   \
 	    "the others are used without A being set")                      \

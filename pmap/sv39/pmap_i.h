@@ -69,8 +69,8 @@ tlb_batch_add(struct tlb_batch *tb, vaddr_t va)
 
 /*
  * Around changes of entries that are fenced only later: a page whose mapping is
- * gone may still be reached until then.
- * => pm_mtx of the pmap held over both
+ * gone, or has A clear, may still be reached until then.
+ * => pm_mtx of the pmap held, or interrupts off, over both; not nested
  */
 static inline void
 tlb_unfenced_begin(void)

@@ -107,6 +107,19 @@ pv_writable(struct vm_page *pg)
 }
 
 /*
+ * May a hart still use an entry that was removed?  Not if A was clear, unless
+ * it was cleared a moment ago and is not fenced yet: who waits for
+ * tlb_unfenced_wait() afterwards waits for that.  A hart may keep a copy without
+ * A, but before it uses it, it sets A in memory if the entry there is the same
+ * still, or faults (privileged specification, 4.3.1).
+ */
+static inline bool
+removed_in_use(pt_entry_t pte)
+{
+	return (pte & PTE_A) != 0;
+}
+
+/*
  * Remove the first mapping of pg.
  * => pv locked; interrupts off; the entry to free, or NULL
  * => tb: of its pmap, to be fenced later; NULL: fenced at once
@@ -129,13 +142,12 @@ pv_remove_first(struct vm_page *pg, struct tlb_batch *tb)
 		atomic_add(&pm->pm_resident, -1);
 	if (pte & PTE_WIRED)
 		atomic_add(&pm->pm_wired, -1);
-	if (tb != NULL)
-		tlb_batch_add(tb, va);
-	else {
-		if (!MUTANT(PV_FLUSH_BEFORE_STORE))
+	if (tb == NULL) {
+		if (removed_in_use(pte) && !MUTANT(PV_FLUSH_BEFORE_STORE))
 			tlb_flush_va(pm, va);
 		pmap_unfenced_end(pm);
-	}
+	} else if (removed_in_use(pte))
+		tlb_batch_add(tb, va);
 	return pv_remove(pg, pm, va);
 }
 
@@ -377,8 +389,9 @@ pmap_clear_reference(struct vm_page *pg)
 /*
  * Mappings that were cleared and are not fenced yet, by pmap.  Each pmap is
  * kept from going: the page's pv lock, which did that, is released before the
- * fence.  The entries themselves need no such care.  None of them goes, so who
- * removes or reduces one finds it, and fences it himself.
+ * fence.  Nobody loses rights.  Who removes an entry from the side of the page
+ * takes one without A for unused, so he is told that this is not true yet; all
+ * others fence what they remove or reduce.
  * All members: [thread].
  */
 struct age_batch {
@@ -454,10 +467,13 @@ pages_age_batch(struct vm_page **pgs, unsigned n)
 	unsigned long s = intr_disable();
 	unsigned done = 0;
 
+	if (!MUTANT(AGED_SEEMS_FENCED))
+		tlb_unfenced_begin();
 	do
 		page_age(pgs[done++], &ab);
 	while (done < n && ab.ab_singles < AGE_SINGLES);
 	age_batch_flush(&ab);
+	tlb_unfenced_end();
 	intr_restore(s);
 	for (unsigned i = 0; i < ab.ab_n; i++)
 		pmap_destroy(ab.ab_tb[i].tb_pm);

@@ -288,6 +288,63 @@ KTEST(conform_revoked_by_a_hart_that_goes_on)
 	conf_teardown(&smp.f);
 }
 
+/* Ages all pages, round after round. */
+static void
+age_pages(void *arg)
+{
+	for (int round = 0; round < ROUNDS; round++) {
+		kt_barrier_wait(&smp.barrier);
+		pmap_pages_clear_reference(smp.f.pg, CONF_NPG);
+		kt_barrier_wait(&smp.barrier);
+	}
+}
+
+/*
+ * The owner of a page finds it unused, because a hart ages it with others and
+ * fences them all together, later: once it is unmapped nobody uses it.
+ */
+static void
+aging_round(int round)
+{
+	const uint32_t revoked = (uint32_t)round + 1;
+	int page = round % (CONF_NPG - 1);
+	uint64_t v = 0;
+
+	for (int i = 0; i < CONF_NPG; i++) {
+		CONF_ENTER(&smp.f, i, i, RW, PROT_WRITE);
+		KT_EQ(conf_store(smp.pm, AT(i), 1), 0);
+	}
+	kt_barrier_wait(&smp.barrier);
+	while (pmap_is_referenced(smp.f.pg[page]))
+		cpu_spinwait();
+	if (round & 1)
+		pmap_page_protect(smp.f.pg[page], PROT_NONE);
+	else
+		pmap_pages_remove(&smp.f.pg[page], 1);
+	KT_EQ(conf_race(smp.pm, AT(page), PROT_WRITE, &v, &revoked), EFAULT);
+	kt_barrier_wait(&smp.barrier);
+}
+
+KTEST(conform_revoked_while_a_hart_ages)
+{
+	struct conf_user cu;
+	struct kt_thread *t;
+
+	if (one_hart())
+		return;
+	smp_setup(PROT_WRITE);
+	kt_barrier_init(&smp.barrier, 2);
+	t = kt_spawn(age_pages, NULL, 1UL << 1);
+	kt_pin(0);
+	conf_use(&cu, smp.pm);
+	for (int round = 0; round < ROUNDS; round++)
+		aging_round(round);
+	conf_unuse(&cu);
+	kt_join(t);
+	kt_unpin();
+	conf_teardown(&smp.f);
+}
+
 /* -- Attributes -------------------------------------------------------------------- */
 
 static void
