@@ -56,7 +56,7 @@
 #define VM_LOADAVG       2 /* struct loadavg */
 #define VM_PSSTRINGS     3 /* address */
 #define VM_UVMEXP        4 /* struct uvmexp */
-#define VM_SWAPENCRYPT   5 /* node */
+#define VM_SWAPENCRYPT   5 /* + one of SWPENC_* */
 #define VM_NKMEMPAGES    6 /* int */
 #define VM_ANONMIN       7 /* int, percent, writable by root */
 #define VM_VTEXTMIN      8 /* int, percent, writable by root */
@@ -71,6 +71,11 @@
 #define VM_DIRTYAGE      104 /* int, seconds until they are written; root */
 #define VM_DIRTYMIN      105 /* int, percent: more are written; root */
 #define VM_DIRTYMAX      106 /* int, percent: more make writers wait; root */
+
+/* VM_SWAPENCRYPT: second component. */
+#define SWPENC_ENABLE  0 /* int, always 1 */
+#define SWPENC_CREATED 1 /* int, keys drawn since boot */
+#define SWPENC_DELETED 2 /* int, keys wiped since boot */
 
 /* VM_METER: pages and processes of the whole system. */
 struct vmtotal {

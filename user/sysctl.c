@@ -10,26 +10,30 @@
 
 #include "box.h"
 
-enum kind { INT, LOADAVG, METER, EXP };
+enum kind { INT, LOADAVG, METER, EXP, NODE };
 
 static const struct param {
 	const char *name;
 	int id;
 	enum kind kind;
+	int member; /* of a NODE */
 } params[] = {
-	{ "vm.vmmeter", VM_METER, METER },
-	{ "vm.loadavg", VM_LOADAVG, LOADAVG },
-	{ "vm.uvmexp", VM_UVMEXP, EXP },
-	{ "vm.nkmempages", VM_NKMEMPAGES, INT },
-	{ "vm.anonmin", VM_ANONMIN, INT },
-	{ "vm.vtextmin", VM_VTEXTMIN, INT },
-	{ "vm.vnodemin", VM_VNODEMIN, INT },
-	{ "vm.maxslp", VM_MAXSLP, INT },
-	{ "vm.uspace", VM_USPACE, INT },
-	{ "vm.dirty", VM_DIRTY, INT },
-	{ "vm.dirtyage", VM_DIRTYAGE, INT },
-	{ "vm.dirtymin", VM_DIRTYMIN, INT },
-	{ "vm.dirtymax", VM_DIRTYMAX, INT },
+	{ "vm.vmmeter", VM_METER, METER, 0 },
+	{ "vm.loadavg", VM_LOADAVG, LOADAVG, 0 },
+	{ "vm.uvmexp", VM_UVMEXP, EXP, 0 },
+	{ "vm.nkmempages", VM_NKMEMPAGES, INT, 0 },
+	{ "vm.anonmin", VM_ANONMIN, INT, 0 },
+	{ "vm.vtextmin", VM_VTEXTMIN, INT, 0 },
+	{ "vm.vnodemin", VM_VNODEMIN, INT, 0 },
+	{ "vm.maxslp", VM_MAXSLP, INT, 0 },
+	{ "vm.uspace", VM_USPACE, INT, 0 },
+	{ "vm.swapencrypt.enable", VM_SWAPENCRYPT, NODE, SWPENC_ENABLE },
+	{ "vm.swapencrypt.keyscreated", VM_SWAPENCRYPT, NODE, SWPENC_CREATED },
+	{ "vm.swapencrypt.keysdeleted", VM_SWAPENCRYPT, NODE, SWPENC_DELETED },
+	{ "vm.dirty", VM_DIRTY, INT, 0 },
+	{ "vm.dirtyage", VM_DIRTYAGE, INT, 0 },
+	{ "vm.dirtymin", VM_DIRTYMIN, INT, 0 },
+	{ "vm.dirtymax", VM_DIRTYMAX, INT, 0 },
 };
 #define NPARAMS (sizeof(params) / sizeof(params[0]))
 
@@ -101,6 +105,22 @@ print_meter(const struct param *p)
 	return 0;
 }
 
+/* A parameter that is an int; old or new may be NULL. */
+static int
+int_param(const struct param *p, int *old, int *new)
+{
+	int name[3] = { CTL_VM, p->id, p->member };
+	size_t len = sizeof(int);
+
+	if (bsd_sysctl(name, p->kind == NODE ? 3 : 2, old,
+		old != NULL ? &len : NULL, new,
+		new != NULL ? sizeof(int) : 0) == 0 &&
+	    len == sizeof(int))
+		return 0;
+	complain("%s", p->name);
+	return -1;
+}
+
 static int
 print_param(const struct param *p, const char *member)
 {
@@ -114,9 +134,10 @@ print_param(const struct param *p, const char *member)
 	case METER:
 		return print_meter(p);
 	case INT:
+	case NODE:
 		break;
 	}
-	if (get_vm_param(p->id, &value, sizeof(value)) != 0)
+	if (int_param(p, &value, NULL) != 0)
 		return -1;
 	print_name(p->name, NULL);
 	printf("%d\n", value);
@@ -126,16 +147,14 @@ print_param(const struct param *p, const char *member)
 static int
 set_param(const struct param *p, const char *text)
 {
-	int name[2] = { CTL_VM, p->id }, value;
 	unsigned long n;
+	int value;
 
 	if (parse_ulong(text, &n) != 0 || n > INT32_MAX)
 		usage();
 	value = (int)n;
-	if (bsd_sysctl(name, 2, NULL, NULL, &value, sizeof(value)) != 0) {
-		complain("%s", p->name);
+	if (int_param(p, NULL, &value) != 0)
 		return -1;
-	}
 	return print_param(p, NULL);
 }
 

@@ -12,6 +12,8 @@
 #include <uvm/uvm_swap.h>
 #include <lib/chacha20.h>
 
+static int keys_created, keys_deleted; /* [swap_mtx] since boot */
+
 _Static_assert(SWAP_KEYLEN == CHACHA20_KEYLEN, "size of a key");
 
 /* The compiler must not see that nobody reads it any more. */
@@ -43,8 +45,18 @@ uvm_swapkey_drop(struct swapdev *sd, uint32_t i, uint32_t n)
 		    !MUTANT(SWAP_KEY_STAYS)) {
 			wipe(ss->ss_key, sizeof(ss->ss_key));
 			ss->ss_keyed = false;
+			keys_deleted++;
 		}
 	}
+}
+
+void
+uvm_swapkey_counts(int *created, int *deleted)
+{
+	mtx_enter(&swap_mtx);
+	*created = keys_created;
+	*deleted = keys_deleted;
+	mtx_leave(&swap_mtx);
 }
 
 /*
@@ -68,6 +80,7 @@ slot_cipher(int slot, bool write, struct chacha20 *c)
 	if (!ss->ss_keyed) {
 		arc4random_buf(ss->ss_key, sizeof(ss->ss_key));
 		ss->ss_keyed = true;
+		keys_created++;
 	}
 	if (write && !MUTANT(SWAP_NONCE_REUSED))
 		sd->sd_gen[i]++;

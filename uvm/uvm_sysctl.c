@@ -3,6 +3,7 @@
 #include <uvm/uvm_aobj.h>
 #include <uvm/uvm_pdaemon.h>
 #include <uvm/uvm_pdpolicy.h>
+#include <uvm/uvm_swap.h>
 #include <uvm/uvm_sysctl.h>
 #include <uvm/uvm_vnode.h>
 #include <sys/pool.h>
@@ -201,6 +202,31 @@ sysctl_minimum(const struct req *r, int *pct, int *share)
 	return error;
 }
 
+/* What is in swap is encrypted: that cannot be switched off. */
+static int
+sysctl_swapencrypt(int id, const struct req *r)
+{
+	int created, deleted, new, error;
+
+	uvm_swapkey_counts(&created, &deleted);
+	switch (id) {
+	case SWPENC_ENABLE:
+		error = r->new != NULL ? req_new_int(r, &new) : 0;
+		if (error == 0 && r->new != NULL && new != 1)
+			error = EPERM;
+		if (error || (r->new != NULL && r->old == NULL))
+			return error;
+		new = 1;
+		return req_old(r, &new, sizeof(new));
+	case SWPENC_CREATED:
+		return req_rdint(r, created);
+	case SWPENC_DELETED:
+		return req_rdint(r, deleted);
+	default:
+		return EOPNOTSUPP;
+	}
+}
+
 /* dirtyage, dirtymin, dirtymax: from least to most. */
 static int
 sysctl_dirty(const struct req *r, int *value, int least, int most)
@@ -308,7 +334,9 @@ uvm_sysctl(int *name, u_int namelen, void *oldp, size_t *oldlenp, void *newp,
 		return newp != NULL
 		    ? EPERM
 		    : uvm_map_sysctl_info(name[1], oldp, oldlenp);
-	if (namelen != 1)
+	if (namelen == 2 && name[0] == VM_SWAPENCRYPT)
+		return sysctl_swapencrypt(name[1], &r);
+	if (namelen != 1 || name[0] == VM_SWAPENCRYPT)
 		return ENOTDIR;
 	if (name[0] == VM_UVM_PROCINFO)
 		return newp != NULL ? EPERM : proc_sysctl_info(oldp, oldlenp);

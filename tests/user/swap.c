@@ -91,6 +91,52 @@ test_calls(void)
 	CHECK_ERRNO(swapon(DISK, 0), EBUSY);
 }
 
+/* => one of the values below vm.swapencrypt */
+static int
+swapencrypt(int id)
+{
+	const int name[] = { CTL_VM, VM_SWAPENCRYPT, id };
+	size_t len = sizeof(int);
+	int value = -1;
+
+	CHECK(bsd_sysctl(name, 3, &value, &len, NULL, 0) == 0);
+	CHECK_EQ(len, sizeof(int));
+	return value;
+}
+
+/* Encryption cannot be switched off; keys come and go with what they are for.
+ */
+static void
+test_encryption(void)
+{
+	int name[] = { CTL_VM, VM_SWAPENCRYPT, SWPENC_ENABLE }, value = 0;
+	int created = swapencrypt(SWPENC_CREATED), n;
+	int deleted = swapencrypt(SWPENC_DELETED);
+	char *p = map_anon(64 * PAGE);
+
+	CHECK_EQ(swapencrypt(SWPENC_ENABLE), 1);
+	CHECK_ERRNO(
+	    bsd_sysctl(name, 3, NULL, NULL, &value, sizeof(value)), EPERM);
+	value = 1;
+	CHECK(bsd_sysctl(name, 3, NULL, NULL, &value, sizeof(value)) == 0);
+	CHECK_EQ(swapencrypt(SWPENC_ENABLE), 1);
+	name[2] = SWPENC_CREATED;
+	CHECK_ERRNO(
+	    bsd_sysctl(name, 3, NULL, NULL, &value, sizeof(value)), EPERM);
+	name[2] = 99;
+	CHECK_ERRNO(bsd_sysctl(name, 3, NULL, NULL, NULL, 0), EOPNOTSUPP);
+	CHECK_ERRNO(bsd_sysctl(name, 2, NULL, NULL, NULL, 0), ENOTDIR);
+	CHECK_EQ(created, deleted); /* no slot is in use */
+	touch(p, 64 * PAGE);
+	CHECK(madvise(p, 64 * PAGE, MADV_PAGEOUT) == 0);
+	n = swapencrypt(SWPENC_CREATED) - created;
+	CHECK(n >= 1 && n <= 64);
+	CHECK_EQ(swapencrypt(SWPENC_DELETED), deleted);
+	CHECK(munmap(p, 64 * PAGE) == 0);
+	CHECK_EQ(swapencrypt(SWPENC_DELETED), deleted + n);
+	CHECK_EQ(swapencrypt(SWPENC_CREATED), created + n);
+}
+
 /* Chosen pages go, and come back with what was in them. */
 static void
 test_pageout(void)
@@ -207,6 +253,7 @@ main(void)
 	struct uvmexp u, v;
 
 	test_calls();
+	test_encryption();
 	test_pageout();
 	u = counters();
 	CHECK_CHILD(sequential);
