@@ -81,6 +81,11 @@ uvm_swapout(struct proc *p)
 	p->p_swtime = 0;
 	if (!MUTANT(SWAPOUT_STAYS_WIRED))
 		uvm_fault_unwire(kernel_map, va, va + USPACE);
+	/* what the kernel has mapped counts as used, always */
+	if (!MUTANT(SWAPOUT_STAYS_MAPPED)) {
+		pmap_remove(pmap_kernel(), va, va + USPACE);
+		pmap_update(pmap_kernel());
+	}
 	UVMCNT_INC(swapouts);
 }
 

@@ -677,6 +677,9 @@
 	    "a neighbour that could not be read is kept: it holds "         \
 	    "garbage")                                                      \
 	/* Swap: stacks of threads */                                       \
+	X(SWAPOUT_STAYS_MAPPED, "swapper",                                  \
+	    "the stack of a thread that was swapped out stays mapped: it "  \
+	    "seems to be in use, and never goes to the disk")               \
 	X(SWAPOUT_STAYS_WIRED, "swap",                                      \
 	    "the u-area of a thread that was swapped out stays wired: "     \
 	    "nothing is gained")                                            \

@@ -94,6 +94,36 @@ KTEST(swapper_stack)
 	tdisk_close(0);
 }
 
+/* The page daemon takes the stack when memory is short, like other pages. */
+KTEST(swapper_stack_pageable)
+{
+	struct bdev *bd = tdisk_open(0, 64);
+	int anonmin = uvmexp.anonmin;
+	struct uvmexp before;
+	struct sleeper s;
+
+	KT_REQUIRE(bd != NULL);
+	KT_EQ(uvm_swap_on(bd, 0), 0);
+	uvmexp.anonmin = 0;
+	sleeper_start(&s, 0);
+	KT_SNAP(&before);
+	uvm_swapout(s.p);
+	KT_CHECK(kt_balloon(uvmexp.freemin - 1));
+	for (int i = 0;
+	     i < 200 && KT_DELTA(&before, swpgonly) < USPACE_PAGES; i++) {
+		wakeup(&uvm.pagedaemon);
+		kt_sleep_ms(5);
+	}
+	kt_balloon_release();
+	KT_CHECK(KT_DELTA(&before, swpgonly) >= USPACE_PAGES);
+	sleeper_wake(&s);
+	kt_join(s.t);
+	KT_EQ(KT_DELTA(&before, swapins), 1);
+	uvmexp.anonmin = anonmin;
+	KT_EQ(uvm_swap_off(bd), 0);
+	tdisk_close(0);
+}
+
 /* Threads that are to run again while the swapper is busy with others. */
 KTEST(swapper_many)
 {
