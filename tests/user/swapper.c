@@ -102,6 +102,14 @@ wake(const struct sleeper *s)
 }
 
 static void
+some_pressure(void)
+{
+	size_t n = 40 * MIB / PAGE;
+
+	fill(map_anon(n * PAGE), n, 1);
+}
+
+static void
 pressure(void)
 {
 	size_t n = 64 * MIB / PAGE;
@@ -114,7 +122,7 @@ pressure(void)
 
 /*
  * Nobody has slept for long enough: pressure or not, all stay.  On a host with
- * much to do the pressure itself may take too long.
+ * much to do the pressure itself may take too long; then nothing is known.
  */
 static void
 awake(struct sleeper *s)
@@ -129,24 +137,27 @@ awake(struct sleeper *s)
 			CHECK(wake(&s[i]) < UINT64_C(1000000000));
 		u = counters();
 		begin = now_ns();
-		CHECK_CHILD(pressure);
+		CHECK_CHILD(some_pressure);
 		v = counters();
-		if (now_ns() - begin < limit)
-			break;
+		if (now_ns() - begin >= limit)
+			continue;
+		CHECK(v.pdswout > u.pdswout);
+		CHECK_EQ(v.swapouts, u.swapouts);
+		return;
 	}
-	CHECK(v.pdswout > u.pdswout);
-	CHECK_EQ(v.swapouts, u.swapouts);
-	CHECK_EQ(swapped_out(), 0);
+	printf("the host is too busy to tell\n");
 }
 
 static void
 asleep(struct sleeper *s)
 {
-	struct uvmexp u = counters(), v, w;
 	int pdswout = vmstat("pdswout"), stacks = SLEEPERS * USPACE_PAGES;
+	struct uvmexp u, v, w;
 
+	for (int i = 0; i < SLEEPERS; i++)
+		CHECK(wake(&s[i]) < UINT64_C(1000000000));
+	u = counters();
 	sleep_ms(1000 * (unsigned)(sysctl_int(VM_MAXSLP) + 3));
-	CHECK_EQ(swapped_out(), 0); /* memory is not short */
 	/* a process goes with each pass of the daemon, its stack later */
 	for (int i = 0; i < 10; i++) {
 		CHECK_CHILD(pressure);

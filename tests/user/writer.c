@@ -6,6 +6,7 @@
  *	writer age		names and data, which the power cut may meet
  *	writer big MIB		a file larger than memory, others need memory too
  *	writer half FILE ANON	MiB of a mapped file and of anonymous memory
+ *	writer text FILE ANON	the same, beside a program that is running
  *	writer advice		madvise and mincore on files
  */
 #include "paging.h"
@@ -144,45 +145,204 @@ big(size_t mib)
 	CHECK(after - before > 20);
 }
 
-/* Pages of a mapped file and of no file, all over, many times. */
+/* Memory that is half of a file, half of nobody. */
+struct halves {
+	uint64_t *file, *anon;
+	size_t fpages, apages;
+	uint64_t seed;
+	int least_v, least_a, least_t; /* in memory while they were used */
+};
+
+static void
+make_halves(struct halves *h, size_t fmib, size_t amib)
+{
+	h->fpages = fmib * MIB / PAGE;
+	h->apages = amib * MIB / PAGE;
+	h->file = map_file("half", fmib * MIB);
+	h->anon = map_anon(amib * MIB);
+	h->seed = 1;
+	fill(h->file, h->fpages, 1);
+	fill(h->anon, h->apages, 2);
+}
+
+static int
+lower(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+/* Both are used all over, many times.  => counters after it */
+static struct uvmexp
+use_halves(struct halves *h, unsigned times)
+{
+	struct uvmexp v = counters();
+	size_t at;
+
+	h->least_v = v.vnodepages;
+	h->least_a = v.anonpages;
+	h->least_t = v.vtextpages;
+	for (unsigned n = 0; n < times; n++) {
+		h->seed = h->seed * 6364136223846793005u + 1442695040888963407u;
+		at = (size_t)(h->seed >> 33);
+		verify_page(h->file, at % h->fpages, 1);
+		fill_page(h->file, at % h->fpages, 1);
+		verify_page(h->anon, at % h->apages, 2);
+		fill_page(h->anon, at % h->apages, 2);
+		v = counters();
+		h->least_v = lower(h->least_v, v.vnodepages);
+		h->least_a = lower(h->least_a, v.anonpages);
+		h->least_t = lower(h->least_t, v.vtextpages);
+	}
+	return v;
+}
+
+static void
+end_halves(struct halves *h)
+{
+	verify(h->file, h->fpages, 1);
+	verify(h->anon, h->apages, 2);
+	CHECK(munmap(h->file, h->fpages * PAGE) == 0);
+}
+
+/* => pages that a minimum protects */
+static int
+protected(const struct uvmexp *v, int min)
+{
+	return (int)(((long)v->free + v->active + v->inactive) * min / 256);
+}
+
+#define IN_HAND 64 /* pages that a request under way or a fault has */
+
 static void
 half(size_t fmib, size_t amib)
 {
-	size_t fpages = fmib * MIB / PAGE, apages = amib * MIB / PAGE, at;
-	uint64_t *file = map_file("half", fmib * MIB), seed = 1;
-	uint64_t *anon = mmap(NULL, amib * MIB, RW, ANON, -1, 0);
 	struct uvmexp u = counters(), v;
-	long total, least_v = 1 << 30, least_a = 1 << 30, share_v, share_a;
+	struct halves h;
+	int share_v, share_a;
 
-	CHECK(anon != MAP_FAILED);
-	fill(file, fpages, 1);
-	fill(anon, apages, 2);
-	for (unsigned n = 0; n < 1500; n++) {
-		seed = seed * 6364136223846793005u + 1442695040888963407u;
-		at = (size_t)(seed >> 33);
-		verify_page(file, at % fpages, 1);
-		fill_page(file, at % fpages, 1);
-		verify_page(anon, at % apages, 2);
-		fill_page(anon, at % apages, 2);
-		v = counters();
-		if (v.vnodepages < least_v)
-			least_v = v.vnodepages;
-		if (v.anonpages < least_a)
-			least_a = v.anonpages;
-	}
-	total = v.free + v.active + v.inactive;
-	share_v = total * v.vnodemin / 256;
-	share_a = total * v.anonmin / 256;
-	verify(file, fpages, 1);
-	verify(anon, apages, 2);
-	printf("vnode %ld min %ld anon %ld min %ld total %ld spared %d %d\n",
-	    least_v, share_v, least_a, share_a, total,
-	    v.pdrevnode - u.pdrevnode, v.pdreanon - u.pdreanon);
-	/* pages that a request under way or a fault has in hand */
-	CHECK(least_v >= share_v - 64);
-	CHECK(least_a >= share_a - 64);
+	make_halves(&h, fmib, amib);
+	v = use_halves(&h, 1500);
+	share_v = protected(&v, v.vnodemin);
+	share_a = protected(&v, v.anonmin);
+	printf("vnode %d min %d anon %d min %d spared %d %d\n", h.least_v,
+	    share_v, h.least_a, share_a, v.pdrevnode - u.pdrevnode,
+	    v.pdreanon - u.pdreanon);
+	CHECK(h.least_v >= share_v - IN_HAND);
+	CHECK(h.least_a >= share_a - IN_HAND);
 	CHECK(v.pgswapout > u.pgswapout);
-	CHECK(munmap(file, fmib * MIB) == 0);
+	end_halves(&h);
+}
+
+#define TEXT_PAGES 1024
+
+/* A copy of this program, with more text than it has. */
+static void
+make_program(const char *name)
+{
+	int in = open("/proc/self/exe", O_RDONLY);
+	int out = open(name, O_WRONLY | O_CREAT | O_EXCL, 0755);
+	static char buf[65536];
+	ssize_t n;
+
+	CHECK(in >= 0 && out >= 0);
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		CHECK_EQ(write(out, buf, (size_t)n), n);
+	CHECK_EQ(n, 0);
+	CHECK(close(in) == 0);
+	CHECK(lseek(out, 0, SEEK_CUR) < TEXT_PAGES / 2 * (off_t)PAGE);
+	CHECK(lseek(out, TEXT_PAGES / 2 * (off_t)PAGE, SEEK_SET) > 0);
+	for (size_t i = 0; i < TEXT_PAGES / 2; i++) {
+		fill_page((uint64_t *)(void *)buf, 0, i);
+		CHECK_EQ(write(out, buf, PAGE), PAGE);
+	}
+	CHECK(close(out) == 0);
+}
+
+/* The program that runs: has all of its text in memory, then sleeps. */
+static void
+hold(const char *name)
+{
+	int fd = open(name, O_RDONLY);
+	char *p =
+	    mmap(NULL, TEXT_PAGES * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+	char c = 0;
+
+	CHECK(fd >= 0 && p != MAP_FAILED);
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < TEXT_PAGES / 2; i++) {
+			c += p[i * PAGE];
+			verify_page((uint64_t *)(void *)(p +
+					TEXT_PAGES / 2 * PAGE + i * PAGE),
+			    0, i);
+		}
+		if (round == 0) {
+			CHECK_EQ(write(1, "r", 1), 1);
+			CHECK_EQ(read(0, &c, 1), 0);
+		}
+	}
+}
+
+/* => the program, which has its text in memory; *stop: it sleeps until closed */
+static pid_t
+start_program(char *name, int *stop)
+{
+	char what[] = "hold", *args[] = { name, what, name, NULL }, c;
+	int in[2], out[2];
+	pid_t pid;
+
+	CHECK(pipe(in) == 0 && pipe(out) == 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		CHECK(dup2(in[0], 0) == 0 && dup2(out[1], 1) == 1);
+		CHECK(close(in[0]) == 0 && close(in[1]) == 0);
+		CHECK(close(out[0]) == 0 && close(out[1]) == 0);
+		execv(name, args);
+		_exit(1);
+	}
+	CHECK(close(in[0]) == 0 && close(out[1]) == 0);
+	CHECK_EQ(read(out[0], &c, 1), 1);
+	CHECK(close(out[0]) == 0);
+	*stop = in[1];
+	return pid;
+}
+
+/*
+ * Text of a program that sleeps is what nobody uses, but vtextmin of it stays
+ * whatever files and anonymous memory want; without vtextmin it goes.
+ */
+static void
+text(size_t fmib, size_t amib)
+{
+	char name[] = DIR_ "/prog";
+	int stop, status, share, before;
+	struct uvmexp u, v;
+	struct halves h;
+	pid_t pid;
+
+	make_program(name);
+	set_vm(VM_VTEXTMIN, 8);
+	pid = start_program(name, &stop);
+	u = counters();
+	before = u.vtextpages;
+	share = protected(&u, u.vtextmin);
+	CHECK(before >= TEXT_PAGES && before > share + IN_HAND);
+	make_halves(&h, fmib, amib);
+	v = use_halves(&h, 1500);
+	printf("text %d least %d min %d spared %d", before, h.least_t, share,
+	    v.pdrevtext - u.pdrevtext);
+	CHECK(h.least_t >= share - IN_HAND);
+	CHECK(h.least_t < before);
+	CHECK(v.pdrevtext > u.pdrevtext);
+	set_vm(VM_VTEXTMIN, 0);
+	for (int i = 0; i < 8 && h.least_t >= share / 2; i++)
+		(void)use_halves(&h, 1500);
+	printf(" without %d\n", h.least_t);
+	CHECK(h.least_t < share / 2);
+	CHECK(close(stop) == 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	end_halves(&h);
 }
 
 /* => of n pages, how many are in memory */
@@ -243,6 +403,10 @@ int
 main(int argc, char **argv)
 {
 	CHECK(argc > 1);
+	if (strcmp(argv[1], "hold") == 0) {
+		hold(argv[2]);
+		return 0;
+	}
 	CHECK(mkdir(DIR_, 0755) == 0 || errno == EEXIST);
 	CHECK(mount("/dev/vda", DIR_, "ext2", 0, NULL) == 0);
 	CHECK(chdir(DIR_) == 0);
@@ -252,6 +416,8 @@ main(int argc, char **argv)
 		big(strtoul(argv[2], NULL, 10));
 	else if (strcmp(argv[1], "half") == 0)
 		half(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
+	else if (strcmp(argv[1], "text") == 0)
+		text(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
 	else
 		advice();
 	CHECK(chdir("/") == 0 && umount(DIR_) == 0);

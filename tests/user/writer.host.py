@@ -74,6 +74,13 @@ def case_half(tmp):
         tool("e2fsck", "-fn", disk)
 
 
+def case_text(tmp):
+    """The same, beside a program that sleeps: its text has a minimum, too."""
+    disk = make(tmp, "64M")
+    run(disk, ["text", "20", "20"], "36M", 1, "--swap", "128M")
+    tool("e2fsck", "-fn", disk)
+
+
 def case_advice(tmp):
     """madvise, mincore, MAP_POPULATE."""
     for smp in (1, 4):
