@@ -2,9 +2,10 @@
  * What paging costs: fills a working set larger than memory, reads it twice
  * front to back and once in random order, and prints for each pass
  *
- *	swapcost PASS RATE KiB/s OUT IN pages COST ns/page
+ *	swapcost PASS RATE KiB/s OUT IN pages CIPHER ns COST ns/page
  *
- * RATE by the clock; OUT and IN are pages written to and read from swap; COST
+ * RATE by the clock; CIPHER is what of COST the kernel says that encryption took
+ * (0 on Linux, which does not encrypt); OUT and IN are pages written to and read from swap; COST
  * is the time that all of the system was busy, less what the program itself
  * takes for a page in memory, per page moved.  Under QEMU's icount (shift=0,
  * sleep=on) nanoseconds are instructions.
@@ -87,6 +88,17 @@ pages_moved(uint64_t *out, uint64_t *in)
 	fclose(f);
 }
 
+/* => nanoseconds the kernel has spent on encryption; 0: it does not say */
+static uint64_t
+cipher_ns(void)
+{
+	int name[] = { CTL_VM, VM_SWAPENCRYPT, SWPENC_NSEC };
+	uint64_t ns = 0;
+	size_t len = sizeof(ns);
+
+	return bsd_sysctl(name, 3, &ns, &len, NULL, 0) == 0 ? ns : 0;
+}
+
 /* Write or check a page of words that no trick makes smaller. => wrong words */
 static size_t
 page_work(uint64_t *p, uint64_t page, int check)
@@ -124,14 +136,14 @@ pass(uint64_t *p, size_t npages, int k)
 }
 
 struct cost {
-	uint64_t elapsed, busy, out, in;
+	uint64_t elapsed, busy, out, in, cipher;
 	size_t bad;
 };
 
 static struct cost
 measure(uint64_t *p, size_t npages, int k)
 {
-	uint64_t begin, spun0, out, in;
+	uint64_t begin, spun0, out, in, cipher = cipher_ns();
 	struct cost c;
 
 	pages_moved(&out, &in);
@@ -141,6 +153,7 @@ measure(uint64_t *p, size_t npages, int k)
 	c.elapsed = clock_ns(CLOCK_MONOTONIC) - begin;
 	c.busy = c.elapsed - (*spun - spun0);
 	pages_moved(&c.out, &c.in);
+	c.cipher = cipher_ns() - cipher;
 	c.out -= out;
 	c.in -= in;
 	return c;
@@ -172,10 +185,12 @@ main(int argc, char **argv)
 		uint64_t moved = c.out + c.in > 0 ? c.out + c.in : 1;
 		uint64_t self = own[k > 0] * npages;
 
-		printf("swapcost %s %llu KiB/s %llu %llu pages %lld ns/page\n",
+		printf("swapcost %s %llu KiB/s %llu %llu pages %llu ns "
+		       "%lld ns/page\n",
 		    names[k],
 		    (unsigned long long)npages * 4000000000u / c.elapsed,
 		    (unsigned long long)c.out, (unsigned long long)c.in,
+		    (unsigned long long)(c.cipher / moved),
 		    ((long long)c.busy - (long long)self) / (long long)moved);
 		fflush(stdout);
 		status |= c.bad != 0;

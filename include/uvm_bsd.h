@@ -76,6 +76,7 @@
 #define SWPENC_ENABLE  0 /* int, always 1 */
 #define SWPENC_CREATED 1 /* int, keys drawn since boot */
 #define SWPENC_DELETED 2 /* int, keys wiped since boot */
+#define SWPENC_NSEC    100 /* uint64_t, time spent on it since boot, ours */
 
 /* VM_METER: pages and processes of the whole system. */
 struct vmtotal {

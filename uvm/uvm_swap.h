@@ -125,6 +125,8 @@ void uvm_swap_decrypt(int slot, void *page);
 /* => swap_mtx held: n slots from page i on came into use, went out of it */
 void uvm_swapkey_take(struct swapdev *sd, uint32_t i, uint32_t n);
 void uvm_swapkey_drop(struct swapdev *sd, uint32_t i, uint32_t n);
+/* => nanoseconds that all harts spent on encryption since boot */
+uint64_t uvm_swap_cipher_ns(void);
 /* => never sleeps: keys drawn and wiped since boot, which wrap around */
 void uvm_swapkey_counts(int *created, int *deleted);
 

@@ -13,6 +13,7 @@
 #include <lib/chacha20.h>
 
 static int keys_created, keys_deleted; /* [swap_mtx] since boot */
+static u_long cipher_ns; /* [atomic] spent on encryption since boot */
 
 _Static_assert(SWAP_KEYLEN == CHACHA20_KEYLEN, "size of a key");
 
@@ -91,22 +92,41 @@ slot_cipher(int slot, bool write, struct chacha20 *c)
 	mtx_leave(&swap_mtx);
 }
 
+/* What encryption costs is part of what paging costs: bench/swapcost.c. */
+static void
+count_time(uint64_t begin)
+{
+	uint64_t now = nsecuptime();
+
+	(void)atomic_add(&cipher_ns, now - begin);
+}
+
+uint64_t
+uvm_swap_cipher_ns(void)
+{
+	return atomic_load(&cipher_ns);
+}
+
 void
 uvm_swap_encrypt(int slot, void *dst, const void *src)
 {
+	uint64_t begin = nsecuptime();
 	struct chacha20 c;
 
 	slot_cipher(slot, true, &c);
 	chacha20_xor(&c, dst, src, PAGE_SIZE);
 	wipe((volatile uint8_t *)&c, sizeof(c));
+	count_time(begin);
 }
 
 void
 uvm_swap_decrypt(int slot, void *page)
 {
+	uint64_t begin = nsecuptime();
 	struct chacha20 c;
 
 	slot_cipher(slot, false, &c);
 	chacha20_xor(&c, page, page, PAGE_SIZE);
 	wipe((volatile uint8_t *)&c, sizeof(c));
+	count_time(begin);
 }

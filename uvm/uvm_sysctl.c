@@ -207,12 +207,13 @@ static int
 sysctl_swapencrypt(int id, const struct req *r)
 {
 	int created, deleted, new, error;
+	uint64_t ns = uvm_swap_cipher_ns();
 
 	uvm_swapkey_counts(&created, &deleted);
 	switch (id) {
 	case SWPENC_ENABLE:
 		error = r->new != NULL ? req_new_int(r, &new) : 0;
-		if (error == 0 && r->new != NULL && new != 1)
+		if (error == 0 && r->new != NULL &&new != 1)
 			error = EPERM;
 		if (error || (r->new != NULL && r->old == NULL))
 			return error;
@@ -222,6 +223,8 @@ sysctl_swapencrypt(int id, const struct req *r)
 		return req_rdint(r, created);
 	case SWPENC_DELETED:
 		return req_rdint(r, deleted);
+	case SWPENC_NSEC:
+		return req_rdonly(r, &ns, sizeof(ns));
 	default:
 		return EOPNOTSUPP;
 	}

@@ -109,8 +109,8 @@ KTEST(swapper_stack_pageable)
 	KT_SNAP(&before);
 	uvm_swapout(s.p);
 	KT_CHECK(kt_balloon(uvmexp.freemin - 1));
-	for (int i = 0;
-	     i < 200 && KT_DELTA(&before, swpgonly) < USPACE_PAGES; i++) {
+	for (int i = 0; i < 200 && KT_DELTA(&before, swpgonly) < USPACE_PAGES;
+	     i++) {
 		wakeup(&uvm.pagedaemon);
 		kt_sleep_ms(5);
 	}

@@ -127,8 +127,8 @@ pressure(void)
 static void
 awake(struct sleeper *s)
 {
-	uint64_t limit = UINT64_C(1000000000) *
-	    (uint64_t)(sysctl_int(VM_MAXSLP) - 2);
+	uint64_t limit =
+	    UINT64_C(1000000000) * (uint64_t)(sysctl_int(VM_MAXSLP) - 2);
 	struct uvmexp u, v;
 	uint64_t begin;
 

@@ -205,8 +205,7 @@ end_halves(struct halves *h)
 }
 
 /* => pages that a minimum protects */
-static int
-protected(const struct uvmexp *v, int min)
+static int protected(const struct uvmexp *v, int min)
 {
 	return (int)(((long)v->free + v->active + v->inactive) * min / 256);
 }
@@ -263,8 +262,7 @@ static void
 hold(const char *name)
 {
 	int fd = open(name, O_RDONLY);
-	char *p =
-	    mmap(NULL, TEXT_PAGES * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+	char *p = mmap(NULL, TEXT_PAGES * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
 	char c = 0;
 
 	CHECK(fd >= 0 && p != MAP_FAILED);
