@@ -117,6 +117,7 @@ kmem_alloc(size_t size, int flags)
 	if (__predict_true(size <= KMEM_POOL_MAX))
 		return pool_get(kmem_pool_of(size), flags);
 #ifdef FAULT_INJECT
+	alloc_check_wait(flags);
 	if ((flags & PR_WAITOK) == 0 && alloc_fail_now())
 		return NULL;
 #endif

@@ -36,6 +36,15 @@ volatile uint32_t pool_drain_mask;
 static volatile long fault_left; /* [a] allocations until one fails */
 static volatile bool fault_forever; /* [a] and all after it */
 bool (*alloc_fail_hook)(void);
+bool (*alloc_forbid_hook)(void);
+
+void
+alloc_check_wait(int flags)
+{
+	if ((flags & PR_WAITOK) != 0 && alloc_forbid_hook != NULL &&
+	    alloc_forbid_hook())
+		panic("memory is waited for by who is to free it");
+}
 
 void
 alloc_fail_at(long nth, bool from_there_on)
@@ -332,6 +341,7 @@ pool_get_special(struct pool *pp, int flags)
 	void *item;
 
 #ifdef FAULT_INJECT
+	alloc_check_wait(flags);
 	if ((flags & PR_WAITOK) == 0 && alloc_fail_now())
 		return NULL;
 #endif

@@ -549,6 +549,8 @@ write_one(struct uvm_vnode *un, bool pageout)
 {
 	u_int n;
 
+	if (MUTANT(UVN_WRITER_ALLOCATES))
+		kmem_free(kmem_alloc(64, PR_WAITOK), 64);
 	rw_enter_write(&un->u_obj.uo_lock);
 	n = uvn_clean(un, 0, UVN_MAXOFF, false, pageout);
 	rw_exit(&un->u_obj.uo_lock);

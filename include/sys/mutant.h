@@ -677,7 +677,7 @@
 	    "a neighbour that could not be read is kept: it holds "         \
 	    "garbage")                                                      \
 	/* Swap: stacks of threads */                                       \
-	X(SWAPOUT_STAYS_MAPPED, "swapper",                                  \
+	X(SWAPOUT_STAYS_MAPPED, "swap",                                     \
 	    "the stack of a thread that was swapped out stays mapped: it "  \
 	    "seems to be in use, and never goes to the disk")               \
 	X(SWAPOUT_STAYS_WIRED, "swap",                                      \
@@ -784,6 +784,9 @@
 	    "read by the fault that needs it")                              \
 	X(UVN_PAGEOUT_KEEPS_DIRTY, "uvn",                                   \
 	    "MADV_PAGEOUT leaves dirty pages of files in memory")           \
+	X(UVN_WRITER_ALLOCATES, "uvn",                                      \
+	    "who writes dirty pages so that they may be freed waits for "   \
+	    "memory first")                                                 \
 	X(UVN_DAEMON_WRITES_NOT, "uvn",                                     \
 	    "the page daemon does not have dirty pages of files written")   \
 	/* Devices */                                                       \

@@ -103,6 +103,10 @@ long alloc_fail_left(void);
 bool alloc_fail_now(void);
 /* asked by alloc_fail_now() too, if not NULL; set at boot */
 extern bool (*alloc_fail_hook)(void);
+/* tests: if not NULL and TRUE, the thread may not wait for memory: panics */
+extern bool (*alloc_forbid_hook)(void);
+/* => who asks with PR_WAITOK has passed here first */
+void alloc_check_wait(int flags);
 #endif
 
 #endif

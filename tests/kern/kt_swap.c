@@ -1618,11 +1618,12 @@ KTEST(swap_without_memory)
 
 	ktf_map_obj(vm, KTF_VA(0), obj, 300, false, MADV_NORMAL);
 	KT_CHECK(kt_balloon(uvmexp.freemin + HOG_FREE));
-	alloc_fail_hook = no_memory_for_daemons;
+	alloc_fail_hook = alloc_forbid_hook = no_memory_for_daemons;
 	for (int i = 0; i < 300; i++)
 		KT_EQ(ktf_fault(vm, i, PROT_READ | PROT_WRITE), 0);
 	hogs_run(1000, false);
 	alloc_fail_hook = before;
+	alloc_forbid_hook = NULL;
 	kt_balloon_release();
 	uvmspace_free(vm);
 	swap_off(0, bd);

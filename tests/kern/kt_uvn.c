@@ -652,6 +652,40 @@ KTEST(uvn_minimum_text)
 
 #ifdef FAULT_INJECT
 
+static bool
+no_memory_for_writers(void)
+{
+	return curproc == uvm.pagedaemon || uvn_is_writer(curproc);
+}
+
+/*
+ * Dirty pages are written and freed although the daemon and the writer get no
+ * memory at all, and must not wait for any.
+ */
+KTEST(uvn_without_memory)
+{
+	struct minimums old = set_minimums((struct minimums){ 0, 0, 0 });
+	struct tvnode *tv = tvfs_make(ptoa(PD_PAGES));
+	bool (*before)(void) = alloc_fail_hook;
+	struct uvmexp s;
+
+	for (int i = 0; i < PD_PAGES; i++)
+		KT_EQ(tvfs_write_word(tv, i, 300 + (uint64_t)i), 0);
+	age(tv);
+	KT_SNAP(&s);
+	alloc_fail_hook = alloc_forbid_hook = no_memory_for_writers;
+	KT_CHECK(kt_balloon(uvmexp.freemin - 1));
+	KT_CHECK(shrinks_below(tv, PD_PAGES / 2));
+	kt_balloon_release();
+	alloc_fail_hook = before;
+	alloc_forbid_hook = NULL;
+	KT_CHECK(KT_DELTA(&s, pdpageouts) > 0);
+	for (int i = 0; i < PD_PAGES; i++)
+		KT_EQ(tvfs_read_word(tv, i), 300 + i);
+	tvfs_end(tv);
+	(void)set_minimums(old);
+}
+
 /* Everything once, with one allocation failing. => FALSE: there is no nth */
 static bool
 run_failing(int nth)
