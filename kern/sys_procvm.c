@@ -118,7 +118,7 @@ procvm_move(struct proc *p, pid_t pid, struct iovec *own, int nown,
     size_t total, struct iovec *iov, int n, enum uio_rw rw, int64_t *ret)
 {
 	struct procvm pv = { .left = total,
-		.uio = { own, nown, 0, 0, UIO_USERSPACE, rw, p },
+		.uio = { own, nown, 0, 0, UIO_USERSPACE, rw, p, 0 },
 		.prot = rw == UIO_READ ? PROT_READ : PROT_WRITE };
 	struct vmspace *vm = other_space(pid);
 	int error = 0;

@@ -210,6 +210,8 @@ struct uvn_io {
 	struct buf ui_buf; /* [b] */
 	struct uvm_vnode *ui_un; /* [b] */
 	struct vm_page *ui_pg[UVN_CLUSTER]; /* [b] busy */
+	bool ui_ended; /* [b] of a write: it is known how it ended */
+	int ui_error; /* [b] then */
 };
 
 /* => a request; NULL: all are under way, and not to be waited for */

@@ -75,6 +75,7 @@ uvn_io_begin(struct uvm_vnode *un, struct uvn_io *ui, uint32_t flags,
 		return 0;
 	memcpy(ui->ui_pg, pgs, (size_t)n * sizeof(*pgs));
 	ui->ui_un = un;
+	ui->ui_ended = false;
 	buf_init(&ui->ui_buf, flags, 0);
 	ui->ui_buf.b_private = ui;
 	if (flags & B_ASYNC)

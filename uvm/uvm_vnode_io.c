@@ -473,8 +473,24 @@ cluster_done(struct uvm_vnode *un, struct vm_page **pgs, int n, int error,
 		uw->uw_kept += (u_int)n;
 }
 
+/* => no locks: the write has come to its end */
+static void
+write_end(struct uvm_vnode *un, struct uvn_io *ui)
+{
+	struct vnode *vp = un->u_vnode;
+
+	if (ui->ui_ended)
+		return;
+	ui->ui_error = biowait(&ui->ui_buf);
+	ui->ui_ended = true;
+	if (vp->v_op->vop_endpages != NULL)
+		vp->v_op->vop_endpages(vp, ui->ui_pg[0]->offset,
+		    ui->ui_buf.b_bcount, ui->ui_error);
+}
+
 /*
- * Wait for the oldest write under way.
+ * Wait for the oldest write under way.  If it failed, its pages are written
+ * once more, and the file system may wait for the other writes then.
  * => object write-locked on entry and exit, dropped meanwhile
  */
 static void
@@ -487,12 +503,11 @@ write_wait(struct uvm_vnode *un, struct uvn_walk *uw)
 	for (u_int i = 0; i < uw->uw_nio; i++)
 		uw->uw_io[i] = uw->uw_io[i + 1];
 	rw_exit(&un->u_obj.uo_lock);
-	error = biowait(&ui->ui_buf);
-	if (un->u_vnode->v_op->vop_endpages != NULL)
-		un->u_vnode->v_op->vop_endpages(un->u_vnode,
-		    ui->ui_pg[0]->offset, ui->ui_buf.b_bcount, error);
+	write_end(un, ui);
+	for (u_int i = 0; i < uw->uw_nio && ui->ui_error != 0; i++)
+		write_end(un, uw->uw_io[i]);
 	rw_enter_write(&un->u_obj.uo_lock);
-	error = write_done(un, ui->ui_pg, n, error);
+	error = write_done(un, ui->ui_pg, n, ui->ui_error);
 	cluster_done(un, ui->ui_pg, n, error, uw);
 	uvn_io_give(ui);
 }
