@@ -228,12 +228,19 @@ balloon_bulk(long n)
 	prog_ballooned += n;
 }
 
+/* One at a time: two would each take what is more than enough. */
 static void
 inflate(long leave)
 {
+	static bool inflating;
+
+	if (inflating)
+		return;
+	inflating = true;
 	prog_balloons++;
 	balloon_bulk(uvm_free_count() - leave - BALLOON_SINGLE);
 	take_pages(&balloon, &prog_ballooned, leave, __LONG_MAX__);
+	inflating = false;
 }
 
 static void
