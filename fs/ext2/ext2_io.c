@@ -113,6 +113,7 @@ move_run(const struct transfer *tr, uint64_t off, size_t len, uint32_t blk)
 static int
 move_blocks(const struct transfer *tr, uint64_t off, uint64_t end)
 {
+	bool reads = (tr->tr_flags & B_READ) != 0, new;
 	struct ext2fs *fs = tr->tr_ip->i_fs;
 	uint32_t blk, n;
 	int error = 0;
@@ -123,11 +124,15 @@ move_blocks(const struct transfer *tr, uint64_t off, uint64_t end)
 		    (uint32_t)((end - off) >> fs->fs_bshift), &blk, &n);
 		if (error)
 			break;
+		new = false;
+		if (blk != 0 && reads)
+			n = ext2_unwritten_run(
+			    tr->tr_ip, off >> fs->fs_bshift, n, &new);
 		len = (size_t)n << fs->fs_bshift;
-		if (blk != 0)
+		if (blk != 0 && !new)
 			error = move_run(tr, off, len, blk);
-		else if (tr->tr_flags & B_READ)
-			zero(tr, off, off + len, true);
+		else if (reads)
+			zero(tr, off, off + len, !new);
 	}
 	return error;
 }
@@ -195,6 +200,17 @@ pages_in_row(
 	return (int)atop(round_page(*lenp));
 }
 
+/* => has one of the blocks no data yet? */
+static bool
+any_unwritten(struct ext2_inode *ip, uint64_t off, uint64_t len)
+{
+	struct ext2fs *fs = ip->i_fs;
+	uint32_t n = (uint32_t)(len >> fs->fs_bshift);
+	bool new;
+
+	return ext2_unwritten_run(ip, off >> fs->fs_bshift, n, &new) < n || new;
+}
+
 int
 ext2_startpages(
     struct vnode *vp, voff_t off, struct vm_page **pgs, int n, struct buf *bp)
@@ -212,6 +228,8 @@ ext2_startpages(
 		return 0;
 	n = pages_in_row(ip, at, n, &blk, &len);
 	rw_exit(&ip->i_maplock);
+	if (n != 0 && !writes && any_unwritten(ip, at, len))
+		return 0;
 	for (int i = 0; i < n; i++)
 		if (!buf_add_phys(bp, VM_PAGE_TO_PHYS(pgs[i]),
 			MIN(PAGE_SIZE, len - ptoa(i))))

@@ -195,6 +195,33 @@ ext2_unwritten_end(struct ext2_inode *ip, uint64_t lbn, uint64_t n, bool done)
 	free_list(&gone);
 }
 
+/* => fs_mtx held */
+static bool
+is_new(struct ext2_inode *ip, uint64_t lbn)
+{
+	struct ext2_unwritten *u;
+
+	TAILQ_FOREACH (u, &ip->i_unwritten, uw_link)
+		if (u->uw_todo & bits_of(u, lbn, 1))
+			return true;
+	return false;
+}
+
+uint32_t
+ext2_unwritten_run(struct ext2_inode *ip, uint64_t lbn, uint32_t n, bool *newp)
+{
+	struct ext2fs *fs = ip->i_fs;
+	uint32_t i = n;
+
+	mtx_enter(&fs->fs_mtx);
+	*newp = !TAILQ_EMPTY(&ip->i_unwritten) && is_new(ip, lbn);
+	if (!TAILQ_EMPTY(&ip->i_unwritten))
+		for (i = 1; i < n && is_new(ip, lbn + i) == *newp; i++)
+			continue;
+	mtx_leave(&fs->fs_mtx);
+	return i;
+}
+
 /* => one that nobody writes, busy now, in *lbnp; FALSE: there is none left */
 static bool
 take_one(struct ext2_inode *ip, uint64_t *lbnp)

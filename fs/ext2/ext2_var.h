@@ -296,6 +296,13 @@ bool ext2_unwritten_try(struct ext2_inode *ip, uint64_t lbn, uint64_t n);
 bool ext2_unwritten_begin(struct ext2_inode *ip, uint64_t lbn, uint64_t n);
 void
 ext2_unwritten_end(struct ext2_inode *ip, uint64_t lbn, uint64_t n, bool done);
+/*
+ * What is read of a block that was never written is zero.
+ * => how many of [lbn, lbn + n), from the first on, have been written (*newp
+ *    FALSE), or have not; nobody writes any of them
+ */
+uint32_t
+ext2_unwritten_run(struct ext2_inode *ip, uint64_t lbn, uint32_t n, bool *newp);
 /* => i_maplock held for writing: those left get zeros; 0, EIO: some did not */
 int ext2_unwritten_zero(struct ext2_inode *ip);
 

@@ -435,6 +435,62 @@ shared(void)
 	CHECK(munmap((void *)(uintptr_t)p, SHARED_WORDS * 8) == 0);
 }
 
+/* -- A page that gets only some of its blocks ---------------------------------------- */
+
+#define OLD 0xee /* what free blocks hold */
+
+/* => the disk is full of it; its size */
+static off_t
+fill_with_old(const char *name)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	off_t size = 0;
+	ssize_t n;
+
+	CHECK(fd >= 0);
+	memset(buf, OLD, BLOCK);
+	for (size_t len = BLOCK; len >= 1024; len /= 2)
+		while ((n = write(fd, buf, len)) > 0)
+			size += n;
+	CHECK(fsync(fd) == 0);
+	CHECK(close(fd) == 0);
+	return size;
+}
+
+/*
+ * The disk, of blocks of 1 KiB, has room for half a page: what it got and
+ * nobody wrote is zero, when it is read again before a sync and after one.
+ */
+static void
+half_page(void)
+{
+	off_t size;
+	int fd;
+
+	(void)fill_with_old("filler");
+	CHECK(unlink("filler") == 0);
+	sync();
+	fd = open("sparse", O_RDWR | O_CREAT, 0600);
+	CHECK(fd >= 0 && ftruncate(fd, BLOCK) == 0);
+	/* blocks of pointers are there */
+	CHECK_EQ(pwrite(fd, "x", 1, BLOCK - 1), 1);
+	CHECK(fsync(fd) == 0);
+	size = fill_with_old("filler");
+	CHECK(truncate("filler", size - 2048) == 0);
+	sync();
+	fill(1, 4096);
+	CHECK(pwrite(fd, buf, 4096, 16384) < 4096);
+	for (int round = 0; round < 2; round++) {
+		CHECK(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
+		CHECK_EQ(pread(fd, got, BLOCK, 0), BLOCK);
+		CHECK(memchr(got, OLD, 16384) == NULL);
+		for (int i = 0; i < 4096; i++)
+			CHECK(got[16384 + i] == 0 || got[16384 + i] == buf[i]);
+		sync();
+	}
+	CHECK(close(fd) == 0);
+}
+
 /* Blocks of pointers are read by as many as want to read data. */
 static void
 readers(void)
@@ -648,6 +704,8 @@ main(int argc, char **argv)
 			readers();
 		else if (strcmp(argv[1], "shared") == 0)
 			shared();
+		else if (strcmp(argv[1], "half") == 0)
+			half_page();
 		else
 			storm();
 		CHECK(chdir("/") == 0 && umount(DIR_) == 0);

@@ -101,6 +101,13 @@ def case_shared(tmp):
             raise Failed(f"{options}: the host reads other bytes")
 
 
+def case_half(tmp):
+    """A page that gets some of its blocks only, as the disk is full."""
+    disk = make(tmp, "-b", "1024")
+    run(disk, "half")
+    tool("e2fsck", "-fn", disk)
+
+
 def slow_disk(disk, what, rate):
     """Options of vmrun for a disk that does so many a second of what, "read" or
     "write", so that most of the time the guest is in the middle of some."""
