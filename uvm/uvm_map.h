@@ -224,6 +224,19 @@ void uvm_mapent_free(struct vm_map_entry *e);
 void uvm_mapent_link(
     vm_map_t map, struct vm_map_entry *prev, struct vm_map_entry *e);
 void uvm_mapent_unlink(vm_map_t map, struct vm_map_entry *e);
+/* Entries on their way to a map, by me_next.  Fields: of whoever moves them. */
+struct uvm_mapent_chain {
+	struct vm_map_entry *mc_first; /* [thread] */
+	struct vm_map_entry **mc_tailp; /* [thread] */
+};
+/* => the chain is empty */
+void uvm_mapent_chain_init(struct uvm_mapent_chain *mc);
+/* => entry on no map, behind the others of the chain */
+void uvm_mapent_chain_add(struct uvm_mapent_chain *mc, struct vm_map_entry *e);
+/* => map write-locked: the chain, whose addresses are free from va on, is on
+ *    it, and empty; the last entry */
+struct vm_map_entry *
+uvm_mapent_chain_link(vm_map_t map, vaddr_t va, struct uvm_mapent_chain *mc);
 /* => src write-locked; *np: an entry for dst, on no map, that shares the memory
  *    of [from, to) of e; 0 or ENOMEM */
 int uvm_mapent_share(vm_map_t src, struct vm_map_entry *e, vaddr_t from,

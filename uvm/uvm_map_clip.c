@@ -127,6 +127,38 @@ uvm_mapent_unlink(vm_map_t map, struct vm_map_entry *e)
 	kmapent_add(map, -1);
 }
 
+/* -- Chains of entries ---------------------------------------------------------- */
+
+void
+uvm_mapent_chain_init(struct uvm_mapent_chain *mc)
+{
+	mc->mc_first = NULL;
+	mc->mc_tailp = &mc->mc_first;
+}
+
+void
+uvm_mapent_chain_add(struct uvm_mapent_chain *mc, struct vm_map_entry *e)
+{
+	e->me_next = NULL;
+	*mc->mc_tailp = e;
+	mc->mc_tailp = &e->me_next;
+}
+
+struct vm_map_entry *
+uvm_mapent_chain_link(vm_map_t map, vaddr_t va, struct uvm_mapent_chain *mc)
+{
+	struct vm_map_entry *prev, *e, *next;
+
+	uvm_map_lookup_entry(map, va, &prev);
+	for (e = mc->mc_first; e != NULL; e = next) {
+		next = e->me_next;
+		uvm_mapent_link(map, prev, e);
+		prev = e;
+	}
+	uvm_mapent_chain_init(mc);
+	return prev;
+}
+
 /* => object unlocked; for a copy of an entry, which refers to the same thing */
 void
 uvm_mapent_ref_object(struct vm_map_entry *e)

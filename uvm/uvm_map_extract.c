@@ -13,7 +13,7 @@ struct passing {
 	vaddr_t start, end; /* [thread] in src */
 	vaddr_t to; /* [thread] in dst, of start */
 	int flags; /* [thread] UVM_EXTRACT_* */
-	struct vm_map_entry *chain, **tailp; /* [thread] entries for dst */
+	struct uvm_mapent_chain chain; /* [thread] entries for dst */
 };
 
 /* Which of two maps is locked first: lock rank, then address. */
@@ -112,14 +112,6 @@ find_place(struct passing *ps, vaddr_t hint)
 	    : ENOMEM;
 }
 
-static void
-chain_add(struct passing *ps, struct vm_map_entry *e)
-{
-	e->me_next = NULL;
-	*ps->tailp = e;
-	ps->tailp = &e->me_next;
-}
-
 /* Rights of the entry in the destination. */
 static void
 set_rights(struct passing *ps, struct vm_map_entry *e)
@@ -191,7 +183,7 @@ share_entry(struct passing *ps, struct vm_map_entry *e)
 	n->start = ps->to + (from - ps->start);
 	n->end = n->start + (to - from);
 	set_rights(ps, n);
-	chain_add(ps, n);
+	uvm_mapent_chain_add(&ps->chain, n);
 	return 0;
 }
 
@@ -230,26 +222,11 @@ move_range(struct passing *ps)
 		e->end = ps->to + (e->end - ps->start);
 		e->me_flags &= ME_NODUMP | ME_STATIC;
 		set_rights(ps, e);
-		chain_add(ps, e);
+		uvm_mapent_chain_add(&ps->chain, e);
 	}
 	if (!MUTANT(MOVE_LEAVES_MAPPED))
 		pmap_remove(ps->src->pmap, ps->start, ps->end);
 	pmap_update(ps->src->pmap);
-}
-
-/* The chain goes on the destination, into the place found. */
-static void
-link_chain(struct passing *ps)
-{
-	struct vm_map_entry *prev, *e, *next;
-
-	uvm_map_lookup_entry(ps->dst, ps->to, &prev);
-	for (e = ps->chain; e != NULL; e = next) {
-		next = e->me_next;
-		uvm_mapent_link(ps->dst, prev, e);
-		prev = e;
-	}
-	ps->chain = NULL;
 }
 
 static int
@@ -267,7 +244,7 @@ pass_range(struct passing *ps, vaddr_t hint)
 	else
 		error = share_range(ps);
 	if (error == 0)
-		link_chain(ps);
+		(void)uvm_mapent_chain_link(ps->dst, ps->to, &ps->chain);
 	return error;
 }
 
@@ -292,7 +269,7 @@ uvm_map_extract(vm_map_t src, vaddr_t start, vsize_t len, vm_map_t dst,
 	int error;
 
 	TRACE("uvm_map_extract", src, start);
-	ps.tailp = &ps.chain;
+	uvm_mapent_chain_init(&ps.chain);
 	if ((start & PAGE_MASK) != 0 || len == 0 || (len & PAGE_MASK) != 0 ||
 	    ps.end < start)
 		return EINVAL;
@@ -306,7 +283,7 @@ uvm_map_extract(vm_map_t src, vaddr_t start, vsize_t len, vm_map_t dst,
 	lock_both(src, dst);
 	error = pass_range(&ps, *dstaddrp);
 	unlock_both(src, dst);
-	uvm_unmap_detach(ps.chain);
+	uvm_unmap_detach(ps.chain.mc_first);
 	if (error == 0)
 		*dstaddrp = ps.to;
 	return error;

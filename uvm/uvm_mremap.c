@@ -16,8 +16,7 @@ struct remap {
 	vaddr_t old, to; /* [thread] */
 	vsize_t osize, nsize; /* [thread] */
 	int flags; /* [thread] MREMAP_* */
-	struct vm_map_entry *chain,
-	    **tailp; /* [thread] entries for the place */
+	struct uvm_mapent_chain chain; /* [thread] entries for the place */
 	struct vm_map_entry *spare; /* [thread] of what is added, if apart */
 	struct vm_map_entry *stay; /* [thread] what DONTUNMAP leaves there */
 	struct vm_map_entry *dead; /* [thread] what was unmapped */
@@ -234,14 +233,6 @@ add(struct remap *rm, struct vm_map_entry *last)
 
 /* -- Moving ------------------------------------------------------------------------- */
 
-static void
-chain_add(struct remap *rm, struct vm_map_entry *e)
-{
-	e->me_next = NULL;
-	*rm->tailp = e;
-	rm->tailp = &e->me_next;
-}
-
 /* => 0 and rm->to, free or, FIXED, to be made so; ENOMEM, EPERM */
 static int
 find_place(struct remap *rm)
@@ -335,25 +326,9 @@ take_source(struct remap *rm)
 		uvm_mapent_unlink(rm->map, e);
 		e->start = rm->to + (e->start - rm->old);
 		e->end = rm->to + (e->end - rm->old);
-		chain_add(rm, e);
+		uvm_mapent_chain_add(&rm->chain, e);
 	}
 	return 0;
-}
-
-/* Commit: the entries go where they belong. => the last one */
-static struct vm_map_entry *
-link_chain(struct remap *rm)
-{
-	struct vm_map_entry *prev, *e, *next;
-
-	uvm_map_lookup_entry(rm->map, rm->to, &prev);
-	for (e = rm->chain; e != NULL; e = next) {
-		next = e->me_next;
-		uvm_mapent_link(rm->map, prev, e);
-		prev = e;
-	}
-	rm->chain = NULL;
-	return prev;
 }
 
 static void
@@ -408,7 +383,7 @@ move(struct remap *rm, struct vm_map_entry *first, vaddr_t tail)
 	error = take_source(rm);
 	if (error != 0)
 		return error;
-	add(rm, link_chain(rm));
+	add(rm, uvm_mapent_chain_link(rm->map, rm->to, &rm->chain));
 	link_stay(rm);
 	place_wire(rm);
 	return 0;
@@ -431,7 +406,7 @@ share_source(struct remap *rm, struct vm_map_entry **ep)
 			return error;
 		n->start = rm->to + (from - rm->old);
 		n->end = rm->to + (to - rm->old);
-		chain_add(rm, n);
+		uvm_mapent_chain_add(&rm->chain, n);
 		if (to == end || !goes_on(rm->map, e))
 			break;
 	}
@@ -460,7 +435,7 @@ duplicate(struct remap *rm, struct vm_map_entry *e)
 		return error;
 	if (rm->flags & MREMAP_FIXED)
 		unmap(rm, rm->to, rm->to + rm->nsize);
-	add(rm, link_chain(rm));
+	add(rm, uvm_mapent_chain_link(rm->map, rm->to, &rm->chain));
 	place_wire(rm);
 	return 0;
 }
@@ -538,7 +513,7 @@ remap_locked(struct remap *rm)
 static void
 discard(struct remap *rm)
 {
-	uvm_unmap_detach(rm->chain);
+	uvm_unmap_detach(rm->chain.mc_first);
 	uvm_unmap_detach(rm->spare);
 	uvm_unmap_detach(rm->stay);
 	uvm_unmap_detach(rm->dead);
@@ -570,7 +545,7 @@ uvm_map_remap(vm_map_t map, struct proc *p, struct uvm_remap *rq)
 	TRACE("uvm_map_remap", map, rq->old);
 	KASSERT(((rq->old | rq->osize | rq->nsize) & PAGE_MASK) == 0);
 	KASSERT(rq->nsize != 0 && !vm_map_is_kernel(map));
-	rm.tailp = &rm.chain;
+	uvm_mapent_chain_init(&rm.chain);
 	vm_map_lock(map);
 	error = remap_locked(&rm);
 	if (error == 0 && rm.wire != 0 && !MUTANT(MREMAP_GROWS_UNWIRED))

@@ -125,23 +125,6 @@ walk(struct ext2_inode *ip, const struct path *p, uint32_t max, uint32_t *blkp,
 }
 
 int
-ext2_bmap(struct ext2_inode *ip, uint64_t lbn, uint32_t max, uint32_t *blkp,
-    uint32_t *np)
-{
-	struct path p;
-	uint32_t parent;
-	u_int level;
-	int error;
-
-	if (!make_path(ip->i_fs, lbn, &p))
-		return EFBIG;
-	rw_enter_read(&ip->i_maplock);
-	error = walk(ip, &p, max, blkp, np, &level, &parent);
-	rw_exit(&ip->i_maplock);
-	return error;
-}
-
-int
 ext2_bmap_locked(struct ext2_inode *ip, uint64_t lbn, uint32_t max,
     uint32_t *blkp, uint32_t *np)
 {
@@ -152,6 +135,18 @@ ext2_bmap_locked(struct ext2_inode *ip, uint64_t lbn, uint32_t max,
 	if (!make_path(ip->i_fs, lbn, &p))
 		return EFBIG;
 	return walk(ip, &p, max, blkp, np, &level, &parent);
+}
+
+int
+ext2_bmap(struct ext2_inode *ip, uint64_t lbn, uint32_t max, uint32_t *blkp,
+    uint32_t *np)
+{
+	int error;
+
+	rw_enter_read(&ip->i_maplock);
+	error = ext2_bmap_locked(ip, lbn, max, blkp, np);
+	rw_exit(&ip->i_maplock);
+	return error;
 }
 
 /* -- Giving blocks ---------------------------------------------------------------------- */

@@ -248,25 +248,13 @@ remove_span(void *arg)
 	}
 }
 
-/*
- * The owner of a page finds it unmapped, by a hart that has more to unmap before
- * it fences: once pmap_page_protect() or its kin returns, the page may be freed
- * all the same.
- */
+/* Taken away from the page's side: nobody uses it any more. */
 static void
-unfenced_round(int round)
+page_is_gone(int round, int page)
 {
 	const uint32_t revoked = (uint32_t)round + 1;
-	int page = round % (CONF_NPG - 1);
 	uint64_t v = 0;
 
-	for (int i = 0; i < UNFENCED_SPAN; i++)
-		CONF_ENTER(&smp.f, i, MIN(i, CONF_NPG - 1), RW, PROT_WRITE);
-	for (int i = 0; i < CONF_NPG; i++)
-		KT_EQ(conf_store(smp.pm, AT(i), 1), 0);
-	kt_barrier_wait(&smp.barrier);
-	while (vm_page_md_ismapped(&smp.f.pg[page]->mdpage))
-		cpu_spinwait();
 	if (round & 1)
 		pmap_page_protect(smp.f.pg[page], PROT_NONE);
 	else
@@ -275,7 +263,9 @@ unfenced_round(int round)
 	kt_barrier_wait(&smp.barrier);
 }
 
-KTEST(conform_revoked_by_a_hart_that_goes_on)
+/* Rounds on this hart beside what another one does. */
+static void
+beside_a_hart(void (*other)(void *), void (*round_of)(int))
 {
 	struct conf_user cu;
 	struct kt_thread *t;
@@ -284,15 +274,40 @@ KTEST(conform_revoked_by_a_hart_that_goes_on)
 		return;
 	smp_setup(PROT_WRITE);
 	kt_barrier_init(&smp.barrier, 2);
-	t = kt_spawn(remove_span, NULL, 1UL << 1);
+	t = kt_spawn(other, NULL, 1UL << 1);
 	kt_pin(0);
 	conf_use(&cu, smp.pm);
 	for (int round = 0; round < ROUNDS; round++)
-		unfenced_round(round);
+		round_of(round);
 	conf_unuse(&cu);
 	kt_join(t);
 	kt_unpin();
 	conf_teardown(&smp.f);
+}
+
+/*
+ * The owner of a page finds it unmapped, by a hart that has more to unmap before
+ * it fences: once pmap_page_protect() or its kin returns, the page may be freed
+ * all the same.
+ */
+static void
+unfenced_round(int round)
+{
+	int page = round % (CONF_NPG - 1);
+
+	for (int i = 0; i < UNFENCED_SPAN; i++)
+		CONF_ENTER(&smp.f, i, MIN(i, CONF_NPG - 1), RW, PROT_WRITE);
+	for (int i = 0; i < CONF_NPG; i++)
+		KT_EQ(conf_store(smp.pm, AT(i), 1), 0);
+	kt_barrier_wait(&smp.barrier);
+	while (vm_page_md_ismapped(&smp.f.pg[page]->mdpage))
+		cpu_spinwait();
+	page_is_gone(round, page);
+}
+
+KTEST(conform_revoked_by_a_hart_that_goes_on)
+{
+	beside_a_hart(remove_span, unfenced_round);
 }
 
 /* Ages all pages, round after round. */
@@ -313,9 +328,7 @@ age_pages(void *arg)
 static void
 aging_round(int round)
 {
-	const uint32_t revoked = (uint32_t)round + 1;
 	int page = round % (CONF_NPG - 1);
-	uint64_t v = 0;
 
 	for (int i = 0; i < CONF_NPG; i++) {
 		CONF_ENTER(&smp.f, i, i, RW, PROT_WRITE);
@@ -324,32 +337,12 @@ aging_round(int round)
 	kt_barrier_wait(&smp.barrier);
 	while (pmap_is_referenced(smp.f.pg[page]))
 		cpu_spinwait();
-	if (round & 1)
-		pmap_page_protect(smp.f.pg[page], PROT_NONE);
-	else
-		pmap_pages_remove(&smp.f.pg[page], 1);
-	KT_EQ(conf_race(smp.pm, AT(page), PROT_WRITE, &v, &revoked), EFAULT);
-	kt_barrier_wait(&smp.barrier);
+	page_is_gone(round, page);
 }
 
 KTEST(conform_revoked_while_a_hart_ages)
 {
-	struct conf_user cu;
-	struct kt_thread *t;
-
-	if (one_hart())
-		return;
-	smp_setup(PROT_WRITE);
-	kt_barrier_init(&smp.barrier, 2);
-	t = kt_spawn(age_pages, NULL, 1UL << 1);
-	kt_pin(0);
-	conf_use(&cu, smp.pm);
-	for (int round = 0; round < ROUNDS; round++)
-		aging_round(round);
-	conf_unuse(&cu);
-	kt_join(t);
-	kt_unpin();
-	conf_teardown(&smp.f);
+	beside_a_hart(age_pages, aging_round);
 }
 
 /* -- Attributes -------------------------------------------------------------------- */
