@@ -8,13 +8,14 @@
  * its last descriptor.  Both are kept in one list per vnode and exclude each
  * other; a lock does not reference its vnode, as its owner has the file open.
  *
- * Who has to wait is on one list for all files, with the owner of the first
- * lock that is in his way; whoever lets go of bytes wakes all who wait for
- * that file, and they look again.  Before somebody waits, the way from owner
- * to owner is followed: if it comes back to him nobody would ever go on
- * (EDEADLK).  The way ends at an owner with more than one thread, of which
- * another may let go.  It is enough to know one of several in the way: once
- * that one has let go the waiter looks again, and with him at the next.
+ * Who has to wait is on one list for all files, with what he asks for; whoever
+ * lets go of bytes wakes all who wait for that file, and they look again.
+ * Before somebody waits, the way from owner to owner of the first lock in his
+ * way is followed: if it comes back to him nobody would ever go on (EDEADLK).
+ * The way ends at an owner with more than one thread, of which another may let
+ * go, and at one that nobody is in the way of any more, though he may not know
+ * it yet.  It is enough to look at one of several in the way: once that one has
+ * let go the waiter looks again, and with him at the next.
  */
 #include <sys/param.h>
 #include <sys/systm.h>
@@ -45,20 +46,6 @@ struct lockf {
 	bool lf_exclusive; /* [l] */
 };
 
-/*
- * Somebody who waits, on his stack.
- * Locks used to protect members:
- *	I	immutable
- *	l	lockf_mtx
- */
-struct lockf_wait {
-	LIST_ENTRY(lockf_wait) lw_link; /* [l] */
-	const void *lw_owner; /* [I] who waits */
-	const struct process *lw_process; /* [I] */
-	const struct vnode *lw_vp; /* [I] */
-	const void *lw_blocker; /* [l] for whom; NULL: has yet to look again */
-};
-
 /* What a call asks for; all members belong to the thread. */
 struct lockf_req {
 	struct vnode *lr_vp; /* [thread] */
@@ -67,6 +54,18 @@ struct lockf_req {
 	off_t lr_start, lr_end; /* [thread] first and last byte */
 	int lr_type; /* [thread] F_RDLCK, F_WRLCK, F_UNLCK */
 	struct lockf_list lr_spare; /* [thread] memory to use, or to free */
+};
+
+/*
+ * Somebody who waits, on his stack.
+ * Locks used to protect members:
+ *	I	immutable
+ *	l	lockf_mtx
+ */
+struct lockf_wait {
+	LIST_ENTRY(lockf_wait) lw_link; /* [l] */
+	const struct lockf_req *lw_req; /* [I] what for */
+	const struct process *lw_process; /* [I] who waits */
 };
 
 static struct mutex lockf_mtx = MUTEX_INITIALIZER(LR_MISC, "lockf");
@@ -166,21 +165,6 @@ cut(struct lockf *lf, struct lockf_req *lr, off_t start, off_t end)
 }
 
 /*
- * Bytes may have become free.  What is known of those who wait for some is not
- * true any more: an owner that has just let go waits for nobody's sake.
- */
-static void
-look_again(struct vnode *vp)
-{
-	struct lockf_wait *lw;
-
-	LIST_FOREACH (lw, &waiters, lw_link)
-		if (lw->lw_vp == vp)
-			lw->lw_blocker = NULL;
-	wakeup(&vp->v_locks);
-}
-
-/*
  * Nobody is in the way: the bytes are locked as asked, or not at all, and the
  * owner's locks neither overlap nor touch one of their own kind.
  */
@@ -207,19 +191,19 @@ apply(struct lockf_req *lr)
 	}
 	if (lr->lr_type != F_UNLCK)
 		list_add(lr, start, end, exclusive);
-	look_again(lr->lr_vp);
+	wakeup(&lr->lr_vp->v_locks);
 }
 
 /* -- Waiting -------------------------------------------------------------------------- */
 
-/* => one who waits and is all there is of an owner; NULL: it can go on */
+/* => one who waits and is all there is of an owner; NULL: another can go on */
 static const struct lockf_wait *
 waiter_of(const void *owner)
 {
 	const struct lockf_wait *lw;
 
 	LIST_FOREACH (lw, &waiters, lw_link)
-		if (lw->lw_owner == owner)
+		if (lw->lw_req->lr_owner == owner)
 			return atomic_load(&lw->lw_process->ps_nthreads) == 1
 			    ? lw
 			    : NULL;
@@ -231,13 +215,15 @@ static bool
 deadlock(const void *owner, const void *blocker)
 {
 	const struct lockf_wait *lw;
+	const struct lockf *lf;
 
 	/* one that had threads when it began to wait may have closed a ring */
 	for (int i = 0; i < CHAIN_MAX; i++) {
 		lw = waiter_of(blocker);
-		if (lw == NULL)
+		lf = lw == NULL ? NULL : find_clash(lw->lw_req);
+		if (lf == NULL)
 			break;
-		blocker = lw->lw_blocker;
+		blocker = lf->lf_owner;
 		if (blocker == owner)
 			return true;
 	}
@@ -251,9 +237,7 @@ deadlock(const void *owner, const void *blocker)
 static int
 wait_turn(struct proc *p, struct lockf_req *lr)
 {
-	struct lockf_wait lw = { .lw_owner = lr->lr_owner,
-		.lw_process = p->p_p,
-		.lw_vp = lr->lr_vp };
+	struct lockf_wait lw = { .lw_req = lr, .lw_process = p->p_p };
 	struct lockf *lf;
 	int error = 0;
 
@@ -261,7 +245,6 @@ wait_turn(struct proc *p, struct lockf_req *lr)
 		if (atomic_load(&p->p_p->ps_nthreads) == 1 &&
 		    deadlock(lr->lr_owner, lf->lf_owner))
 			return EDEADLK;
-		lw.lw_blocker = lf->lf_owner;
 		LIST_INSERT_HEAD(&waiters, &lw, lw_link);
 		error = msleep(&lr->lr_vp->v_locks, &lockf_mtx, PWAIT | PCATCH,
 		    "lockf", INFSLP);
