@@ -264,10 +264,10 @@ fork_is_shared(const struct vm_map_entry *e)
 }
 
 static inline void
-fork_ref_amap(struct vm_map_entry *n)
+fork_ref_amap(struct vm_map_entry *n, int flags)
 {
 	amap_ref(n->aref.ar_amap, n->aref.ar_pageoff,
-	    (u_int)atop(n->end - n->start), 0);
+	    (u_int)atop(n->end - n->start), flags);
 }
 
 /* Each gets its own copy of what it writes to. */
@@ -276,6 +276,7 @@ fork_copy(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 {
 	struct vm_map_entry *n = clone_entry(child, e);
 	struct vm_amap *amap = e->aref.ar_amap;
+	bool shared;
 
 	if (n == NULL)
 		return NULL;
@@ -286,20 +287,22 @@ fork_copy(vm_map_t parent, vm_map_t child, struct vm_map_entry *e)
 	n->etype |= UVM_ET_NEEDSCOPY | UVM_ET_COPYONWRITE;
 	if (amap == NULL)
 		return n;
-	if ((VM_MAPENT_ISWIRED(e) && !MUTANT(FORK_WIRED_COW)) ||
-	    (fork_is_shared(e) && !MUTANT(FORK_SHARED_COW))) {
+	shared = fork_is_shared(e) && !MUTANT(FORK_SHARED_COW);
+	if (shared || (VM_MAPENT_ISWIRED(e) && !MUTANT(FORK_WIRED_COW))) {
 		/*
 		 * The parent's entry stays as it is: copy the slots now.  Of
 		 * a shared amap amap_copy() protects the pages; those that
 		 * are wired, here or by whom it is shared with, are copied.
+		 * Those may go meanwhile, so it is shared by us too.
 		 */
-		fork_ref_amap(n);
+		fork_ref_amap(
+		    n, shared && !MUTANT(FORK_SHARER_GONE) ? AMAP_SHARED : 0);
 		if (amap_copy(child, n, true, false, 0, 0) == 0 &&
 		    !MUTANT(FORK_NO_COW_NOW))
 			amap_cow_now(child, n);
 	} else {
 		if (!MUTANT(FORK_NO_AMAP_REF))
-			fork_ref_amap(n);
+			fork_ref_amap(n, 0);
 		fork_protect(parent, e);
 	}
 	return n;

@@ -481,6 +481,9 @@
 	X(FORK_WIRED_COW, "space",                                          \
 	    "wired memory is shared by copy-on-write: the parent faults "   \
 	    "on locked pages after fork")                                   \
+	X(FORK_SHARER_GONE, "space",                                        \
+	    "who shares memory with a parent goes while it forks: child "   \
+	    "and parent both write to one page")                            \
 	X(FORK_SHARED_COW, "space",                                         \
 	    "memory shared with a third process is not copied at fork: "    \
 	    "that one's writes are seen by the child")                      \

@@ -3,6 +3,7 @@
  * against a model that knows which page each space sees (UVM-API.md 7.3).
  */
 #include "kt_fault.h"
+#include <sys/uio.h>
 
 /* T-cow-1 */
 KTEST(cow_1)
@@ -56,6 +57,51 @@ KTEST(cow_2)
 	uvmspace_free(vm);
 	KT_EQ(KT_DELTA(&s, anonpages), 0);
 	KT_EQ(KT_DELTA(&s, nfreeanon), 0);
+}
+
+static volatile uint32_t looked; /* [a] enough */
+
+/* Reads the first word, as /proc/PID/cmdline and process_vm_readv() do. */
+static void
+look(void *arg)
+{
+	struct vmspace *vm = arg;
+	uint64_t word;
+
+	while (!atomic_load_acq(&looked)) {
+		struct iovec iov = { &word, sizeof(word) };
+		struct uio uio = { .uio_iov = &iov,
+			.uio_iovcnt = 1,
+			.uio_offset = (off_t)KTF_VA(0),
+			.uio_resid = sizeof(word),
+			.uio_segflg = UIO_SYSSPACE,
+			.uio_rw = UIO_READ,
+			.uio_procp = curproc };
+
+		KT_EQ(uvm_io(&vm->vm_map, &uio), 0);
+	}
+}
+
+/* While another looks its memory is shared, at one moment and not at the next. */
+KTEST(cow_while_another_looks)
+{
+	struct vmspace *vm = ktf_space(), *child;
+	struct kt_thread *t;
+
+	ktf_map_anon(vm, 2, MADV_RANDOM);
+	ktf_write(vm, 0, 1);
+	atomic_store(&looked, 0);
+	t = kt_spawn(look, vm, 1UL << (ncpus - 1));
+	for (int i = 0; i < 200; i++) {
+		ktf_write(vm, 0, i);
+		child = uvmspace_fork_vm(vm);
+		ktf_write(vm, 0, i + 1);
+		KT_EQ(ktf_read(child, 0), i);
+		uvmspace_free(child);
+	}
+	atomic_store_rel(&looked, 1);
+	kt_join(t);
+	uvmspace_free(vm);
 }
 
 /* 6.2: forks without writes allocate no pages but tables. */
