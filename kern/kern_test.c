@@ -131,7 +131,7 @@ static void
 pool_pages(struct pool *pp, void *arg)
 {
 	*(long *)arg +=
-	    (long)atomic_load(&pp->pr_nslabs) * (long)atop(pp->pr_slabsize);
+	    (long)atomic_load(&pp->pr_nslabs);
 }
 
 long

@@ -1,7 +1,7 @@
 /*
  * Kernel memory of any size.
  *
- *	up to 3072 bytes	a pool for the size class
+ *	up to 4032 bytes	a pool for the size class
  *	up to 64 KiB		contiguous pages in the direct map
  *	more, or no such run	mapped in kernel_map
  *
@@ -18,7 +18,7 @@
 #include <kern/kmem.h>
 
 #define KMEM_GRAIN      16 /* sizes are looked up in units of this */
-#define KMEM_POOL_MAX   3072
+#define KMEM_POOL_MAX   4032
 #define KMEM_CONTIG_MAX (64 * 1024)
 
 static const struct {
@@ -36,10 +36,11 @@ static const struct {
 	{ 384, "kmem384" },
 	{ 512, "kmem512" },
 	{ 768, "kmem768" },
-	{ 1024, "kmem1024" },
-	{ 1536, "kmem1536" },
-	{ 2048, "kmem2048" },
-	{ 3072, "kmem3072" },
+	/* 4, 3, 2 and 1 of them, and the header, fill a page */
+	{ 1008, "kmem1008" },
+	{ 1344, "kmem1344" },
+	{ 2016, "kmem2016" },
+	{ 4032, "kmem4032" },
 };
 
 static struct pool kmem_pool[nitems(kmem_class)];

@@ -3,9 +3,10 @@
  *
  * pool_get() and pool_put() work on this hart's stock, a small array used with
  * interrupts off and no lock.  An empty stock is filled by half from the
- * slabs, a full one emptied by half, under pr_mtx.  A slab is a naturally
- * aligned block of the direct map that begins with its header, so the slab of
- * an item is found by masking its address.
+ * slabs, a full one emptied by half, under pr_mtx.  A slab is a page in the
+ * direct map that begins with its header, so the slab of an item is found by
+ * masking its address.  It is never more: of memory in use all over, pages can
+ * be freed, but a run of them may not come for ever.
  *
  * Memory held in stocks of other harts cannot be taken from here; a hart whose
  * bit is set in pool_drain_mask gives its stocks back at its next tick, or in
@@ -23,7 +24,6 @@
 #include <uvm/uvm_page.h>
 #include <kern/kmem.h>
 
-#define POOL_SLAB_MAX    (16 * PAGE_SIZE) /* largest slab */
 #define POOL_STOCK_BYTES 4096 /* most a hart keeps of one pool */
 #define POOL_POISON      0xdeadbeefdeadbeefUL
 
@@ -132,10 +132,9 @@ poison_put(struct pool *pp, void *item)
 /* -- Slabs ------------------------------------------------------------------------ */
 
 static inline struct pool_page *
-slab_of(const struct pool *pp, const void *item)
+slab_of(const void *item)
 {
-	return (struct pool_page *)((uintptr_t)item &
-	    ~((uintptr_t)pp->pr_slabsize - 1));
+	return (struct pool_page *)trunc_page((vaddr_t)item);
 }
 
 static inline void *
@@ -189,7 +188,7 @@ kmem_pages_free(void *p, size_t size)
 static bool
 pool_grow(struct pool *pp)
 {
-	struct pool_page *ph = kmem_pages_alloc(pp->pr_slabsize);
+	struct pool_page *ph = kmem_pages_alloc(PAGE_SIZE);
 
 	if (ph == NULL)
 		return false;
@@ -243,7 +242,7 @@ slab_get(struct pool *pp, struct pool_page *ph, void **item, uint32_t n)
 static void
 slab_put(struct pool *pp, void *item)
 {
-	struct pool_page *ph = slab_of(pp, item);
+	struct pool_page *ph = slab_of(item);
 
 	KASSERT(ph->ph_pool == pp);
 	*(void **)item = ph->ph_free;
@@ -386,7 +385,7 @@ pool_put(struct pool *pp, void *item)
 	struct pool_cache *pc;
 	unsigned long s;
 
-	KDASSERT(item != NULL && slab_of(pp, item)->ph_pool == pp);
+	KDASSERT(item != NULL && slab_of(item)->ph_pool == pp);
 	poison_put(pp, item);
 	s = intr_disable();
 	pc = &pp->pr_cache[curcpu()->ci_index];
@@ -399,23 +398,6 @@ pool_put(struct pool *pp, void *item)
 }
 
 /* -- Pools --------------------------------------------------------------------------------- */
-
-/*
- * The smallest slab of which little is lost; larger ones only as far as needed.
- */
-static uint32_t
-pool_slabsize(uint32_t first, uint32_t size)
-{
-	uint32_t slab = PAGE_SIZE, waste;
-
-	for (;; slab *= 2) {
-		if (slab < first + size)
-			continue;
-		waste = (slab - first) % size;
-		if (waste <= slab / 4 || slab >= POOL_SLAB_MAX)
-			return slab;
-	}
-}
 
 static bool
 pool_known(const struct pool *pp)
@@ -434,7 +416,7 @@ pool_init(struct pool *pp, size_t size, size_t align, const char *name)
 {
 	if (align == 0)
 		align = 8;
-	KASSERT(powerof2(align) && size > 0 && size <= POOL_SLAB_MAX / 4);
+	KASSERT(powerof2(align) && size > 0);
 	KASSERTMSG(!pool_known(pp), "pool %s is initialised twice", name);
 	memset(pp, 0, sizeof(*pp));
 	mtx_init(&pp->pr_mtx, LR_POOL, name);
@@ -443,8 +425,8 @@ pool_init(struct pool *pp, size_t size, size_t align, const char *name)
 	pp->pr_size = (uint32_t)roundup2(MAX(size, 16), pp->pr_align);
 	pp->pr_first =
 	    (uint32_t)roundup2(sizeof(struct pool_page), pp->pr_align);
-	pp->pr_slabsize = pool_slabsize(pp->pr_first, pp->pr_size);
-	pp->pr_perpage = (pp->pr_slabsize - pp->pr_first) / pp->pr_size;
+	KASSERT(pp->pr_first + pp->pr_size <= PAGE_SIZE);
+	pp->pr_perpage = ((uint32_t)PAGE_SIZE - pp->pr_first) / pp->pr_size;
 	pp->pr_stock =
 	    MAX(2, MIN(POOL_CACHE_ITEMS, POOL_STOCK_BYTES / pp->pr_size));
 	LIST_INIT(&pp->pr_partial);
@@ -543,8 +525,8 @@ pool_reclaim_one(struct pool *pp, void *arg)
 	struct pool_page *ph;
 
 	while (pp->pr_nempty > 0 && (ph = pool_take_empty(pp)) != NULL) {
-		kmem_pages_free(ph, pp->pr_slabsize);
-		*(int *)arg += (int)atop(pp->pr_slabsize);
+		kmem_pages_free(ph, PAGE_SIZE);
+		++*(int *)arg;
 	}
 }
 

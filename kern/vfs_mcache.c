@@ -19,13 +19,25 @@
 
 static LIST_HEAD(, mcache) caches; /* [caches_mtx] */
 static struct mutex caches_mtx = MUTEX_INITIALIZER(LR_TIMEOUT, "mcaches");
-static struct pool mblk_pool, data_pool[3]; /* 1, 2, 4 KiB */
+static struct pool mblk_pool, data_pool[2]; /* 1, 2 KiB */
 static bool pools_done; /* [caches_mtx] */
 
-static struct pool *
-pool_of(const struct mcache *mc)
+/* A block of 4 KiB is a page, smaller ones are from pools. */
+static void *
+data_alloc(const struct mcache *mc, int flags)
 {
-	return &data_pool[mc->mc_bsize / 2048];
+	if (mc->mc_bsize == PAGE_SIZE)
+		return kmem_alloc(PAGE_SIZE, flags);
+	return pool_get(&data_pool[mc->mc_bsize / 2048], flags);
+}
+
+static void
+data_free(const struct mcache *mc, void *data)
+{
+	if (mc->mc_bsize == PAGE_SIZE)
+		kmem_free(data, PAGE_SIZE);
+	else
+		pool_put(&data_pool[mc->mc_bsize / 2048], data);
 }
 
 /* -- Buffers ------------------------------------------------------------------ */
@@ -40,7 +52,7 @@ mblk_alloc(struct mcache *mc, int flags)
 		return NULL;
 	mb->mb_mc = mc;
 	mb->mb_blkno = NONE;
-	mb->mb_data = pool_get(pool_of(mc), flags);
+	mb->mb_data = data_alloc(mc, flags);
 	if (mb->mb_data == NULL) {
 		pool_put(&mblk_pool, mb);
 		return NULL;
@@ -51,7 +63,7 @@ mblk_alloc(struct mcache *mc, int flags)
 static void
 mblk_free(struct mblk *mb)
 {
-	pool_put(pool_of(mb->mb_mc), mb->mb_data);
+	data_free(mb->mb_mc, mb->mb_data);
 	pool_put(&mblk_pool, mb);
 }
 
@@ -668,8 +680,7 @@ mc_shrink_all(void)
 static void
 init_pools(void)
 {
-	static const char *const name[] = { "mcache1k", "mcache2k",
-		"mcache4k" };
+	static const char *const name[] = { "mcache1k", "mcache2k" };
 	bool done;
 
 	mtx_enter(&caches_mtx);

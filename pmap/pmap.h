@@ -162,6 +162,13 @@ boolean_t pmap_clear_reference(struct vm_page *pg);
  *    meanwhile; thread context, no mutex held
  */
 void pmap_pages_clear_reference(struct vm_page **pgs, unsigned n);
+/*
+ * As pmap_clear_modify() of each of n pages, or as pmap_page_protect() of each
+ * to read and execute, with few fences.
+ * => as pmap_pages_clear_reference()
+ */
+void pmap_pages_clear_modify(struct vm_page **pgs, unsigned n);
+void pmap_pages_protect(struct vm_page **pgs, unsigned n);
 boolean_t pmap_is_modified(struct vm_page *pg);
 boolean_t pmap_is_referenced(struct vm_page *pg);
 void pmap_proc_iflush(struct proc *p, vaddr_t va, vsize_t len);

@@ -288,8 +288,8 @@ encrypt_pages(struct swapio *si)
 {
 	if (!MUTANT(PAGEOUT_STAYS_MAPPED))
 		pmap_pages_remove(si->si_pg, (u_int)si->si_n);
-	for (int i = 0; i < si->si_n && !MUTANT(PAGEOUT_STAYS_MODIFIED); i++)
-		(void)pmap_clear_modify(si->si_pg[i]);
+	if (!MUTANT(PAGEOUT_STAYS_MODIFIED))
+		pmap_pages_clear_modify(si->si_pg, (u_int)si->si_n);
 	si->si_dev = uvm_swap_place(si->si_slot, &si->si_blkno);
 	for (int i = 0; i < si->si_n; i++)
 		uvm_swap_encrypt(si->si_slot + i,

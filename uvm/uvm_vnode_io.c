@@ -317,43 +317,49 @@ uvn_put_page(struct uvm_object *uobj, voff_t off, struct vm_page *pg)
 
 /* -- Writing ----------------------------------------------------------------- */
 
-/* What a page of a write will be when it is done, unless it is stored to. */
-static void
-presume_clean(struct vm_page *pg)
-{
-	if (!MUTANT(UVN_WRITE_STAYS_MODIFIED))
-		(void)pmap_clear_modify(pg);
-	atomic_or(&pg->pg_flags, PG_CLEAN);
-}
-
 /*
  * A page that is clean is not counted any more, once no mapping may store to it
  * without a fault.  Wired ones have no faults: they are looked at again.
- * => object write-locked; FALSE: it stays counted
+ * => object write-locked; n of its pages; how many stay counted
  */
-static bool
-settle(struct uvm_vnode *un, struct vm_page *pg)
+static u_int
+settle(struct uvm_vnode *un, struct vm_page **pgs, u_int n)
 {
-	if ((pg->pg_flags & PG_DIRTY) == 0)
-		return true;
-	if (pg->wire_count == 0 && !uvn_page_dirty(pg)) {
-		if (!MUTANT(UVN_CLEAN_WRITABLE))
-			pmap_page_protect(pg, PROT_READ);
-		if (!pmap_is_modified(pg)) {
-			uvn_undirty(pg);
-			return true;
-		}
+	struct vm_page *clean[UVN_CLUSTER];
+	u_int nclean = 0, kept = 0;
+
+	for (u_int i = 0; i < n; i++) {
+		if ((pgs[i]->pg_flags & PG_DIRTY) == 0)
+			continue;
+		if (pgs[i]->wire_count == 0 && !uvn_page_dirty(pgs[i]))
+			clean[nclean++] = pgs[i];
+		else
+			kept++;
 	}
-	uvn_dirtied(un);
-	return false;
+	if (nclean > 0 && !MUTANT(UVN_CLEAN_WRITABLE))
+		pmap_pages_protect(clean, nclean);
+	for (u_int i = 0; i < nclean; i++) {
+		if (pmap_is_modified(clean[i]))
+			kept++;
+		else
+			uvn_undirty(clean[i]);
+	}
+	if (kept > 0)
+		uvn_dirtied(un);
+	return kept;
 }
 
-/* => object write-locked; pages of a write that is about to begin */
+/*
+ * What pages of a write will be when it is done, unless they are stored to.
+ * => object write-locked; pages of a write that is about to begin
+ */
 static void
 write_presume(struct vm_page **pgs, int n)
 {
+	if (!MUTANT(UVN_WRITE_STAYS_MODIFIED))
+		pmap_pages_clear_modify(pgs, (u_int)n);
 	for (int i = 0; i < n; i++)
-		presume_clean(pgs[i]);
+		atomic_or(&pgs[i]->pg_flags, PG_CLEAN);
 }
 
 /*
@@ -366,7 +372,9 @@ static int
 write_done(struct uvm_vnode *un, struct vm_page **pgs, int n, int error)
 {
 	struct vnode *vp = un->u_vnode;
+	struct vm_page *written[UVN_CLUSTER];
 	int failed = 0, one[UVN_CLUSTER];
+	u_int nwritten = 0;
 
 	if (error != 0 && n > 1) {
 		rw_exit(&un->u_obj.uo_lock);
@@ -381,13 +389,14 @@ write_done(struct uvm_vnode *un, struct vm_page **pgs, int n, int error)
 		write_presume(pgs, n);
 	for (int i = 0; i < n; i++) {
 		if (one[i] == 0) {
-			(void)settle(un, pgs[i]);
+			written[nwritten++] = pgs[i];
 			continue;
 		}
 		failed = one[i];
 		if (!MUTANT(UVN_WRITE_ERROR_DROPS))
 			atomic_and(&pgs[i]->pg_flags, ~(uint32_t)PG_CLEAN);
 	}
+	(void)settle(un, written, nwritten);
 	if (failed != 0) {
 		uvn_dirtied(un);
 		un->u_error = failed;
@@ -606,7 +615,7 @@ pass_over(struct uvm_vnode *un, struct vm_page *pg, struct uvn_walk *uw)
 	}
 	if (uvn_page_dirty(pg))
 		return false;
-	uw->uw_kept += !settle(un, pg);
+	uw->uw_kept += settle(un, &pg, 1);
 	uw->uw_next++;
 	return true;
 }

@@ -143,18 +143,24 @@
 	X(CLEAR_ATTR_BLIND, "pmap",                                         \
 	    "clearing A or D stores over what changed meanwhile: mprotect " \
 	    "on another hart takes write, which comes back")                \
-	X(AGE_NO_FLUSH, "pmap",                                             \
+	X(PAGES_NO_FLUSH, "pmap",                                           \
 	    "no fence after pages were aged together: a hart that uses "    \
 	    "one does not set A again, and it goes to swap")                \
 	X(AGED_SEEMS_FENCED, "pmap",                                        \
 	    "a page is removed that another hart ages, and whose A was "    \
 	    "cleared but not fenced: it is freed while still in use")       \
-	X(AGE_FLUSH_FIRST_PAGE, "pmap",                                     \
+	X(PAGES_FLUSH_FIRST_PAGE, "pmap",                                   \
 	    "of pages that were aged together only the first is fenced: "   \
 	    "the others are used without A being set")                      \
-	X(AGE_FLUSH_FIRST_PMAP, "pmap",                                     \
+	X(PAGES_FLUSH_FIRST_PMAP, "pmap",                                   \
 	    "of processes that share aged pages only the first is fenced: " \
 	    "what the others do with them does not set A")                  \
+	X(PAGES_PROTECT_SEEMS_FENCED, "pmap",                               \
+	    "mprotect finds write gone that the writer of pages took and "  \
+	    "did not fence: another thread stores after it returned")       \
+	X(PAGES_NO_WAIT, "pmap",                                            \
+	    "pages are called unmodified while a hart that unmapped them "  \
+	    "has still to fence: a store is not written to the file")       \
 	X(ZERO_PAGE_WRITABLE, "pmap",                                       \
 	    "the page of zeros is mapped writable: a write after a read "   \
 	    "is seen in the untouched memory of everybody")                 \

@@ -19,7 +19,7 @@
 #define POOL_CACHE_ITEMS 15 /* most free items a hart keeps */
 
 /*
- * A slab: pr_slabsize bytes at a multiple of that, this header first.
+ * A slab: a page, this header first.
  * Locks used to protect members:
  *	I	immutable
  *	p	pr_mtx
@@ -50,7 +50,6 @@ struct pool {
 	uint32_t pr_size; /* [I] bytes per item, rounded to its alignment */
 	uint32_t pr_align; /* [I] */
 	uint32_t pr_perpage; /* [I] items in one slab */
-	uint32_t pr_slabsize; /* [I] bytes in one slab */
 	uint32_t pr_first; /* [I] offset of the first item in a slab */
 	uint32_t pr_stock; /* [I] most items in a hart's stock */
 	struct pool_pagelist pr_partial; /* [p] slabs with free items */

@@ -804,6 +804,20 @@ pmap_pages_clear_reference(struct vm_page **pgs, unsigned n)
 		(void)test_attribute(pgs[i], REFA_REF, true);
 }
 
+void
+pmap_pages_clear_modify(struct vm_page **pgs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		(void)pmap_clear_modify(pgs[i]);
+}
+
+void
+pmap_pages_protect(struct vm_page **pgs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		pmap_page_protect(pgs[i], PROT_READ | PROT_EXEC);
+}
+
 boolean_t
 pmap_is_modified(struct vm_page *pg)
 {

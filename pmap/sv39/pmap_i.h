@@ -75,13 +75,19 @@ tlb_batch_add(struct tlb_batch *tb, vaddr_t va)
 static inline void
 tlb_unfenced_begin(void)
 {
-	atomic_store(&curcpu()->ci_unfenced, 1);
+	struct cpu_info *ci = curcpu();
+
+	KASSERT((ci->ci_unfenced & 1) == 0);
+	atomic_store(&ci->ci_unfenced, ci->ci_unfenced + 1);
 }
 
 static inline void
 tlb_unfenced_end(void)
 {
-	atomic_store_rel(&curcpu()->ci_unfenced, 0);
+	struct cpu_info *ci = curcpu();
+
+	KASSERT((ci->ci_unfenced & 1) != 0);
+	atomic_store_rel(&ci->ci_unfenced, ci->ci_unfenced + 1);
 }
 
 /*

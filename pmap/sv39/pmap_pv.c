@@ -397,78 +397,129 @@ pmap_clear_reference(struct vm_page *pg)
 	return pmap_clear_attr(pg, false);
 }
 
-/* -- Reference of many pages --------------------------------------------------------- */
+/* -- Attributes and rights of many pages --------------------------------------------- */
 
-#define AGE_PMAPS   4 /* that share pages, with one fence for all of these */
-#define AGE_SINGLES 16 /* fences for single mappings before interrupts are on */
+#define BATCH_PMAPS   4 /* that share pages, each with a fence for all */
+#define BATCH_SINGLES 16 /* fences of others before interrupts are on */
+
+/* What every mapping of a page loses. */
+enum page_loss { LOSS_REF, LOSS_MOD, LOSS_WRITE };
 
 /*
- * Mappings that were cleared and are not fenced yet, by pmap.  Each pmap is
+ * Mappings that were changed and are not fenced yet, by pmap.  Each pmap is
  * kept from going: the page's pv lock, which did that, is released before the
- * fence.  Nobody loses rights.  Who removes an entry from the side of the page
- * takes one without A for unused, so he is told that this is not true yet; all
- * others fence what they remove or reduce.
+ * fence.  Others fence what they remove or reduce themselves, with two
+ * exceptions, who wait for this hart: who removes an entry without A from the
+ * side of the page takes it for unused, and who takes away a right of one pmap
+ * that is already gone has nothing to fence.
  * All members: [thread].
  */
-struct age_batch {
-	struct tlb_batch ab_tb[AGE_PMAPS];
-	unsigned ab_n; /* of them in use */
-	unsigned ab_singles; /* mappings of further pmaps: fenced at once */
+struct page_batch {
+	enum page_loss pb_loss;
+	struct tlb_batch pb_tb[BATCH_PMAPS];
+	unsigned pb_n; /* of them in use */
+	unsigned pb_singles; /* mappings of further pmaps: fenced at once */
 };
+
+static inline void
+loss_begin(const struct page_batch *pb, struct pmap *pm)
+{
+	if (pb->pb_loss == LOSS_WRITE && !MUTANT(PAGES_PROTECT_SEEMS_FENCED))
+		pmap_unfenced_begin(pm);
+}
+
+static inline void
+loss_end(const struct page_batch *pb, struct pmap *pm)
+{
+	if (pb->pb_loss == LOSS_WRITE && !MUTANT(PAGES_PROTECT_SEEMS_FENCED))
+		pmap_unfenced_end(pm);
+}
 
 /* => where to note mappings of pm, or NULL: there are too many pmaps */
 static struct tlb_batch *
-age_batch_of(struct age_batch *ab, struct pmap *pm)
+page_batch_of(struct page_batch *pb, struct pmap *pm)
 {
 	struct tlb_batch *tb;
 
-	for (tb = ab->ab_tb; tb < ab->ab_tb + ab->ab_n; tb++)
+	for (tb = pb->pb_tb; tb < pb->pb_tb + pb->pb_n; tb++)
 		if (tb->tb_pm == pm)
 			return tb;
-	if (ab->ab_n == AGE_PMAPS)
+	if (pb->pb_n == BATCH_PMAPS)
 		return NULL;
-	ab->ab_n++;
-	pmap_reference(pm);
+	pb->pb_n++;
+	/* the kernel's is always there */
+	if (pmap_is_user(pm))
+		pmap_reference(pm);
+	loss_begin(pb, pm);
 	tlb_batch_init(tb, pm);
 	return tb;
 }
 
+/* => does the mapping have what it is to lose?  Kernel leaves keep A and D. */
+static bool
+pv_has(struct pv_entry *pv, enum page_loss loss)
+{
+	bool user = pmap_is_user(pv->pv_pmap);
+	pt_entry_t pte = atomic_load(pmap_leaf(pv->pv_pmap, pv->pv_va));
+
+	if (loss == LOSS_WRITE)
+		return (pte & ~pte_write_mask(user)) != 0;
+	return user && (pte & (loss == LOSS_MOD ? PTE_D : PTE_A)) != 0;
+}
+
+/* => pv locked; TRUE: to be fenced */
+static bool
+pv_lose(struct pv_entry *pv, enum page_loss loss)
+{
+	uint64_t mask = pte_write_mask(pmap_is_user(pv->pv_pmap));
+
+	if (loss != LOSS_WRITE)
+		return pte_clear_attr(pv, loss == LOSS_MOD);
+	return (atomic_and(pmap_leaf(pv->pv_pmap, pv->pv_va), mask) & ~mask) !=
+	    0;
+}
+
 /* => interrupts off */
 static void
-page_age(struct vm_page *pg, struct age_batch *ab)
+page_lose(struct vm_page *pg, struct page_batch *pb)
 {
+	uint32_t attr = pb->pb_loss == LOSS_MOD ? PVA_MOD : PVA_REF;
 	struct tlb_batch *tb;
 	struct pv_entry *pv;
 
 	pv_lock(pg);
-	atomic_and(&pg->mdpage.md_attr, ~(uint32_t)PVA_REF);
+	if (pb->pb_loss != LOSS_WRITE)
+		atomic_and(&pg->mdpage.md_attr, ~attr);
 	PV_FOREACH(pv, pg)
 	{
-		if (!pte_clear_attr(pv, false))
+		if (!pv_has(pv, pb->pb_loss))
 			continue;
-		tb = age_batch_of(ab, pv->pv_pmap);
-		if (tb != NULL)
-			tlb_batch_add(tb, pv->pv_va);
-		else {
-			tlb_flush_va(pv->pv_pmap, pv->pv_va);
-			ab->ab_singles++;
+		tb = page_batch_of(pb, pv->pv_pmap);
+		if (tb != NULL) {
+			if (pv_lose(pv, pb->pb_loss))
+				tlb_batch_add(tb, pv->pv_va);
+			continue;
 		}
+		loss_begin(pb, pv->pv_pmap);
+		if (pv_lose(pv, pb->pb_loss))
+			tlb_flush_va(pv->pv_pmap, pv->pv_va);
+		loss_end(pb, pv->pv_pmap);
+		pb->pb_singles++;
 	}
 	pv_unlock(pg);
 }
 
 /* => interrupts off */
 static void
-age_batch_flush(struct age_batch *ab)
+page_batch_flush(struct page_batch *pb)
 {
-	if (MUTANT(AGE_NO_FLUSH))
-		return;
-	for (unsigned i = 0; i < ab->ab_n; i++) {
-		if (MUTANT(AGE_FLUSH_FIRST_PAGE))
-			ab->ab_tb[i].tb_n = 1;
-		tlb_batch_flush(&ab->ab_tb[i]);
-		if (MUTANT(AGE_FLUSH_FIRST_PMAP))
-			break;
+	for (unsigned i = 0; i < pb->pb_n; i++) {
+		if (MUTANT(PAGES_FLUSH_FIRST_PAGE))
+			pb->pb_tb[i].tb_n = 1;
+		if (!MUTANT(PAGES_NO_FLUSH) &&
+		    !(i > 0 && MUTANT(PAGES_FLUSH_FIRST_PMAP)))
+			tlb_batch_flush(&pb->pb_tb[i]);
+		loss_end(pb, pb->pb_tb[i].tb_pm);
 	}
 }
 
@@ -477,28 +528,56 @@ age_batch_flush(struct age_batch *ab)
  * => how many of the pages are done
  */
 static unsigned
-pages_age_batch(struct vm_page **pgs, unsigned n)
+pages_lose_batch(struct vm_page **pgs, unsigned n, enum page_loss loss)
 {
-	struct age_batch ab = { .ab_n = 0 };
+	struct page_batch pb = { .pb_loss = loss };
 	unsigned long s = intr_disable();
 	unsigned done = 0;
 
 	if (!MUTANT(AGED_SEEMS_FENCED))
 		tlb_unfenced_begin();
 	do
-		page_age(pgs[done++], &ab);
-	while (done < n && ab.ab_singles < AGE_SINGLES);
-	age_batch_flush(&ab);
-	tlb_unfenced_end();
+		page_lose(pgs[done++], &pb);
+	while (done < n && pb.pb_singles < BATCH_SINGLES);
+	page_batch_flush(&pb);
+	if (!MUTANT(AGED_SEEMS_FENCED))
+		tlb_unfenced_end();
 	intr_restore(s);
-	for (unsigned i = 0; i < ab.ab_n; i++)
-		pmap_destroy(ab.ab_tb[i].tb_pm);
+	for (unsigned i = 0; i < pb.pb_n; i++)
+		if (pmap_is_user(pb.pb_tb[i].tb_pm))
+			pmap_destroy(pb.pb_tb[i].tb_pm);
 	return done;
+}
+
+static void
+pages_lose(struct vm_page **pgs, unsigned n, enum page_loss loss)
+{
+	for (unsigned done = 0; done < n;)
+		done += pages_lose_batch(pgs + done, n - done, loss);
 }
 
 void
 pmap_pages_clear_reference(struct vm_page **pgs, unsigned n)
 {
-	for (unsigned done = 0; done < n;)
-		done += pages_age_batch(pgs + done, n - done);
+	pages_lose(pgs, n, LOSS_REF);
+}
+
+/*
+ * A store through a mapping that another hart took away, or cleared, and has
+ * not fenced must not come later either.
+ */
+void
+pmap_pages_clear_modify(struct vm_page **pgs, unsigned n)
+{
+	pages_lose(pgs, n, LOSS_MOD);
+	if (!MUTANT(PAGES_NO_WAIT))
+		tlb_unfenced_wait();
+}
+
+void
+pmap_pages_protect(struct vm_page **pgs, unsigned n)
+{
+	pages_lose(pgs, n, LOSS_WRITE);
+	if (!MUTANT(PAGES_NO_WAIT))
+		tlb_unfenced_wait();
 }

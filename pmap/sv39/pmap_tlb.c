@@ -316,18 +316,22 @@ tlb_batch_flush(struct tlb_batch *tb)
 /*
  * A hart takes mappings of many pages away, fences once, and is done with the
  * pages' locks long before.  Who finds a page without mappings, or with fewer
- * rights, waits here before he relies on it.
+ * rights, waits here before he relies on it: for what each hart is at, not for
+ * a moment when it is at nothing, which may not come for long.
  */
 void
 tlb_unfenced_wait(void)
 {
 	struct cpu_info *ci, *self = curcpu();
+	uint32_t at;
 
 	if (MUTANT(UNFENCED_NO_WAIT))
 		return;
 	for (u_int i = 0; i < ncpus; i++) {
 		ci = &cpu_info_store[i];
-		while (ci != self && atomic_load_acq(&ci->ci_unfenced) != 0)
+		at = atomic_load_acq(&ci->ci_unfenced);
+		while (ci != self && (at & 1) != 0 &&
+		    atomic_load_acq(&ci->ci_unfenced) == at)
 			cpu_spinwait();
 	}
 }

@@ -15,17 +15,16 @@ mark_of(void *item)
 
 /* => slab that would hold the item */
 static inline struct pool_page *
-slab_of(const struct pool *pp, const void *item)
+slab_of(const void *item)
 {
-	return (struct pool_page *)((uintptr_t)item &
-	    ~((uintptr_t)pp->pr_slabsize - 1));
+	return (struct pool_page *)trunc_page((vaddr_t)item);
 }
 
 /* => index of an item in its slab, -1 if nothing begins there */
 static long
 item_index(const struct pool *pp, const void *item)
 {
-	uintptr_t off = (uintptr_t)item - (uintptr_t)slab_of(pp, item);
+	uintptr_t off = (uintptr_t)item - (uintptr_t)slab_of(item);
 
 	if (off < pp->pr_first || (off - pp->pr_first) % pp->pr_size != 0)
 		return -1;
@@ -41,21 +40,18 @@ item_at(const struct pool *pp, struct pool_page *ph, uint32_t i)
 
 /* -- Slabs ------------------------------------------------------------------------ */
 
-/* => are all pages of the slab memory, and are they nobody else's? */
+/* => is the slab memory, and nobody else's? */
 static bool
 slab_place(const struct pool *pp, struct pool_page *ph)
 {
 	struct vm_page *pg;
 
-	if (((uintptr_t)ph & (pp->pr_slabsize - 1)) != 0 || !VA_IS_DMAP(ph) ||
+	if (((uintptr_t)ph & PAGE_MASK) != 0 || !VA_IS_DMAP(ph) ||
 	    (pg = PHYS_TO_VM_PAGE(DMAP_TO_PHYS(ph))) == NULL) {
 		audit_bad("pool %s: slab %p is no slab", pp->pr_name, ph);
 		return false;
 	}
-	for (uint32_t i = 0; i < atop(pp->pr_slabsize); i++)
-		if (!audit_place(pg + i, AP_POOL))
-			return false;
-	return true;
+	return audit_place(pg, AP_POOL);
 }
 
 /* => fn for each item on the slab's list; FALSE: the list is broken */
@@ -67,7 +63,7 @@ slab_free_items(
 	void *item;
 
 	for (item = ph->ph_free; item != NULL; item = *(void **)item) {
-		if (slab_of(pp, item) != ph || item_index(pp, item) < 0 ||
+		if (slab_of(item) != ph || item_index(pp, item) < 0 ||
 		    item_index(pp, item) >= (long)ph->ph_fresh || n == want)
 			break;
 		fn(pp, item);
@@ -141,7 +137,7 @@ mark_slabs(struct pool *pp, struct pool_pagelist *list)
 static bool
 in_slab(const struct pool *pp, const void *item)
 {
-	struct pool_page *ph = slab_of(pp, item);
+	struct pool_page *ph = slab_of(item);
 	struct vm_page *pg;
 
 	if (!VA_IS_DMAP(item))

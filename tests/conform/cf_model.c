@@ -220,6 +220,25 @@ op_clear_reference(struct model *m, const struct choice *c)
 
 /* Of all pages from one on. */
 static void
+op_pages_protect(struct model *m, const struct choice *c)
+{
+	pmap_pages_protect(&m->pg[c->page], (unsigned)(CONF_NPG - c->page));
+	for (int p = 0; p < NPM; p++)
+		for (int s = 0; s < NSLOT; s++)
+			if (m->slot[p][s].page >= c->page)
+				reduce(&m->slot[p][s], RX);
+}
+
+static void
+op_clear_modifies(struct model *m, const struct choice *c)
+{
+	pmap_pages_clear_modify(
+	    &m->pg[c->page], (unsigned)(CONF_NPG - c->page));
+	for (int i = c->page; i < CONF_NPG; i++)
+		m->mod[i] = false;
+}
+
+static void
 op_clear_references(struct model *m, const struct choice *c)
 {
 	pmap_pages_clear_reference(
@@ -317,10 +336,10 @@ op_new_page(struct model *m, const struct choice *c)
 
 static void (*const ops[])(struct model *, const struct choice *) = { op_enter,
 	op_enter, op_enter, op_enter_neighbours, op_remove, op_move,
-	op_remove_much, op_protect, op_raise, op_page_protect, op_unwire,
-	op_clear_modify, op_clear_reference, op_clear_references, op_load,
-	op_load, op_store, op_store, op_store, op_collect, op_switch, op_switch,
-	op_new_pmap, op_new_page };
+	op_remove_much, op_protect, op_raise, op_page_protect, op_pages_protect,
+	op_unwire, op_clear_modifies, op_clear_modify, op_clear_reference,
+	op_clear_references, op_load, op_load, op_store, op_store, op_store,
+	op_collect, op_switch, op_switch, op_new_pmap, op_new_page };
 
 /* -- Checking -------------------------------------------------------------------------- */
 

@@ -111,7 +111,7 @@ grant_rw(void)
 static void
 revoke_write(uint32_t round)
 {
-	switch (round % 4) {
+	switch (round % 5) {
 	case 0:
 		pmap_protect(smp.pm, AT(0), AT(1), PROT_READ);
 		break;
@@ -123,6 +123,9 @@ revoke_write(uint32_t round)
 		break;
 	case 3:
 		CONF_ENTER(&smp.f, 0, 1, PROT_READ, PROT_READ);
+		break;
+	case 4:
+		pmap_pages_protect(smp.f.pg, CONF_NPG);
 		break;
 	}
 }
@@ -190,8 +193,11 @@ protect_page(void *arg)
 {
 	for (u_int round = 0; atomic_load(&smp.stop) == 0; round++) {
 		rw_enter_write(&smp.owner[0]);
-		pmap_page_protect(
-		    smp.f.pg[0], round & 1 ? PROT_READ : PROT_NONE);
+		if (round % 3 == 2)
+			pmap_pages_protect(smp.f.pg, 1);
+		else
+			pmap_page_protect(smp.f.pg[0],
+			    round % 3 == 1 ? PROT_READ : PROT_NONE);
 		rw_exit(&smp.owner[0]);
 		conf_pause();
 	}
@@ -248,17 +254,31 @@ remove_span(void *arg)
 	}
 }
 
-/* Taken away from the page's side: nobody uses it any more. */
+/*
+ * Taken away from the page's side, in one of several ways: nobody stores to it
+ * any more.
+ */
 static void
-page_is_gone(int round, int page)
+page_is_gone(int round, int page, int ways)
 {
 	const uint32_t revoked = (uint32_t)round + 1;
+	struct vm_page **pgs = &smp.f.pg[page];
 	uint64_t v = 0;
 
-	if (round & 1)
-		pmap_page_protect(smp.f.pg[page], PROT_NONE);
-	else
-		pmap_pages_remove(&smp.f.pg[page], 1);
+	switch (round % ways) {
+	case 0:
+		pmap_pages_remove(pgs, 1);
+		break;
+	case 1:
+		pmap_page_protect(*pgs, PROT_NONE);
+		break;
+	case 2:
+		pmap_pages_protect(pgs, 1);
+		break;
+	case 3: /* it is not mapped: what is stored is seen by now */
+		pmap_pages_clear_modify(pgs, 1);
+		break;
+	}
 	KT_EQ(conf_race(smp.pm, AT(page), PROT_WRITE, &v, &revoked), EFAULT);
 	kt_barrier_wait(&smp.barrier);
 }
@@ -302,7 +322,7 @@ unfenced_round(int round)
 	kt_barrier_wait(&smp.barrier);
 	while (vm_page_md_ismapped(&smp.f.pg[page]->mdpage))
 		cpu_spinwait();
-	page_is_gone(round, page);
+	page_is_gone(round, page, 4);
 }
 
 KTEST(conform_revoked_by_a_hart_that_goes_on)
@@ -337,7 +357,7 @@ aging_round(int round)
 	kt_barrier_wait(&smp.barrier);
 	while (pmap_is_referenced(smp.f.pg[page]))
 		cpu_spinwait();
-	page_is_gone(round, page);
+	page_is_gone(round, page, 3);
 }
 
 KTEST(conform_revoked_while_a_hart_ages)
@@ -589,12 +609,16 @@ KTEST(conform_cleared_while_active_on_every_hart)
 enum { AGED_PMAPS = 6, AGED_THREADS = 8 };
 
 static struct pmap *aged_pm[AGED_PMAPS];
+static bool aged_stored; /* and cleared of "modified", not "referenced" */
 
 static void
 touch_all(struct pmap *pm)
 {
-	for (int i = 0; i < CONF_NPG; i++)
+	for (int i = 0; i < CONF_NPG; i++) {
 		KT_EQ(conf_peek(pm, AT(i)), i);
+		if (aged_stored)
+			KT_EQ(conf_store(pm, AT(i), (uint64_t)i), 0);
+	}
 }
 
 static void
@@ -620,7 +644,7 @@ touch_when_told(void *arg)
 static void
 aged_setup(void)
 {
-	smp_setup(PROT_READ);
+	smp_setup(aged_stored ? PROT_WRITE : PROT_READ);
 	kt_barrier_init(&smp.barrier, AGED_THREADS + 1);
 	for (int p = 0; p < AGED_PMAPS; p++) {
 		aged_pm[p] = p == 0 ? smp.f.pm : pmap_create();
@@ -634,26 +658,38 @@ aged_setup(void)
 }
 
 static void
+aged_are(bool set)
+{
+	for (int i = 0; i < CONF_NPG; i++)
+		if (aged_stored)
+			KT_EQ(pmap_is_modified(smp.f.pg[i]), set);
+		else
+			KT_CHECK(conf_referenced_is(smp.f.pg[i], set));
+}
+
+static void
 aged_round(void)
 {
 	kt_barrier_wait(&smp.barrier);
-	for (int i = 0; i < CONF_NPG; i++)
-		KT_CHECK(pmap_is_referenced(smp.f.pg[i]));
-	pmap_pages_clear_reference(smp.f.pg, CONF_NPG);
-	for (int i = 0; i < CONF_NPG; i++)
-		KT_CHECK(conf_referenced_is(smp.f.pg[i], false));
+	aged_are(true);
+	if (aged_stored)
+		pmap_pages_clear_modify(smp.f.pg, CONF_NPG);
+	else
+		pmap_pages_clear_reference(smp.f.pg, CONF_NPG);
+	aged_are(false);
 	kt_barrier_wait(&smp.barrier);
 	kt_barrier_wait(&smp.barrier);
-	for (int i = 0; i < CONF_NPG; i++)
-		KT_CHECK(pmap_is_referenced(smp.f.pg[i]));
+	aged_are(true);
 	kt_barrier_wait(&smp.barrier);
 }
 
-KTEST(conform_pages_aged_on_every_hart)
+static void
+aged_on_every_hart(bool stored)
 {
 	struct kt_thread *t[AGED_THREADS];
 	int me[AGED_THREADS];
 
+	aged_stored = stored;
 	aged_setup();
 	for (int i = 0; i < AGED_THREADS; i++) {
 		me[i] = i;
@@ -667,6 +703,16 @@ KTEST(conform_pages_aged_on_every_hart)
 	for (int p = 1; p < AGED_PMAPS; p++)
 		conf_destroy(aged_pm[p]);
 	conf_teardown(&smp.f);
+}
+
+KTEST(conform_pages_aged_on_every_hart)
+{
+	aged_on_every_hart(false);
+}
+
+KTEST(conform_pages_cleaned_on_every_hart)
+{
+	aged_on_every_hart(true);
 }
 
 /* -- Moving about ----------------------------------------------------------------------- */

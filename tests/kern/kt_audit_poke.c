@@ -216,8 +216,7 @@ KTEST(audit_free)
 	pool_foreach(find_entry_pool, NULL);
 	vm = ktf_space();
 	ktf_map_anon(vm, 1, MADV_NORMAL);
-	slab = (struct pool_page *)((uintptr_t)ktf_entry(vm, 0) &
-	    ~((uintptr_t)entry_pool->pr_slabsize - 1));
+	slab = (struct pool_page *)trunc_page((vaddr_t)ktf_entry(vm, 0));
 	uvm_pgcache_gather();
 	uvm_pgcache_release();
 	mtx_leave(&uvm.fpageqlock);
