@@ -217,7 +217,8 @@ set_sizing(struct file_use *fu, uint64_t size, bool on)
 
 /*
  * The words of a page from its new end on are zero, unless they were stored to
- * meanwhile.
+ * meanwhile.  They are written, even if with what they were: a fetch may see
+ * what was there before.
  */
 static void
 cut_words(struct orc_slot *s, uint16_t limit, bool raced)
@@ -234,6 +235,7 @@ cut_words(struct orc_slot *s, uint16_t limit, bool raced)
 		else
 			s->w[w] = (struct orc_word){ 0 };
 	}
+	s->mtime = ++orc_now;
 }
 
 /*

@@ -43,7 +43,8 @@ SIM_SAN		:= -fsanitize=address,undefined -fno-sanitize-recover=all
 	-Dpmap_zero_page=pmap_hw_zero_page \
 	-Dpmap_pageidlezero=pmap_hw_pageidlezero
 # When a pmap may not know yet that a page is modified.
-%/pmap/sv39/pmap_pv.o: SIM_RENAME := -Dpmap_clear_modify=pmap_hw_clear_modify
+%/pmap/sv39/pmap_pv.o: SIM_RENAME := -Dpmap_clear_modify=pmap_hw_clear_modify \
+	-Dpmap_pages_clear_modify=pmap_hw_pages_clear_modify
 %/lib/string.o: SIM_RENAME := -Dmemset=string_memset -Dmemcpy=string_memcpy
 
 # $(1) name, $(2) compiler, $(3) flags, $(4) the pmap's sources, $(5) defines

@@ -59,37 +59,64 @@ speculate(void)
 		mmu_speculate_hart((u_int)sim_below(ncpus));
 }
 
-/* pmap_clear_modify() of a page, which has not returned yet. */
+/* Pages that are just losing "modified": the call has not returned yet. */
 struct clearing {
-	struct vm_page *cl_page;
+	struct vm_page **cl_pages;
+	unsigned cl_n;
 	struct clearing *cl_next;
 };
 static struct clearing *clearing;
 
 boolean_t pmap_hw_clear_modify(struct vm_page *pg);
+void pmap_hw_pages_clear_modify(struct vm_page **pgs, unsigned n);
+
+static void
+clearing_begin(struct clearing *cl, struct vm_page **pgs, unsigned n)
+{
+	*cl = (struct clearing){ pgs, n, clearing };
+	clearing = cl;
+}
+
+static void
+clearing_end(struct clearing *cl)
+{
+	struct clearing **clp;
+
+	for (clp = &clearing; *clp != cl;)
+		clp = &(*clp)->cl_next;
+	*clp = cl->cl_next;
+}
 
 boolean_t
 pmap_clear_modify(struct vm_page *pg)
 {
-	struct clearing cl = { .cl_page = pg, .cl_next = clearing }, **clp;
+	struct clearing cl;
 	boolean_t was;
 
-	clearing = &cl;
+	clearing_begin(&cl, &pg, 1);
 	was = pmap_hw_clear_modify(pg);
-	for (clp = &clearing; *clp != &cl;)
-		clp = &(*clp)->cl_next;
-	*clp = cl.cl_next;
+	clearing_end(&cl);
 	return was;
+}
+
+void
+pmap_pages_clear_modify(struct vm_page **pgs, unsigned n)
+{
+	struct clearing cl;
+
+	clearing_begin(&cl, pgs, n);
+	pmap_hw_pages_clear_modify(pgs, n);
+	clearing_end(&cl);
 }
 
 static bool
 is_clearing(const struct vm_page *pg)
 {
-	struct clearing *cl = clearing;
-
-	while (cl != NULL && cl->cl_page != pg)
-		cl = cl->cl_next;
-	return cl != NULL;
+	for (struct clearing *cl = clearing; cl != NULL; cl = cl->cl_next)
+		for (unsigned i = 0; i < cl->cl_n; i++)
+			if (cl->cl_pages[i] == pg)
+				return true;
+	return false;
 }
 
 /*
