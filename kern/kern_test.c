@@ -130,8 +130,7 @@ kt_random(void)
 static void
 pool_pages(struct pool *pp, void *arg)
 {
-	*(long *)arg +=
-	    (long)atomic_load(&pp->pr_nslabs);
+	*(long *)arg += (long)atomic_load(&pp->pr_nslabs);
 }
 
 long
