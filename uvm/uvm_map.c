@@ -292,6 +292,15 @@ unmap_unwires(vm_map_t map, const struct vm_map_entry *e)
 	    (!vm_map_is_kernel(map) && pmap_wired_count(map->pmap) != 0);
 }
 
+void
+uvm_mapent_unwire(vm_map_t map, struct vm_map_entry *e)
+{
+	if (!unmap_unwires(map, e) || UVM_ET_ISHOLE(e))
+		return;
+	e->wired_count = 0;
+	uvm_fault_unwire_locked(map, e->start, e->end);
+}
+
 /*
  * Take [start, end) out of an entry that has no amap without splitting
  * references: the usual case of small maps that come and go.
@@ -326,10 +335,7 @@ unmap_trim(vm_map_t map, struct vm_map_entry *e, vaddr_t start, vaddr_t end)
 static void
 unmap_entry(vm_map_t map, struct vm_map_entry *e, struct vm_map_entry **deadp)
 {
-	if (unmap_unwires(map, e) && !UVM_ET_ISHOLE(e)) {
-		e->wired_count = 0;
-		uvm_fault_unwire_locked(map, e->start, e->end);
-	}
+	uvm_mapent_unwire(map, e);
 	if (vm_map_is_kernel(map))
 		unmap_kernel_range(map, e, e->start, e->end);
 	uvm_mapent_unlink(map, e);
@@ -379,12 +385,8 @@ uvm_unmap_all(vm_map_t map, struct vm_map_entry **deadp)
 	KASSERT(!vm_map_is_kernel(map));
 	if (map->nentries == 0)
 		return;
-	VM_MAP_FOREACH (e, map) {
-		if (unmap_unwires(map, e) && !UVM_ET_ISHOLE(e)) {
-			e->wired_count = 0;
-			uvm_fault_unwire_locked(map, e->start, e->end);
-		}
-	}
+	VM_MAP_FOREACH (e, map)
+		uvm_mapent_unwire(map, e);
 	pmap_remove(map->pmap, head->me_next->start, head->me_prev->end);
 	pmap_update(map->pmap);
 	head->me_prev->me_next = *deadp;

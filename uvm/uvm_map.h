@@ -291,6 +291,11 @@ int uvm_map_protect_nogap(
     vm_map_t map, vaddr_t start, vaddr_t end, vm_prot_t new_prot);
 /* => write-locked on entry and exit; unwires what is wired in the range */
 void uvm_map_unwire_range(vm_map_t map, vaddr_t start, vaddr_t end);
+/*
+ * Nothing of the entry is wired any more, also not by uvm_vslock().
+ * => map write-locked; its mappings are about to go
+ */
+void uvm_mapent_unwire(vm_map_t map, struct vm_map_entry *e);
 /* => map locked; first entry that ends above va, or the head */
 struct vm_map_entry *uvm_map_first(vm_map_t map, vaddr_t va);
 /* => map locked; TRUE: every address of the range is in an entry, no HOLE */

@@ -211,12 +211,13 @@ move_range(struct passing *ps)
 
 	e = uvm_map_first(ps->src, ps->start);
 	uvm_map_clip_start(ps->src, e, ps->start);
-	uvm_map_unwire_range(ps->src, ps->start, ps->end);
 	for (; e != head && e->start < ps->end; e = next) {
 		uvm_map_clip_end(ps->src, e, ps->end);
 		next = e->me_next;
 		if (UVM_ET_ISHOLE(e))
 			continue;
+		if (!MUTANT(MOVE_STAYS_WIRED))
+			uvm_mapent_unwire(ps->src, e);
 		uvm_mapent_unlink(ps->src, e);
 		e->start = ps->to + (e->start - ps->start);
 		e->end = ps->to + (e->end - ps->start);

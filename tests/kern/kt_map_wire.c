@@ -324,6 +324,37 @@ KTEST(uvm_vslock)
 	ktm_proc_free(kp);
 }
 
+/* What is locked for a transfer moves away: it is not wired for ever. */
+KTEST(uvm_vslock_moved)
+{
+	struct vmspace *vm = ktf_space(), *to = ktf_space();
+	struct ktm_proc *kp = ktm_proc_make(vm);
+	vaddr_t va = KTF_VA(0);
+	struct uvmexp s;
+
+	ktf_map_anon(vm, 4, MADV_RANDOM);
+	ktm_fill(vm, 0, 4, 5);
+	KT_SNAP(&s);
+	KT_EQ(uvm_vslock(&kp->kp_proc, user_addr(KTF_VA(0)), ptoa(3),
+		  PROT_READ | PROT_WRITE),
+	    0);
+	KT_EQ(KT_DELTA(&s, wired), 3);
+	KT_EQ(uvm_map_extract(&vm->vm_map, KTF_VA(1), ptoa(3), &to->vm_map, &va,
+		  UVM_EXTRACT_REMOVE),
+	    0);
+	KT_EQ(KT_DELTA(&s, wired), 1);
+	uvm_vsunlock(&kp->kp_proc, user_addr(KTF_VA(0)), ptoa(3));
+	KT_EQ(KT_DELTA(&s, wired), 0);
+	KT_EQ(pmap_wired_count(vm->vm_map.pmap), 0);
+	KT_EQ(ktf_read(vm, 0), 5);
+	for (int i = 0; i < 3; i++)
+		KT_EQ(ktf_read(to, i), (uint64_t)(5 + 1 + i));
+	KT_EQ(KT_DELTA(&s, wired), 0);
+	uvmspace_free(vm);
+	uvmspace_free(to);
+	ktm_proc_free(kp);
+}
+
 /* T-uvm_vslock-3 */
 KTEST(uvm_vslock_errors)
 {
