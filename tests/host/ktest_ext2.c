@@ -1005,6 +1005,66 @@ has_file(const char *path, const uint8_t *data, size_t size)
 	return same;
 }
 
+/* Paths of all there is, in the order of their depth. */
+static char *tree[4 * MAXNODES];
+static u_int ntree;
+
+static bool
+add_to_tree(void *arg, const char *name, size_t len, uint32_t ino, uint8_t type,
+    uint64_t next)
+{
+	size_t size = strlen(arg) + len + 2;
+
+	if (name[0] == '.' && len <= 2)
+		return true;
+	CHECK(ntree < nitems(tree));
+	tree[ntree] = malloc(size);
+	snprintf(tree[ntree++], size, "%s%s%.*s", (char *)arg,
+	    *(char *)arg == '\0' ? "" : "/", (int)len, name);
+	return true;
+}
+
+static void
+find_tree(void)
+{
+	char root[] = "", *path = root;
+	struct ext2_inode *ip;
+
+	for (u_int i = 0; i < ntree; i++)
+		free(tree[i]);
+	ntree = 0;
+	for (u_int next = 0; path != NULL;
+	     path = next < ntree ? tree[next] : NULL, next++) {
+		CHECK_EQ(t_lookup(fs, path, &ip), 0);
+		if (S_ISDIR(ip->i_mode))
+			CHECK_EQ(ext2_dir_iterate(ip, 0, add_to_tree, path), 0);
+		ext2_iput(ip);
+	}
+}
+
+static const char *
+last_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+/*
+ * Is the file at a path that it never had as a whole?  A directory that was
+ * just moved has two names; e2fsck leaves it the old one, while a file that
+ * came later into it has come.
+ */
+static bool
+has_by_last_name(const struct node *nd, const char *name)
+{
+	for (u_int i = 0; i < ntree; i++)
+		if (strcmp(last_name(tree[i]), name) == 0 &&
+		    has_file(tree[i], nd->synced, nd->nsynced))
+			return true;
+	return false;
+}
+
 /* Every file that was synced and not changed since is there by some name. */
 static void
 check_synced(size_t cut)
@@ -1018,6 +1078,10 @@ check_synced(size_t cut)
 			continue;
 		for (u_int k = 0; k < nd->npaths && !found; k++)
 			found = has_file(nd->path[k], nd->synced, nd->nsynced);
+		if (!found)
+			find_tree();
+		for (u_int k = 0; k < nd->npaths && !found; k++)
+			found = has_by_last_name(nd, last_name(nd->path[k]));
 		if (!found)
 			test_note("cut before write %lu: %s is lost", cut,
 			    nd->path[0]);

@@ -4,6 +4,7 @@
  * memory.  writer.host.py runs it.
  *
  *	writer age		names and data, which the power cut may meet
+ *	writer each		every write is told not to end before it is safe
  *	writer big MIB		a file larger than memory, others need memory too
  *	writer half FILE ANON N	MiB of a mapped file and of anonymous memory
  *	writer text FILE ANON	the same, beside a program that is running
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #define DIR_ "/mnt"
 
@@ -66,6 +68,42 @@ map_file(const char *name, size_t size)
 	return p;
 }
 
+/* => never: the host cuts the power */
+static void
+await_cut(void)
+{
+	printf("safe\n");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+/* Each file is longer than it was, by a write that says it is to be safe. */
+static void
+each(void)
+{
+	static const struct {
+		const char *name;
+		int open, how;
+	} way[] = { { "o_sync", O_SYNC, 0 }, { "o_dsync", O_DSYNC, 0 },
+		{ "rwf_sync", 0, RWF_SYNC }, { "rwf_dsync", 0, RWF_DSYNC } };
+	struct iovec iov = { (char *)"this is safe\n", 13 };
+	int fd;
+
+	set_vm(VM_DIRTYAGE, 1000);
+	for (size_t i = 0; i < NELEM(way); i++) {
+		fd = open(way[i].name, O_RDWR | O_CREAT, 0644);
+		CHECK(fd >= 0 && fsync(fd) == 0 && close(fd) == 0);
+	}
+	sync();
+	for (size_t i = 0; i < NELEM(way); i++) {
+		fd = open(way[i].name, O_RDWR | way[i].open);
+		CHECK(fd >= 0);
+		CHECK_EQ(pwritev2(fd, &iov, 1, 0, way[i].how), 13);
+	}
+	await_cut();
+}
+
 /* Nothing is synced; the host cuts the power once this has said so. */
 static void
 age(void)
@@ -84,10 +122,7 @@ age(void)
 		sleep_ms(100);
 	CHECK_EQ(vm(VM_DIRTY, NULL), 0);
 	sleep_ms(2500); /* the names' turn */
-	printf("safe\n");
-	fflush(stdout);
-	for (;;)
-		pause();
+	await_cut();
 }
 
 /* Takes and gives a little memory all the time. => how often */
@@ -448,6 +483,8 @@ main(int argc, char **argv)
 	CHECK(chdir(DIR_) == 0);
 	if (strcmp(argv[1], "age") == 0)
 		age();
+	else if (strcmp(argv[1], "each") == 0)
+		each();
 	else if (strcmp(argv[1], "big") == 0)
 		big(strtoul(argv[2], NULL, 10));
 	else if (strcmp(argv[1], "half") == 0)

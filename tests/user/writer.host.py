@@ -37,20 +37,36 @@ def run(disk, args, mem, smp, *options):
     print(f"# {smp} harts: {r.stdout.strip()}")
 
 
+def run_and_cut(disk, arg, smp):
+    """The power goes when the program says that all is safe."""
+    with subprocess.Popen(command(disk, [arg], "64M", smp),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE,
+                          start_new_session=True) as p:
+        line = p.stdout.readline()
+        kill_all(p)
+        log = p.stderr.read().decode(errors="replace")
+    if line.strip() != b"safe":
+        raise Failed(f"{smp} harts: says {line}\n{log[-3000:]}")
+    tool("e2fsck", "-fy", disk, ok=(0, 1))
+
+
+def case_each(tmp):
+    """What was written with O_SYNC, RWF_DSYNC and so on is there."""
+    for smp in (1, 2, 4):
+        disk = make(tmp, "24M")
+        run_and_cut(disk, "each", smp)
+        for name in ("o_sync", "o_dsync", "rwf_sync", "rwf_dsync"):
+            text = tool("debugfs", "-R", "cat " + name, disk)
+            if text != b"this is safe\n":
+                raise Failed(f"{smp} harts: {name} holds {text}")
+
+
 def case_age(tmp):
     """Nobody syncs, and the power goes: names and data are there."""
     for smp in (1, 2, 4):
         disk = make(tmp, "24M")
-        with subprocess.Popen(command(disk, ["age"], "64M", smp),
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE,
-                              start_new_session=True) as p:
-            line = p.stdout.readline()
-            kill_all(p)
-            log = p.stderr.read().decode(errors="replace")
-        if line.strip() != b"safe":
-            raise Failed(f"{smp} harts: says {line}\n{log[-3000:]}")
-        tool("e2fsck", "-fy", disk, ok=(0, 1))
+        run_and_cut(disk, "age", smp)
         if tool("debugfs", "-R", "cat dir/file", disk) != b"nobody asked\n":
             raise Failed(f"{smp} harts: the file is not there")
         if len(tool("debugfs", "-R", "cat mapped", disk).strip(b"\0")) < 260000:
