@@ -15,26 +15,22 @@
  *
  *	-i	instructions per page or operation of what needs no disk
  *	-c	the same of what needs one, for all of the system; VALUE is the
- *		time that the machine was busy.  A process of the lowest
- *		priority spins, so that it never idles, and publishes the time
- *		it was given: all other time is the work.
+ *		time that the machine was busy (see spinner.h)
  *
  * The same static program runs on this kernel and on Linux, on one hart.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "spinner.h"
 
 #define PAGE    ((size_t)4096)
 #define CHUNK   ((size_t)65536)
@@ -89,30 +85,6 @@ now(void)
 
 #define BEGIN(r)  ((r)->start = now())
 #define END(r, n) ((r)->ns = now() - (r)->start, (r)->ops = (n))
-
-/* => of a process that does nothing but take what time there is */
-static pid_t
-start_spinner(void)
-{
-	struct timespec ts;
-	pid_t pid;
-
-	spun = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(spun != MAP_FAILED);
-	CHECK(mlock((void *)(uintptr_t)spun, PAGE) == 0);
-	pid = fork();
-	CHECK(pid >= 0);
-	if (pid != 0)
-		return pid;
-	setpriority(PRIO_PROCESS, 0, 19);
-	for (;;) {
-		for (volatile int i = 0; i < 200; i++)
-			continue;
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-		*spun =
-		    (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-	}
-}
 
 /* -- Files ------------------------------------------------------------------- */
 
@@ -505,14 +477,14 @@ main(int argc __attribute__((unused)), char **argv)
 		return 2;
 	filesize = (size_t)st.st_size;
 	memset(buf, 1, sizeof(buf));
-	if (mode == COST)
-		spinner = start_spinner();
+	if (mode == COST) {
+		spinner = start_spinner(&spun);
+		CHECK(spinner > 0);
+	}
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		if (wanted(&tests[i], mode, argv + 1))
 			run_test(&tests[i], mode);
-	if (spinner != 0) {
-		kill(spinner, SIGKILL);
-		waitpid(spinner, NULL, 0);
-	}
+	if (spinner != 0)
+		stop_spinner(spinner);
 	return 0;
 }

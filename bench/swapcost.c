@@ -6,60 +6,26 @@
  *
  * RATE by the clock; CIPHER is what of COST the kernel says that encryption took
  * (0 on Linux, which does not encrypt); OUT and IN are pages written to and read from swap; COST
- * is the time that all of the system was busy, less what the program itself
- * takes for a page in memory, per page moved.  Under QEMU's icount (shift=0,
- * sleep=on) nanoseconds are instructions.
+ * is the time that all of the system was busy (see spinner.h), less what the
+ * program itself takes for a page in memory, per page moved.  Under QEMU's
+ * icount (shift=0, sleep=on) nanoseconds are instructions.
  *
- * A process of the lowest priority spins, so that the machine never idles, and
- * publishes the time it was given: all other time is the work.  Runs on this
- * kernel and on Linux, on one hart.
+ * Runs on this kernel and on Linux, on one hart.
  *
  *	swapcost MIB
  */
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 #include <uvm_bsd.h>
+
+#include "spinner.h"
 
 #define PAGE 4096
 
 static volatile uint64_t *spun; /* nanoseconds the spinner had */
-
-static uint64_t
-clock_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static pid_t
-start_spinner(void)
-{
-	pid_t pid;
-
-	spun = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (spun == MAP_FAILED || mlock((void *)(uintptr_t)spun, PAGE) != 0)
-		exit(1);
-	pid = fork();
-	if (pid != 0)
-		return pid;
-	setpriority(PRIO_PROCESS, 0, 19);
-	for (;;) {
-		for (volatile int i = 0; i < 200; i++)
-			continue;
-		*spun = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	}
-}
 
 /* => pages written to and read from swap since boot */
 static void
@@ -174,7 +140,7 @@ main(int argc, char **argv)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (npages < SMALL || p == MAP_FAILED)
 		return 2;
-	spinner = start_spinner();
+	spinner = start_spinner(&spun);
 	if (spinner < 0)
 		return 1;
 	pass(p, SMALL, 0);
@@ -195,7 +161,6 @@ main(int argc, char **argv)
 		fflush(stdout);
 		status |= c.bad != 0;
 	}
-	kill(spinner, SIGKILL);
-	waitpid(spinner, NULL, 0);
+	stop_spinner(spinner);
 	return status;
 }

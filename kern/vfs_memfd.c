@@ -55,14 +55,12 @@ sys_memfd_create(struct proc *p, const uint64_t a[6], int64_t *ret)
 	error = copyinstr((void *)a[0], name, sizeof(name), NULL);
 	if (error)
 		return error == ENAMETOOLONG ? EINVAL : error;
-	error = fd_reserve(p, 0, (flags & MFD_CLOEXEC) != 0, &fd);
-	if (error)
-		return error;
 	error = memfd_open(p, flags, &fp);
 	if (error)
-		fd_unreserve(p, fd);
-	else
-		fd_fill(p, fd, fp);
+		return error;
+	error = fd_install(p, fp, 0, (flags & MFD_CLOEXEC) != 0, &fd);
+	if (error)
+		file_rele(fp);
 	*ret = fd;
 	return error;
 }

@@ -28,7 +28,8 @@ $B/user/vmbench: user/vmbench.c user/user.mk
 	@echo "  CC      $@"
 	$(Q)$(USER_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -o $@ $<
 
-$B/user/swapcost $B/user/filebench: $B/user/%: bench/%.c user/user.mk
+$B/user/swapcost $B/user/filebench: $B/user/%: bench/%.c bench/spinner.h \
+    user/user.mk
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	$(Q)$(USER_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static -D_GNU_SOURCE \

@@ -421,7 +421,7 @@ write_again(
 	size_t resid = uio->uio_resid;
 	int error = write_locked(vp, uobj, uio, len);
 
-	if (error != ENOSPC || !ext2_frees_pending(fs) || ext2_sync(fs) != 0)
+	if (!ext2_try_again(fs, error))
 		return error;
 	return write_locked(vp, uobj, uio, len - (resid - uio->uio_resid));
 }

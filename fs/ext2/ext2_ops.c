@@ -31,6 +31,21 @@ end(struct ext2fs *fs, int error)
 	return error;
 }
 
+/*
+ * begin() of an operation that may find no space, which has a second try.
+ * => *tries 0 at first; *errorp: what the try before it ended with
+ * => TRUE: end() follows; FALSE: it is over, with *errorp
+ */
+static bool
+begin_try(struct ext2fs *fs, u_int *tries, int *errorp)
+{
+	if (*tries == 2 || (*tries == 1 && !ext2_try_again(fs, *errorp)))
+		return false;
+	(*tries)++;
+	*errorp = begin(fs);
+	return *errorp == 0;
+}
+
 /* => may a name be added? */
 static int
 may_add(struct ext2_inode *dp, const char *name, size_t len)
@@ -90,31 +105,19 @@ create_reserved(struct ext2_inode *dp, const char *name, size_t len,
 	return 0;
 }
 
-/* => ENOSPC, but what was freed is only waiting to be written */
-static bool
-try_again(struct ext2fs *fs, int error)
-{
-	return error == ENOSPC && ext2_frees_pending(fs) && ext2_sync(fs) == 0;
-}
-
 int
 ext2_create(struct ext2_inode *dp, const char *name, size_t len, mode_t mode,
     uid_t uid, gid_t gid, dev_t rdev, const char *target,
     struct ext2_inode **ipp)
 {
 	struct ext2fs *fs = dp->i_fs;
-	bool again = false;
-	int error;
+	u_int tries = 0;
+	int error = 0;
 
-	do {
-		error = begin(fs);
-		if (error)
-			return error;
+	while (begin_try(fs, &tries, &error))
 		error = end(fs,
 		    create_reserved(
 			dp, name, len, mode, uid, gid, rdev, target, ipp));
-		again = !again && try_again(fs, error);
-	} while (again);
 	return error;
 }
 
@@ -144,16 +147,11 @@ ext2_link(
     struct ext2_inode *dp, const char *name, size_t len, struct ext2_inode *ip)
 {
 	struct ext2fs *fs = dp->i_fs;
-	bool again = false;
-	int error;
+	u_int tries = 0;
+	int error = 0;
 
-	do {
-		error = begin(fs);
-		if (error)
-			return error;
+	while (begin_try(fs, &tries, &error))
 		error = end(fs, link_reserved(dp, name, len, ip));
-		again = !again && try_again(fs, error);
-	} while (again);
 	return error;
 }
 
@@ -250,18 +248,13 @@ ext2_rename(struct ext2_inode *fdp, const char *fname, size_t flen,
     size_t tlen, struct ext2_inode *tip)
 {
 	struct ext2fs *fs = fdp->i_fs;
-	bool again = false;
-	int error;
+	u_int tries = 0;
+	int error = 0;
 
-	do {
-		error = begin(fs);
-		if (error)
-			return error;
+	while (begin_try(fs, &tries, &error))
 		error = end(fs,
 		    rename_reserved(
 			fdp, fname, flen, ip, tdp, tname, tlen, tip));
-		again = !again && try_again(fs, error);
-	} while (again);
 	return error;
 }
 
@@ -405,15 +398,10 @@ ext2_exchange(struct ext2_inode *fdp, const char *fname, size_t flen,
 {
 	const struct swap sw = { fdp, tdp, fname, tname, flen, tlen, ip, tip };
 	struct ext2fs *fs = fdp->i_fs;
-	bool again = false;
-	int error;
+	u_int tries = 0;
+	int error = 0;
 
-	do {
-		error = begin(fs);
-		if (error)
-			return error;
+	while (begin_try(fs, &tries, &error))
 		error = end(fs, exchange_reserved(&sw));
-		again = !again && try_again(fs, error);
-	} while (again);
 	return error;
 }

@@ -368,6 +368,12 @@ ext2_sync(struct ext2fs *fs)
 	return error ? error : dataerror;
 }
 
+bool
+ext2_try_again(struct ext2fs *fs, int error)
+{
+	return error == ENOSPC && ext2_frees_pending(fs) && ext2_sync(fs) == 0;
+}
+
 /* => fs_synclock held: the inode alone, its name is safe */
 static int
 write_one(struct ext2_inode *ip, bool dataonly)

@@ -31,20 +31,19 @@ bits_of(const struct ext2_unwritten *u, uint64_t lbn, uint64_t n)
 	return ~0UL >> (EXT2_UWBLKS - (to - from)) << (from - u->uw_first);
 }
 
-/* => fs_mtx held: the blocks are not busy any more; done: nor unwritten; what
- *    has none left goes, for the caller to free */
-static struct ext2_unwritten *
-settle(
-    struct ext2_inode *ip, struct ext2_unwritten *u, uint64_t bits, bool done)
+/* => fs_mtx held: blocks are not busy any more, or not unwritten; what has none
+ *    left goes to a list, for the caller to free */
+static void
+settle(struct ext2_inode *ip, struct ext2_unwritten *u, uint64_t idle,
+    uint64_t done, struct ext2_uwlist *gone)
 {
-	u->uw_busy &= ~bits;
-	if (done)
-		u->uw_todo &= ~bits;
+	u->uw_busy &= ~idle;
+	u->uw_todo &= ~done;
 	wakeup(&ip->i_unwritten);
 	if (u->uw_todo != 0 || u->uw_busy != 0)
-		return NULL;
+		return;
 	TAILQ_REMOVE(&ip->i_unwritten, u, uw_link);
-	return u;
+	TAILQ_INSERT_TAIL(gone, u, uw_link);
 }
 
 static void
@@ -104,12 +103,8 @@ ext2_unwritten_drop(struct ext2_inode *ip, uint64_t nblks)
 
 	TAILQ_INIT(&gone);
 	mtx_enter(&fs->fs_mtx);
-	for (u = TAILQ_FIRST(&ip->i_unwritten); u != NULL; u = next) {
-		next = TAILQ_NEXT(u, uw_link);
-		u->uw_todo &= ~bits_of(u, nblks, UINT64_MAX / 2);
-		if (settle(ip, u, 0, true) != NULL)
-			TAILQ_INSERT_TAIL(&gone, u, uw_link);
-	}
+	TAILQ_FOREACH_SAFE (u, &ip->i_unwritten, uw_link, next)
+		settle(ip, u, 0, bits_of(u, nblks, UINT64_MAX / 2), &gone);
 	mtx_leave(&fs->fs_mtx);
 	free_list(&gone);
 }
@@ -185,11 +180,10 @@ ext2_unwritten_end(struct ext2_inode *ip, uint64_t lbn, uint64_t n, bool done)
 	TAILQ_INIT(&gone);
 	mtx_enter(&fs->fs_mtx);
 	fs->fs_newdata = true;
-	for (u = TAILQ_FIRST(&ip->i_unwritten); u != NULL; u = next) {
-		next = TAILQ_NEXT(u, uw_link);
+	TAILQ_FOREACH_SAFE (u, &ip->i_unwritten, uw_link, next) {
 		bits = u->uw_busy & bits_of(u, lbn, n);
-		if (bits != 0 && settle(ip, u, bits, done) != NULL)
-			TAILQ_INSERT_TAIL(&gone, u, uw_link);
+		if (bits != 0)
+			settle(ip, u, bits, done ? bits : 0, &gone);
 	}
 	mtx_leave(&fs->fs_mtx);
 	free_list(&gone);

@@ -265,7 +265,7 @@ int ext2_bmap_locked(struct ext2_inode *ip, uint64_t lbn, uint32_t max,
 /*
  * Give blocks to the holes in [lbn, lbn + n).
  * => i_maplock not held; thread context, sleeps for memory; 0, EFBIG, EIO;
- *    ENOSPC: some may have got theirs; sync may help (ext2_frees_pending())
+ *    ENOSPC: some may have got theirs; see ext2_try_again()
  * => contents of the new blocks are undefined
  */
 int ext2_bmap_alloc(struct ext2_inode *ip, uint64_t lbn, uint32_t n);
@@ -390,6 +390,9 @@ int ext2_exchange(struct ext2_inode *fdp, const char *fname, size_t flen,
 
 /* => everything is safe; no i_maplock held; 0 or the first errno */
 int ext2_sync(struct ext2fs *fs);
+/* => as ext2_sync(): error was ENOSPC, and what was freed but not written yet
+ *    can be had now */
+bool ext2_try_again(struct ext2fs *fs, int error);
 /* => the file is safe, and the way to it; dataonly: but for its times */
 int ext2_fsync(struct ext2_inode *ip, bool dataonly);
 /* => the inode and all it refers to are safe, its names may not be */

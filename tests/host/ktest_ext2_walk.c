@@ -92,8 +92,7 @@ write_block(struct ext2_inode *ip, uint64_t off, const void *buf, uint32_t n,
 		memset(block, 0, fs->fs_bsize);
 	if (error == 0 && blk == 0) {
 		error = ext2_bmap_alloc(ip, lbn, 1);
-		if (error == ENOSPC && ext2_frees_pending(fs) &&
-		    ext2_sync(fs) == 0)
+		if (ext2_try_again(fs, error))
 			error = ext2_bmap_alloc(ip, lbn, 1);
 		if (error == 0)
 			error = ext2_bmap(ip, lbn, 1, &blk, &run);

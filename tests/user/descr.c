@@ -80,6 +80,7 @@ test_limit(void)
 	CHECK_EQ(errno, EMFILE);
 	CHECK_EQ(n, 17);
 	CHECK_ERRNO(fcntl(0, F_DUPFD, 5), EMFILE);
+	CHECK_ERRNO(memfd_create("m", 0), EMFILE);
 	CHECK_ERRNO(pipe(fd), EMFILE);
 	/* for want of a descriptor nothing is created, nothing cut */
 	CHECK_ERRNO(open("new", O_WRONLY | O_CREAT, 0644), EMFILE);
