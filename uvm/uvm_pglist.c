@@ -221,7 +221,7 @@ pla_take(const struct pla *r, long reserve, struct pglist *list)
 static int
 pla_try(const struct pla *r, long reserve, struct pglist *list)
 {
-	bool ok;
+	bool ok, low;
 
 	mtx_enter(&uvm.fpageqlock);
 	ok = pla_take(r, reserve, list);
@@ -234,7 +234,11 @@ pla_try(const struct pla *r, long reserve, struct pglist *list)
 	}
 	if (ok)
 		uvm_pd_check(uvm_fp.fp_free);
+	low = uvm_fp.fp_free < uvm_fp.fp_low && !MUTANT(PLA_LEAVES_MAGAZINES);
 	mtx_leave(&uvm.fpageqlock);
+	/* what is left is the reserve, which magazines know nothing of */
+	if (low)
+		uvm_pgcache_drain();
 	return ok ? 0 : ENOMEM;
 }
 

@@ -534,6 +534,9 @@
 	X(MAGAZINE_KEEPS_TOO, "page",                                         \
 	    "pages given back to the lists stay in the magazine: they get "   \
 	    "two owners")                                                     \
+	X(PLA_LEAVES_MAGAZINES, "page",                                       \
+	    "a driver takes memory down to the reserve and magazines stay "   \
+	    "full: programs get the last pages, which the daemon needs")      \
 	X(MAGAZINE_LOSES_ONE, "page",                                         \
 	    "closing a magazine loses its first page: free memory shrinks "   \
 	    "each time it gets short")                                        \

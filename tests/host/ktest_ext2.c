@@ -1184,6 +1184,73 @@ create(struct ext2_inode *dp, const char *name, mode_t mode)
 	return ip;
 }
 
+/* => takes all that is free of the disk; to be removed */
+static void
+fill_disk(struct ext2_inode *root)
+{
+	static uint8_t buf[1024];
+	struct ext2_inode *ip = create(root, "filler", S_IFREG | 0600);
+
+	for (uint64_t off = 0; t_write(ip, off, buf, sizeof(buf)) == 0;)
+		off += sizeof(buf);
+	CHECK_EQ(ext2_sync(fs), 0);
+	ext2_iput(ip);
+}
+
+static void
+remove_name(struct ext2_inode *root, const char *name)
+{
+	struct ext2_inode *ip;
+
+	CHECK_EQ(t_child(root, name, &ip), 0);
+	CHECK_EQ(ext2_remove(root, name, strlen(name), ip), 0);
+	ext2_iput(ip);
+}
+
+/*
+ * What was removed is free for others when the next sync has been: a disk that
+ * is full until then is not full.
+ */
+TEST(ext2_removed_makes_room)
+{
+	struct ext2_inode *root, *ip;
+	char name[20];
+	u_int n = 0;
+
+	make_dir();
+	begin("-t ext2 -b 1024 -N 32 -m 0", "1M");
+	root = get_node(0);
+	/* blocks, for a directory */
+	fill_disk(root);
+	CHECK_EQ(ext2_create(root, "d", 1, S_IFDIR | 0755, 0, 0, 0, NULL, &ip),
+	    ENOSPC);
+	remove_name(root, "filler");
+	ext2_iput(create(root, "d", S_IFDIR | 0755));
+	remove_name(root, "d");
+	/* inodes */
+	for (;; n++) {
+		snprintf(name, sizeof(name), "f%u", n);
+		if (ext2_create(root, name, strlen(name), S_IFREG | 0600, 0, 0,
+			0, NULL, &ip) != 0)
+			break;
+		ext2_iput(ip);
+	}
+	CHECK(n > 10);
+	CHECK_EQ(ext2_sync(fs), 0);
+	for (u_int i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		remove_name(root, name);
+		snprintf(name, sizeof(name), "g%u", i);
+		ext2_iput(create(root, name, S_IFREG | 0600));
+	}
+	for (u_int i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "g%u", i);
+		remove_name(root, name);
+	}
+	ext2_iput(root);
+	finish();
+}
+
 TEST(ext2_fsync_makes_the_way_safe)
 {
 	struct ext2_inode *root, *dp, *sub, *ip;
@@ -1506,7 +1573,17 @@ write_later(struct ext2_inode *ip)
 	delayed[ndelayed++].lbn = lbn;
 }
 
-/* => fs_flushdata: writes what waits, while somebody goes on */
+static void
+fail_write(struct ext2_inode *ip, uint64_t lbn)
+{
+	(void)ext2_unwritten_begin(ip, lbn, 1);
+	ext2_unwritten_end(ip, lbn, 1, false);
+}
+
+/*
+ * => fs_flushdata: writes what waits, while somebody goes on; what fails waits
+ *    for the next time
+ */
 static int
 write_now(struct ext2_inode *ip, bool asked)
 {
@@ -1518,7 +1595,9 @@ write_now(struct ext2_inode *ip, bool asked)
 		return 0;
 	memset(block, 'd', sizeof(block));
 	for (u_int i = 0; i < ndelayed; i++) {
-		if (delayed[i].ip != ip) {
+		if (delayed[i].ip != ip || test_below(8) == 0) {
+			if (delayed[i].ip == ip)
+				fail_write(ip, delayed[i].lbn);
 			delayed[left++] = delayed[i];
 			continue;
 		}

@@ -184,8 +184,10 @@ KTEST(arch_interrupt_counted)
 		while ((pending & SIE_STIE) == 0 && nsecuptime() < end);
 		KT_EQ(curcpu()->ci_uvmexp.intrs, before);
 		intr_restore(s);
-		for (volatile int spin = 0; spin < 100; spin++)
-			;
+		/* an emulator may show it pending before it comes */
+		while (
+		    curcpu()->ci_uvmexp.intrs == before && nsecuptime() < end)
+			cpu_spinwait();
 		s = intr_disable();
 		n = curcpu()->ci_uvmexp.intrs - before;
 		intr_restore(s);

@@ -473,6 +473,36 @@ KTEST(pglist_range)
 }
 
 /* T-uvm_pglistalloc-3: alternate pages of one block */
+/*
+ * What a list leaves is the reserve, wherever the pages lie: programs get none
+ * of it from a magazine.
+ */
+KTEST(pglist_keeps_the_reserve)
+{
+	struct vm_page *pg[8], *got;
+	struct pglist list = TAILQ_HEAD_INITIALIZER(list);
+	u_long s;
+	long n;
+
+	s = intr_disable(); /* the daemon would be first */
+	uvm_pgcache_gather(); /* so that the list is made at once */
+	uvm_pgcache_release();
+	mtx_leave(&uvm.fpageqlock);
+	for (size_t i = 0; i < nitems(pg); i++)
+		pg[i] = uvm_pagealloc(NULL, 0, NULL, 0);
+	for (size_t i = 0; i < nitems(pg); i++)
+		uvm_pagefree(pg[i]);
+	n = atomic_load(&uvm_fp.fp_free) - uvmexp.reserve_kernel + 4;
+	KT_EQ(uvm_pglistalloc((vsize_t)ptoa(n), 0, ~0UL, PAGE_SIZE, 0, &list,
+		  (int)n, UVM_PLA_NOWAIT),
+	    0);
+	while ((got = uvm_pagealloc(NULL, 0, NULL, 0)) != NULL)
+		TAILQ_INSERT_TAIL(&list, got, pageq);
+	KT_CHECK(uvm_free_count() >= uvmexp.reserve_kernel);
+	intr_restore(s);
+	uvm_pglistfree(&list);
+}
+
 KTEST(pglist_fragmented)
 {
 	struct pglist block = TAILQ_HEAD_INITIALIZER(block);
