@@ -7,9 +7,8 @@
  * RATE by the clock; CIPHER is what of COST the kernel says that encryption took
  * (0 on Linux, which does not encrypt); OUT and IN are pages written to and read
  * from swap; COST is the time that all of the system was busy (see spinner.h),
- * less what the program itself takes for a page in memory, per page moved.  Under
- * QEMU's
- * icount (shift=0, sleep=on) nanoseconds are instructions.
+ * less what the program itself takes for a page in memory, per page moved.
+ * Under QEMU's icount (shift=0, sleep=on) nanoseconds are instructions.
  *
  * Runs on this kernel and on Linux, on one hart.
  *

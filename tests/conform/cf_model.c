@@ -218,7 +218,7 @@ op_clear_reference(struct model *m, const struct choice *c)
 	m->ref[c->page] = false;
 }
 
-/* Of all pages from one on. */
+/* This and the next two: of all pages from one on. */
 static void
 op_pages_protect(struct model *m, const struct choice *c)
 {

@@ -3,7 +3,6 @@
  * against a model that knows which page each space sees (UVM-API.md 7.3).
  */
 #include "kt_fault.h"
-#include <sys/uio.h>
 
 /* T-cow-1 */
 KTEST(cow_1)
@@ -68,18 +67,8 @@ look(void *arg)
 	struct vmspace *vm = arg;
 	uint64_t word;
 
-	while (!atomic_load_acq(&looked)) {
-		struct iovec iov = { &word, sizeof(word) };
-		struct uio uio = { .uio_iov = &iov,
-			.uio_iovcnt = 1,
-			.uio_offset = (off_t)KTF_VA(0),
-			.uio_resid = sizeof(word),
-			.uio_segflg = UIO_SYSSPACE,
-			.uio_rw = UIO_READ,
-			.uio_procp = curproc };
-
-		KT_EQ(uvm_io(&vm->vm_map, &uio), 0);
-	}
+	while (!atomic_load_acq(&looked))
+		KT_EQ(ktf_word_io(vm, KTF_VA(0), &word, UIO_READ), 0);
 }
 
 /* While another looks its memory is shared, at one moment and not at the next. */

@@ -6,6 +6,7 @@
 #define _TESTS_KERN_KT_FAULT_H_
 
 #include <sys/ktest.h>
+#include <sys/uio.h>
 #include <uvm/uvm.h>
 
 #define KTF_BASE 0x10000000UL /* where the tests map */
@@ -59,6 +60,8 @@ int ktf_fault(struct vmspace *vm, int i, vm_prot_t access);
 /* => word at the start of page i, faulting as a program would; panics if not */
 uint64_t ktf_read(struct vmspace *vm, int i);
 void ktf_write(struct vmspace *vm, int i, uint64_t value);
+/* => errno of uvm_io() of a word, from outside, whatever rights vm has */
+int ktf_word_io(struct vmspace *vm, vaddr_t va, uint64_t *word, enum uio_rw rw);
 /* => page mapped at va, or NULL */
 struct vm_page *ktf_page(struct vmspace *vm, vaddr_t va);
 /* => rights of the mapping at page i, or -1: none */

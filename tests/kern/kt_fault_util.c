@@ -104,6 +104,20 @@ ktf_write(struct vmspace *vm, int i, uint64_t value)
 	*access_page(vm, i, PROT_WRITE) = value;
 }
 
+int
+ktf_word_io(struct vmspace *vm, vaddr_t va, uint64_t *word, enum uio_rw rw)
+{
+	struct iovec iov = { word, sizeof(*word) };
+	struct uio uio = { .uio_iov = &iov,
+		.uio_iovcnt = 1,
+		.uio_offset = (off_t)va,
+		.uio_resid = sizeof(*word),
+		.uio_segflg = UIO_SYSSPACE,
+		.uio_rw = rw };
+
+	return uvm_io(&vm->vm_map, &uio);
+}
+
 void
 ktf_unmap_hw(struct vmspace *vm, int i, int j)
 {

@@ -6,7 +6,6 @@
  */
 #include "kt_map.h"
 #include <sys/pool.h>
-#include <sys/uio.h>
 
 #define NSPACE 4
 #define NPAGE  96
@@ -246,15 +245,8 @@ static uint64_t
 peek(struct model *m, int s, int i)
 {
 	uint64_t value = ~0UL;
-	struct iovec iov = { &value, sizeof(value) };
-	struct uio uio = { .uio_iov = &iov,
-		.uio_iovcnt = 1,
-		.uio_offset = (off_t)KTF_VA(i),
-		.uio_resid = sizeof(value),
-		.uio_segflg = UIO_SYSSPACE,
-		.uio_rw = UIO_READ };
 
-	KT_EQ(uvm_io(&m->vm[s]->vm_map, &uio), 0);
+	KT_EQ(ktf_word_io(m->vm[s], KTF_VA(i), &value, UIO_READ), 0);
 	return value;
 }
 
@@ -354,17 +346,11 @@ static void
 step_poke(struct model *m, struct range r)
 {
 	uint64_t value = ++m->next;
-	struct iovec iov = { &value, sizeof(value) };
-	struct uio uio = { .uio_iov = &iov,
-		.uio_iovcnt = 1,
-		.uio_offset = (off_t)KTF_VA(r.i),
-		.uio_resid = sizeof(value),
-		.uio_segflg = UIO_SYSSPACE,
-		.uio_rw = UIO_WRITE };
 	struct page *p = &m->page[r.s][r.i];
 
 	m->op = "poke";
-	KT_EQ(uvm_io(map_of(m, r), &uio), p->cell == NULL ? EFAULT : 0);
+	KT_EQ(ktf_word_io(m->vm[r.s], KTF_VA(r.i), &value, UIO_WRITE),
+	    p->cell == NULL ? EFAULT : 0);
 	if (p->cell != NULL)
 		p->cell->value = value;
 }

@@ -6,7 +6,6 @@
  */
 #include "kt_map.h"
 #include <sys/pool.h>
-#include <sys/uio.h>
 
 #define NSPACE 3
 #define NTHR   4
@@ -245,20 +244,6 @@ op_populate(struct actor *a)
 }
 
 static int
-word_io(struct actor *a, vaddr_t va, uint64_t *word, enum uio_rw rw)
-{
-	struct iovec iov = { word, sizeof(*word) };
-	struct uio uio = { .uio_iov = &iov,
-		.uio_iovcnt = 1,
-		.uio_offset = (off_t)va,
-		.uio_resid = sizeof(*word),
-		.uio_segflg = UIO_SYSSPACE,
-		.uio_rw = rw };
-
-	return uvm_io(&a->vm->vm_map, &uio);
-}
-
-static int
 op_io(struct actor *a)
 {
 	uint64_t word;
@@ -266,7 +251,8 @@ op_io(struct actor *a)
 
 	for (vaddr_t va = from(a); va < to(a); va += PAGE_SIZE) {
 		word = stamp(a);
-		error = word_io(a, va, &word, rnd(a, 2) ? UIO_READ : UIO_WRITE);
+		error = ktf_word_io(
+		    a->vm, va, &word, rnd(a, 2) ? UIO_READ : UIO_WRITE);
 		KT_CHECK(is_stamp(word));
 		KT_CHECK(error == 0 || error == EFAULT || error == EIO);
 	}

@@ -472,7 +472,6 @@ KTEST(pglist_range)
 	KT_EQ(uvm_free_count(), before + 1);
 }
 
-/* T-uvm_pglistalloc-3: alternate pages of one block */
 /*
  * What a list leaves is the reserve, wherever the pages lie: programs get none
  * of it from a magazine.
@@ -503,6 +502,7 @@ KTEST(pglist_keeps_the_reserve)
 	uvm_pglistfree(&list);
 }
 
+/* T-uvm_pglistalloc-3: alternate pages of one block */
 KTEST(pglist_fragmented)
 {
 	struct pglist block = TAILQ_HEAD_INITIALIZER(block);

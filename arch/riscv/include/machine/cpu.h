@@ -49,9 +49,8 @@ struct cpu_info {
 	struct pmap *volatile ci_curpmap; /* [w] whose root is in satp */
 	struct pmap
 	    *volatile ci_prevpmap; /* [w] while leaving it: see pmap_tlb.c */
-	volatile uint32_t
-	    ci_unfenced; /* [w] odd: it has changed entries that harts
-					  may still use: see pmap_tlb.c */
+	volatile uint32_t ci_unfenced; /* [w] odd: entries it has changed may be
+					  in use still: see pmap_tlb.c */
 	struct proc *ci_fpowner; /* [h] whose values the FPU holds */
 	uint32_t ci_mtxdepth; /* [h] mutexes held, interrupts off if > 0 */
 	uint32_t ci_mtxsie; /* [h] interrupts were on before the first one */
