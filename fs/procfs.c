@@ -626,9 +626,9 @@ text_pidstat(struct text *t, const struct pnode *pn)
 	say(t, "%d (%s) %c %d %d %d 0 -1 0 ", pi.pid, pi.comm, pi.state,
 	    pi.ppid, pi.pgid, pi.sid);
 	/* faults are counted per thread, and not told */
-	say(t, "0 0 0 0 %lu %lu 0 0 20 0 %u 0 %lu %lu %lu ", TICKS(pi.utime_ns),
-	    TICKS(pi.stime_ns), pi.nthreads, TICKS(pi.start_ns),
-	    (u_long)pi.vsize, (u_long)pi.rss);
+	say(t, "0 0 0 0 %lu %lu 0 0 %d %d %u 0 %lu %lu %lu ",
+	    TICKS(pi.utime_ns), TICKS(pi.stime_ns), 20 + pi.nice, pi.nice,
+	    pi.nthreads, TICKS(pi.start_ns), (u_long)pi.vsize, (u_long)pi.rss);
 	say(t, "%lu 0 0 0 0 0 0 0 0 0 0 0 0 %d 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
 	    (u_long)RLIM_INFINITY, pi.hart);
 	return 0;

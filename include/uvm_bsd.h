@@ -143,7 +143,8 @@ struct uvm_procinfo {
 	uint32_t nthreads; /* [s] threads */
 	int32_t hart; /* [s] where the main thread ran last */
 	char state; /* [s] R run, S sleep, T stop, Z zombie, I new */
-	char pad[3]; /* [s] zero */
+	int8_t nice; /* [s] of the thread that state is of */
+	char pad[2]; /* [s] zero */
 	uint64_t vsize; /* [s] bytes mapped */
 	uint64_t rss; /* [s] pages resident */
 	uint64_t utime_ns; /* [s] time in user mode */

@@ -241,7 +241,7 @@ note_process(struct notes *n, struct proc *p, const int32_t ids[3])
 {
 	struct vmspace *vm = p->p_vmspace;
 	struct note_psinfo pi = { .pr_sname = 'R',
-		.pr_nice = (char)p->p_p->ps_nice,
+		.pr_nice = (char)p->p_nice,
 		.pr_uid = p->p_p->ps_cred->cr_ruid,
 		.pr_gid = p->p_p->ps_cred->cr_rgid,
 		.pr_pid = p->p_p->ps_pid,

@@ -103,6 +103,7 @@ fork_thread_setup(struct proc *p1, struct proc *p2, const struct clone_args *ca)
 	else
 		p2->p_sigstk.ss_flags = SS_DISABLE;
 	p2->p_cpumask = p1->p_cpumask;
+	p2->p_nice = p1->p_nice;
 	p2->p_usrpri = p1->p_usrpri;
 	p2->p_priority = p1->p_usrpri;
 	memcpy(p2->p_comm, p1->p_comm, sizeof(p2->p_comm));

@@ -237,7 +237,6 @@ process_alloc(struct process *parent)
 	lim_fork(pr, parent);
 	pr->ps_cred = parent->ps_cred;
 	pr->ps_umask = parent->ps_umask;
-	pr->ps_nice = parent->ps_nice;
 	pr->ps_exitsig = SIGCHLD;
 	pr->ps_start = nsecuptime();
 	memcpy(pr->ps_comm, parent->ps_comm, sizeof(pr->ps_comm));
@@ -602,6 +601,7 @@ process_info_threads(struct process *pr, struct uvm_procinfo *pi)
 	pi->nthreads = pr->ps_nthreads;
 	if (p != NULL) {
 		pi->hart = p->p_cpu != NULL ? (int)p->p_cpu->ci_index : -1;
+		pi->nice = p->p_nice;
 		wmesg = p->p_wmesg;
 		if (p->p_stat == SSLEEP && wmesg != NULL)
 			strlcpy(pi->wmesg, wmesg, sizeof(pi->wmesg));

@@ -152,6 +152,110 @@ sys_setrlimit(struct proc *p, const uint64_t a[6], int64_t *ret)
 	return error;
 }
 
+/* -- Nice values --------------------------------------------------------------- */
+
+/* What a call asks of some threads.  Fields [c]: of the thread that calls. */
+struct nice_request {
+	int nr_which; /* PRIO_* */
+	uint32_t nr_who; /* id of the thread, group, user */
+	bool nr_set;
+	int8_t nr_nice; /* to set, or the lowest found */
+	bool nr_found;
+};
+
+static void
+nice_thread(struct nice_request *nr, struct proc *p)
+{
+	nr->nr_found = true;
+	if (nr->nr_set)
+		sched_setnice(p, nr->nr_nice);
+	else
+		nr->nr_nice = MIN(nr->nr_nice, p->p_nice);
+}
+
+/* => are pr's threads meant, as those of a group or a user? */
+static bool
+nice_means(const struct nice_request *nr, const struct process *pr)
+{
+	if (pr->ps_flags & PS_SYSTEM)
+		return false;
+	if (nr->nr_which == PRIO_PGRP)
+		return pr->ps_pgrp->pg_id == (pid_t)nr->nr_who;
+	return pr->ps_cred->cr_ruid == nr->nr_who;
+}
+
+/*
+ * => proctree lock held
+ */
+static void
+nice_processes(struct nice_request *nr)
+{
+	struct process *pr;
+	struct proc *p;
+
+	LIST_FOREACH (pr, &allprocess, ps_list) {
+		if (!nice_means(nr, pr))
+			continue;
+		rw_enter_read(&pr->ps_lock);
+		TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link)
+			nice_thread(nr, p);
+		rw_exit(&pr->ps_lock);
+	}
+}
+
+/*
+ * => ESRCH: no such thread; who 0 means the caller, its group, its user
+ */
+static int
+nice_do(struct proc *p, struct nice_request *nr)
+{
+	struct proc *t = p;
+
+	if (nr->nr_which < PRIO_PROCESS || nr->nr_which > PRIO_USER)
+		return EINVAL;
+	rw_enter_read(&proctree_lock);
+	if (nr->nr_which == PRIO_PROCESS) {
+		if (nr->nr_who != 0)
+			t = tfind((pid_t)nr->nr_who);
+		if (t != NULL && (t->p_p->ps_flags & PS_SYSTEM) == 0)
+			nice_thread(nr, t);
+	} else {
+		if (nr->nr_who == 0)
+			nr->nr_who = nr->nr_which == PRIO_PGRP
+			    ? (uint32_t)p->p_p->ps_pgrp->pg_id
+			    : p->p_p->ps_cred->cr_ruid;
+		nice_processes(nr);
+	}
+	rw_exit(&proctree_lock);
+	return nr->nr_found ? 0 : ESRCH;
+}
+
+/* Any value may be asked for: everybody is root. */
+int
+sys_setpriority(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct nice_request nr = { .nr_which = (int)a[0],
+		.nr_who = (uint32_t)a[1],
+		.nr_set = true,
+		.nr_nice = (int8_t)MAX(NICE_MIN, MIN((int)a[2], NICE_MAX)) };
+
+	return nice_do(p, &nr);
+}
+
+/* => *ret: 20 less the nice value, which so is never negative */
+int
+sys_getpriority(struct proc *p, const uint64_t a[6], int64_t *ret)
+{
+	struct nice_request nr = { .nr_which = (int)a[0],
+		.nr_who = (uint32_t)a[1],
+		.nr_nice = NICE_MAX };
+	int error = nice_do(p, &nr);
+
+	if (error == 0)
+		*ret = NICE_MAX + 1 - nr.nr_nice;
+	return error;
+}
+
 /* -- Usage --------------------------------------------------------------------- */
 
 /*

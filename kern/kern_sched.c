@@ -127,7 +127,7 @@ switch_prepare(struct cpu_info *ci, struct schedstate *ss, struct proc *old,
 	uint64_t now = nsecuptime();
 
 	old->p_runtime += now - old->p_lastrun;
-	next->p_lastrun = now;
+	old->p_lastrun = next->p_lastrun = now;
 	TRACE_AT(now, "switch", old, next);
 	if (__predict_false(old == ci->ci_idleproc)) {
 		ci->ci_idle_ns = old->p_runtime;
@@ -412,6 +412,7 @@ runq_steal(struct schedstate *ss, uint32_t mask)
 			if (p->p_oncpu || (sched_allowed(p) & mask) == 0)
 				continue;
 			runq_remove(ss, p, q);
+			p->p_stat = SIDL; /* on no queue, for a moment */
 			return p;
 		}
 	}
@@ -498,10 +499,16 @@ sched_idle_thread(void *arg)
 static uint8_t
 sched_usrpri(const struct proc *p)
 {
-	int pri =
-	    PUSER + (int)MIN(p->p_estcpu / 4, 50) + (p->p_p->ps_nice - NZERO);
+	int pri = PUSER + (int)MIN(p->p_estcpu / 4, 50) + 2 * p->p_nice;
 
 	return (uint8_t)MAX(PUSER, MIN(pri, MAXPRI));
+}
+
+void
+sched_setnice(struct proc *p, int8_t nice)
+{
+	p->p_nice = nice;
+	p->p_usrpri = sched_usrpri(p);
 }
 
 void
@@ -531,6 +538,33 @@ sched_tick(struct cpu_info *ci, bool usermode)
 }
 
 /*
+ * A thread's priority gets better while it waits for a hart, so its place in
+ * the queue does: else those who share the hart well enough to stay before it
+ * would keep it waiting for ever.  Who has waited for a second goes first.
+ * => ps_lock held
+ */
+static void
+sched_advance(struct proc *p)
+{
+	struct cpu_info *ci = p->p_cpu;
+	struct schedstate *ss = ci->ci_sched;
+	bool starves = nsecuptime() - p->p_lastrun >= 1000000000UL;
+	uint8_t pri = starves ? PUSER : p->p_usrpri;
+	bool interrupt = false;
+
+	mtx_enter(&ss->ss_mtx);
+	if (p->p_stat == SRUN && p->p_cpu == ci && pri < p->p_priority) {
+		runq_remove(ss, p, p->p_priority / SCHED_PPQ);
+		p->p_priority = pri;
+		runq_insert(ss, p, false);
+		interrupt = sched_kick(ci, pri);
+	}
+	mtx_leave(&ss->ss_mtx);
+	if (interrupt)
+		cpu_ipi(ci, IPI_RESCHED);
+}
+
+/*
  * One second has passed for thread p.
  * => ps_lock held; the counters are statistics: a lost update does no harm
  */
@@ -545,6 +579,8 @@ sched_decay(struct proc *p)
 	}
 	p->p_estcpu /= 2;
 	p->p_usrpri = sched_usrpri(p);
+	if (p->p_stat == SRUN)
+		sched_advance(p);
 }
 
 static void

@@ -34,7 +34,6 @@ struct process process0 = {
 	.ps_threads = { &proc0, &proc0.p_thr_link.tqe_next },
 	.ps_nthreads = 1,
 	.ps_comm = "kernel",
-	.ps_nice = NZERO,
 };
 
 struct proc proc0 = {

@@ -152,8 +152,7 @@ swapin_choose(void)
 		TAILQ_FOREACH (p, &pr->ps_threads, p_thr_link) {
 			if ((p->p_flag & (P_SWAPRUN | P_INMEM)) != P_SWAPRUN)
 				continue;
-			pri = (long)p->p_swtime + p->p_slptime -
-			    (pr->ps_nice - NZERO) * 8L;
+			pri = (long)p->p_swtime + p->p_slptime - p->p_nice * 8L;
 			if (pri > bestpri) {
 				bestpri = pri;
 				best = p;

@@ -15,7 +15,6 @@
 #define MAXBSIZE      (64 * 1024) /* largest single I/O, bytes */
 #define MAXPATHLEN    1024
 #define MAXCOMLEN     16
-#define NZERO         20
 
 #define FSHIFT        11
 #define FSCALE        (1 << FSHIFT)

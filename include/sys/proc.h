@@ -51,6 +51,7 @@ struct proc {
 	volatile uint32_t p_oncpu; /* [a] 1 until fully switched out */
 	uint8_t p_priority; /* [r] */
 	uint8_t p_usrpri; /* [r] priority in user mode */
+	volatile int8_t p_nice; /* [a] NICE_MIN to NICE_MAX */
 	uint16_t p_slptime; /* [r] seconds asleep */
 	uint32_t p_swtime; /* [r] seconds since swapped in or out */
 	uint64_t p_cpumask; /* [r] harts it may run on */
@@ -58,7 +59,7 @@ struct proc {
 	const char *p_wmesg; /* [s] and why */
 	struct timeout p_sleep_to; /* [s] timeout of the sleep */
 	uint64_t p_runtime; /* [r] ns on a hart */
-	uint64_t p_lastrun; /* [r] uptime it was last switched to, ns */
+	uint64_t p_lastrun; /* [r] uptime it came to the hart or left it, ns */
 	uint64_t p_utime, p_stime; /* [o] ns in user mode, kernel mode */
 	uint64_t p_entry; /* [o] uptime of the last user/kernel crossing */
 	long p_ru_minflt, p_ru_majflt; /* [o] */
@@ -198,7 +199,6 @@ struct process {
 	char ps_comm[MAXCOMLEN]; /* [P] */
 	struct vnode *ps_textvp; /* [P] held as text (vn_text_ref) */
 	mode_t ps_umask; /* [P] */
-	int ps_nice; /* [P] */
 };
 
 #define PID_MAX 32768 /* ids are below this */
@@ -265,6 +265,8 @@ void sched_unsleep(struct proc *p);
  *    yield() returns, another thread when it next enters user mode
  */
 void sched_setaffinity(struct proc *p, uint64_t mask);
+/* => any thread of a process; it counts from the next tick on */
+void sched_setnice(struct proc *p, int8_t nice);
 /* => boot, after proc_init: starts the scheduler's once-a-second thread */
 void sched_start_threads(void);
 /* => number of runnable threads on all harts */

@@ -24,6 +24,13 @@
 #define RLIM_NLIMITS      16
 #define RLIM_INFINITY     UINT64_MAX
 
+/* Nice values: the higher, the less a thread gets when others want to run. */
+#define NICE_MIN     (-20)
+#define NICE_MAX     19
+#define PRIO_PROCESS 0 /* a thread */
+#define PRIO_PGRP    1
+#define PRIO_USER    2
+
 /* Fields [c]: of whoever made the copy. */
 struct rlimit {
 	uint64_t rlim_cur;

@@ -41,7 +41,7 @@ typedef int sy_call_t(struct proc *p, const uint64_t a[6], int64_t *ret);
 	X(102, getitimer) X(107, timer_create) X(108, timer_gettime)        \
 	X(109, timer_getoverrun) X(110, timer_settime) X(111, timer_delete) \
 	X(174, getuid) X(175, geteuid) X(176, getgid) X(177, getegid)       \
-	X(261, prlimit64) X(163, getrlimit) X(164, setrlimit)               \
+	X(140, setpriority) X(141, getpriority) X(261, prlimit64) X(163, getrlimit) X(164, setrlimit)               \
 	X(165, getrusage) X(160, uname) X(179, sysinfo) X(278, getrandom)   \
 	X(142, reboot) X(116, syslog) X(98, futex) X(283, membarrier)       \
 	X(259, riscv_flush_icache) X(270, process_vm_readv)                 \

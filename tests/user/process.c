@@ -11,7 +11,9 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/klog.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -843,6 +845,136 @@ test_scripts(void)
 	}
 }
 
+/* -- Nice values ------------------------------------------------------------------ */
+
+static void *
+nice_of_thread(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 3);
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, 9), 0);
+	CHECK_EQ(getpriority(PRIO_PROCESS, (id_t)gettid()), 9);
+	return NULL;
+}
+
+static void
+nice_calls(void)
+{
+	char stat[512] = "";
+	FILE *f;
+	pthread_t t;
+	pid_t pid;
+	int pri, nice;
+	bool mounted;
+
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 0);
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, 3), 0);
+	/* inherited by threads and children, and each thread's own then */
+	CHECK_EQ(pthread_create(&t, NULL, nice_of_thread, NULL), 0);
+	CHECK_EQ(pthread_join(t, NULL), 0);
+	CHECK_EQ(getpriority(PRIO_PROCESS, (id_t)getpid()), 3);
+	pid = fork();
+	if (pid == 0) {
+		CHECK_EQ(setpgid(0, 0), 0);
+		CHECK_EQ(getpriority(PRIO_PGRP, 0), 3);
+		CHECK_EQ(setpriority(PRIO_PGRP, 0, 100), 0);
+		CHECK_EQ(getpriority(PRIO_PROCESS, 0), 19);
+		CHECK_EQ(setpriority(PRIO_PROCESS, 0, -100), 0);
+		CHECK_EQ(getpriority(PRIO_PROCESS, 0), -20);
+		/* of many the highest priority, which is the lowest value */
+		CHECK_EQ(getpriority(PRIO_USER, 0), -20);
+		CHECK_EQ(
+		    getpriority(PRIO_PGRP, (id_t)getpgid(getppid())) <= 3, 1);
+		_exit(0);
+	}
+	CHECK_EQ(wait_status(pid, 0), 0);
+	CHECK_ERRNO(setpriority(3, 0, 0), EINVAL);
+	CHECK_ERRNO(setpriority(-1, 0, 0), EINVAL);
+	CHECK_ERRNO(getpriority(PRIO_PROCESS, 99999), ESRCH);
+	CHECK_ERRNO(getpriority(PRIO_PGRP, 99999), ESRCH);
+	CHECK_ERRNO(setpriority(PRIO_USER, 99999, 0), ESRCH);
+	mounted = mount("proc", "/proc", "proc", 0, NULL) == 0;
+	f = fopen("/proc/self/stat", "r");
+	CHECK(f != NULL && fgets(stat, sizeof(stat), f) != NULL);
+	fclose(f);
+	CHECK(!mounted || umount("/proc") == 0);
+	CHECK_EQ(sscanf(stat,
+		     "%*d %*s %*c %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d "
+		     "%*d %*d %*d %d %d",
+		     &pri, &nice),
+	    2);
+	CHECK_EQ(pri, 23);
+	CHECK_EQ(nice, 3);
+}
+
+/* => a process that counts in *n, on hart 0 */
+static pid_t
+count_at(int nice, volatile uint64_t *n)
+{
+	pid_t pid = fork();
+	cpu_set_t set;
+
+	CHECK(pid >= 0);
+	if (pid != 0)
+		return pid;
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	CHECK_EQ(sched_setaffinity(0, sizeof(set), &set), 0);
+	CHECK_EQ(setpriority(PRIO_PROCESS, 0, nice), 0);
+	for (;;)
+		++*n;
+}
+
+static void
+advances(const volatile uint64_t *n)
+{
+	uint64_t before = *n;
+
+	for (int i = 0; *n == before; i++) {
+		CHECK(i < 600);
+		ms_sleep(50);
+	}
+}
+
+static void
+end_counting(pid_t pid)
+{
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	CHECK_EQ(WTERMSIG(wait_status(pid, 0)), SIGKILL);
+}
+
+/*
+ * Who is nice gets less of a hart, and still something, as does who has had
+ * much of it when others come that want it all.
+ */
+static void
+test_nice(void)
+{
+	volatile uint64_t *n =
+	    mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid[4];
+
+	CHECK_EQ(in_child(nice_calls), 0);
+	CHECK(n != MAP_FAILED);
+	pid[0] = count_at(0, &n[0]);
+	ms_sleep(2500);
+	pid[1] = count_at(0, &n[8]);
+	pid[2] = count_at(0, &n[16]);
+	ms_sleep(500);
+	advances(&n[0]);
+	pid[3] = count_at(19, &n[24]);
+	advances(&n[24]);
+	end_counting(pid[0]);
+	end_counting(pid[1]);
+	n[16] = n[24] = 0;
+	ms_sleep(1000);
+	advances(&n[24]);
+	CHECK(n[16] > 2 * n[24]);
+	end_counting(pid[2]);
+	end_counting(pid[3]);
+	munmap((void *)n, PAGE);
+}
+
 /* -- The system ------------------------------------------------------------------- */
 
 static void
@@ -905,6 +1037,7 @@ main(void)
 	CHECK_EQ(in_child(test_queue_limit), 0);
 	test_shared_futex();
 	test_scripts();
+	test_nice();
 	test_system();
 	return 0;
 }
