@@ -476,7 +476,7 @@ uao_dropswap(struct uvm_object *uobj, u_long pageidx)
  *    EIO: it could not be read; ENOMEM: no memory for it
  */
 static int
-swapoff_page(struct uvm_aobj *aobj, u_long i, bool lossy)
+swapoff_page(struct uvm_aobj *aobj, u_long i)
 {
 	struct uvm_object *uobj = &aobj->u_obj;
 	int slot = uao_find_swslot(uobj, i);
@@ -487,7 +487,7 @@ swapoff_page(struct uvm_aobj *aobj, u_long i, bool lossy)
 		rw_enter_write(&uobj->uo_lock);
 		return 0;
 	}
-	if (pg == NULL && lossy && uvm_swap_isbad(slot)) {
+	if (pg == NULL && uvm_swap_isbad(slot)) {
 		(void)uvm_pagetree_replace(
 		    &aobj->u_swslots, i, UAO_SLOT_ITEM(SWSLOT_BAD));
 		if (MUTANT(SWAP_OFF_FORGETS_LOST))
@@ -512,7 +512,7 @@ swapoff_page(struct uvm_aobj *aobj, u_long i, bool lossy)
 }
 
 int
-uao_swapoff(struct uvm_object *uobj, int first, int last, bool lossy)
+uao_swapoff(struct uvm_object *uobj, int first, int last)
 {
 	struct uvm_aobj *aobj = to_aobj(uobj);
 	uint64_t i = 0;
@@ -524,7 +524,7 @@ uao_swapoff(struct uvm_object *uobj, int first, int last, bool lossy)
 	    (item = uvm_pagetree_next(&aobj->u_swslots, &i)) != NULL) {
 		slot = UAO_ITEM_SLOT(item);
 		if (slot >= first && slot < last)
-			error = swapoff_page(aobj, (u_long)i, lossy);
+			error = swapoff_page(aobj, (u_long)i);
 		else
 			i++;
 	}

@@ -28,10 +28,10 @@ bool uao_may_pageout(const struct uvm_object *uobj);
  * Bring in every page whose slot is in [first, last), so that it has none.
  * => object write-locked on entry and exit, dropped meanwhile; the caller has
  *    a reference
- * => lossy: what is known to be unreadable is given up, and gets SWSLOT_BAD
+ * => what is known to be unreadable is given up, and gets SWSLOT_BAD
  * => 0; EIO; ENOMEM: no memory just now
  */
-int uao_swapoff(struct uvm_object *uobj, int first, int last, bool lossy);
+int uao_swapoff(struct uvm_object *uobj, int first, int last);
 
 /*
  * => the tree of slots by page index, for the auditor: nothing in it changes

@@ -305,11 +305,11 @@ anon_read(struct vm_anon *anon, struct rwlock *lock)
 }
 
 /*
- * An anon whose slot must go.
+ * An anon whose slot must go.  What is known to be unreadable is given up.
  * => its lock write-locked, dropped to wait; 0: look again; EIO, ENOMEM
  */
 static int
-anon_swapoff(struct vm_anon *anon, struct rwlock *lock, bool lossy)
+anon_swapoff(struct vm_anon *anon, struct rwlock *lock)
 {
 	struct vm_page *pg = anon->an_page;
 	int slot = anon->an_swslot;
@@ -320,7 +320,7 @@ anon_swapoff(struct vm_anon *anon, struct rwlock *lock, bool lossy)
 		rw_enter_write(lock);
 		return 0;
 	}
-	if (pg == NULL && lossy && uvm_swap_isbad(slot)) {
+	if (pg == NULL && uvm_swap_isbad(slot)) {
 		uvm_anon_dropswap(anon);
 		anon->an_swslot = SWSLOT_BAD;
 		return 0;
@@ -360,7 +360,7 @@ anon_lock_hold(uintptr_t owner)
 
 /* => 0: it may be done; EIO, ENOMEM */
 static int
-empty_anon(struct swapdev *sd, uint32_t i, uintptr_t owner, bool lossy)
+empty_anon(struct swapdev *sd, uint32_t i, uintptr_t owner)
 {
 	struct amap_lock *lock;
 	int error = 0;
@@ -375,8 +375,8 @@ empty_anon(struct swapdev *sd, uint32_t i, uintptr_t owner, bool lossy)
 	rw_enter_write(&lock->aml_lock);
 	/* with its lock held the anon cannot give the slot back */
 	if ((owner_of(sd, i) & ~SWO_BAD) == (owner & ~SWO_BAD))
-		error = anon_swapoff((struct vm_anon *)(owner & ~SWO_TAGS),
-		    &lock->aml_lock, lossy);
+		error = anon_swapoff(
+		    (struct vm_anon *)(owner & ~SWO_TAGS), &lock->aml_lock);
 	rw_exit(&lock->aml_lock);
 	amap_lock_rele(lock);
 	return error;
@@ -384,7 +384,7 @@ empty_anon(struct swapdev *sd, uint32_t i, uintptr_t owner, bool lossy)
 
 /* => as empty_anon(), for all pages of the object */
 static int
-empty_aobj(struct swapdev *sd, uint32_t i, uintptr_t owner, bool lossy)
+empty_aobj(struct swapdev *sd, uint32_t i, uintptr_t owner)
 {
 	struct uvm_object *uobj = (struct uvm_object *)(owner & ~SWO_TAGS);
 	int error = 0;
@@ -403,7 +403,7 @@ empty_aobj(struct swapdev *sd, uint32_t i, uintptr_t owner, bool lossy)
 		uobj->uo_refs++;
 	if (!dying)
 		error = uao_swapoff(
-		    uobj, sd->sd_base, sd->sd_base + (int)sd->sd_npages, lossy);
+		    uobj, sd->sd_base, sd->sd_base + (int)sd->sd_npages);
 	rw_exit(&uobj->uo_lock);
 	if (!dying)
 		uao_detach(uobj);
@@ -420,21 +420,18 @@ static int
 empty_page(struct swapdev *sd, uint32_t i)
 {
 	uintptr_t owner;
-	bool lossy;
 	int error;
 
 	while ((owner = owner_of(sd, i)) != 0) {
 		error = wait_for_room();
 		if (error != 0)
 			return error;
-		/* lost before we came: nobody can do anything about it */
-		lossy = (owner & SWO_BAD) != 0;
 		if ((owner & SWO_AOBJ) && MUTANT(SWAPOFF_FORGETS_OBJECT))
 			return 0;
 		if (owner & SWO_AOBJ)
-			error = empty_aobj(sd, i, owner, true);
+			error = empty_aobj(sd, i, owner);
 		else
-			error = empty_anon(sd, i, owner, lossy);
+			error = empty_anon(sd, i, owner);
 		if (error == EIO)
 			return error;
 		if (error == ENOMEM && !uvm_wait_pages("swapoff"))

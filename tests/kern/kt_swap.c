@@ -1060,11 +1060,12 @@ KTEST(swap_lost_neighbour)
 	swap_off(0, bd);
 }
 
-/* swapoff with what cannot be read: refused once, then given up. */
-KTEST(swap_off_lost)
+static void
+off_lost(bool object)
 {
 	struct bdev *bd = swap_on(0, DISK_PAGES, 0);
-	struct vmspace *vm = written_space(16, MADV_RANDOM);
+	struct vmspace *vm =
+	    object ? written_object(16) : written_space(16, MADV_RANDOM);
 
 	KT_EQ(page_out(vm, 0, 16), 0);
 	tdisk_bad(0, 4, 5);
@@ -1072,9 +1073,20 @@ KTEST(swap_off_lost)
 	KT_EQ(uvmexp.nswapdev, 1);
 	swap_off(0, bd);
 	for (int i = 0; i < 16; i++)
-		KT_EQ(check_page(vm, i, word_of(i)), i == 3 ? EIO : 0);
+		if (i == 3)
+			KT_EQ(ktf_fault(vm, i, PROT_READ), EIO);
+		else
+			KT_EQ(ktf_read(vm, i), word_of(i));
+	tdisk_bad(0, 0, 0);
 	uvmspace_free(vm);
 	KT_EQ(uvmexp.swpgonly, 0);
+}
+
+/* swapoff with what cannot be read: refused once, then given up. */
+KTEST(swap_off_lost)
+{
+	off_lost(false);
+	off_lost(true);
 }
 
 /* -- The auditor ------------------------------------------------------------------ */

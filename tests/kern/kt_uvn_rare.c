@@ -288,6 +288,32 @@ KTEST(uvn_flush_held)
 	tvfs_end(tv);
 }
 
+/* What is lent keeps what was behind the new end: the file parts with it. */
+KTEST(uvn_setsize_lent)
+{
+	struct tvnode *tv = tvfs_make(ptoa(2));
+	struct vmspace *vm = map_file(tv, 2, MADV_RANDOM);
+	struct vm_page *lent = NULL;
+	uint64_t *words;
+
+	KT_EQ(ktf_read(vm, 1), 1001);
+	KT_EQ(*word_at(vm, 1, TVFS_LAST), 2001);
+	KT_EQ(uvm_loan(&vm->vm_map, KTF_VA(1), PAGE_SIZE, (void **)&lent,
+		  UVM_LOAN_TOPAGE),
+	    0);
+	KT_REQUIRE(lent != NULL);
+	words = (uint64_t *)VM_PAGE_TO_DMAP(lent);
+	tvfs_setsize(tv, (off_t)(ptoa(1) + PAGE_SIZE / 2));
+	KT_EQ(words[0], 1001);
+	KT_EQ(words[TVFS_LAST], 2001);
+	KT_EQ(ktf_read(vm, 1), 1001);
+	KT_EQ(*word_at(vm, 1, TVFS_LAST), 0);
+	KT_CHECK(ktf_page(vm, KTF_VA(1)) != lent);
+	uvm_unloanpage(&lent, 1);
+	uvmspace_free(vm);
+	tvfs_end(tv);
+}
+
 /* => a page of zeros that nobody owns, as who puts it has it */
 static struct vm_page *
 unowned_page(void)
