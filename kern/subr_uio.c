@@ -11,11 +11,9 @@ static const char zeroes[PAGE_SIZE];
 static inline int
 copy_one(void *cp, void *base, size_t len, const struct uio *uio)
 {
-	if (uio->uio_segflg == UIO_SYSSPACE) {
-		memmove(uio->uio_rw == UIO_READ ? base : cp,
-		    uio->uio_rw == UIO_READ ? cp : base, len);
-		return 0;
-	}
+	if (uio->uio_segflg == UIO_SYSSPACE)
+		return uio->uio_rw == UIO_READ ? kcopy(cp, base, len)
+					       : kcopy(base, cp, len);
 	return uio->uio_rw == UIO_READ ? copyout(cp, base, len)
 				       : copyin(base, cp, len);
 }

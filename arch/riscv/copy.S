@@ -151,7 +151,7 @@
 	.section .text.copy, "ax"
 	.globl	copy_begin, copy_end, copy_fault
 	.globl	nofault_begin, nofault_end, nofault_fault
-	.globl	copyin, copyout, copyinstr, copyin32, copyout32, ucas32
+	.globl	copyin, copyout, copyinstr, copyin32, copyout32, ucas32, kcopy
 	.globl	pages_begin, pages_end, pages_fault
 	.globl	kcopy_nofault, copyout_pages
 
@@ -174,6 +174,16 @@ copyout:
 	SUM_ON
 	COPY
 	SUM_OFF
+	li	a0, 0
+	ret
+
+/* int kcopy(const void *src, void *dst, size_t len): both in the upper half */
+	.balign	16
+kcopy:
+	and	t0, a0, a1
+	li	LOCAL_SUM, 0		/* for copy_fault */
+	bgez	t0, copy_badaddr
+	COPY
 	li	a0, 0
 	ret
 

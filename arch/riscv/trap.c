@@ -310,6 +310,11 @@ kern_fault_kernel(struct trapframe *tf, vaddr_t va, vm_prot_t access)
 	intr_enable();
 	error = uvm_fault(kernel_map, page, VM_FAULT_INVALID, access);
 	intr_disable();
+	if (error != 0 && pc_within(tf, copy_begin, copy_end)) {
+		/* a program's memory that the kernel has mapped is gone */
+		tf->tf_sepc = (vaddr_t)copy_fault;
+		return true;
+	}
 	return error == 0;
 }
 

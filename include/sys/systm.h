@@ -98,6 +98,8 @@ int copyin(const void *uaddr, void *kaddr, size_t len) __warn_unused;
 int copyout(const void *kaddr, void *uaddr, size_t len) __warn_unused;
 int copyinstr(
     const void *uaddr, void *kaddr, size_t len, size_t *lenp) __warn_unused;
+/* => the same between kernel addresses that may be gone for good; no overlap */
+int kcopy(const void *src, void *dst, size_t len) __warn_unused;
 /*
  * Copy n whole pages of the kernel, wherever each is, to a user address; both
  * are multiples of 8.

@@ -55,6 +55,23 @@ KTEST(arch_copy_bad_addresses)
 	KT_EQ(kcopy_nofault(&word, NULL, 0), 0);
 }
 
+/* What is not there is told, whichever side it is on; kcopy() knows no user. */
+KTEST(arch_copy_gone)
+{
+	vaddr_t va = uvm_km_valloc(kernel_map, PAGE_SIZE);
+	uint64_t word = 5, other = 6;
+
+	KT_REQUIRE(va != 0);
+	KT_EQ(kcopy(&word, &other, 8), 0);
+	KT_EQ(other, 5);
+	uvm_km_free(kernel_map, va, PAGE_SIZE);
+	KT_EQ(kcopy(&word, (void *)va, 8), EFAULT);
+	KT_EQ(kcopy((void *)va, &word, 8), EFAULT);
+	KT_EQ(kcopy((void *)8, &word, 8), EFAULT);
+	KT_EQ(kcopy(&word, (void *)8, 8), EFAULT);
+	KT_EQ(word, 5);
+}
+
 /* User copies refuse kernel addresses without touching them. */
 KTEST(arch_copy_user_checks)
 {

@@ -6,6 +6,8 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <sys/uio.h>
 
 #define N 16
@@ -13,6 +15,7 @@
 static char *area; /* N pages, in parent and child at the same address */
 static pid_t child;
 static int to_child[2], to_parent[2];
+static volatile bool cut; /* the file will not be cut again */
 
 static void
 tell(int fd)
@@ -207,6 +210,45 @@ test_ending(void)
 	free(buf);
 }
 
+static void *
+cut_and_grow(void *arg)
+{
+	int fd = *(int *)arg;
+
+	for (int i = 0; i < 4000; i++)
+		CHECK(ftruncate(fd, 0) == 0 &&
+		    ftruncate(fd, N * (off_t)PAGE) == 0);
+	cut = true;
+	return NULL;
+}
+
+/* A file gets shorter while it is looked at and written: EFAULT, from there. */
+static void
+test_cut_meanwhile(void)
+{
+	char *buf = malloc(N * PAGE), *f;
+	int fd = open("/tmp/procvm", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	pthread_t t;
+	ssize_t n;
+
+	CHECK(fd >= 0 && unlink("/tmp/procvm") == 0);
+	memset(buf, 'x', N * PAGE);
+	f = mmap(NULL, N * PAGE, RW, MAP_SHARED, fd, 0);
+	CHECK(f != MAP_FAILED);
+	CHECK(pthread_create(&t, NULL, cut_and_grow, &fd) == 0);
+	for (bool read = false; !cut; read = !read) {
+		n = read ? get(getpid(), buf, N * PAGE, f)
+			 : put(getpid(), buf, N * PAGE, f);
+		CHECK((n > 0 && n % (ssize_t)PAGE == 0) ||
+		    (n == -1 && errno == EFAULT));
+		for (ssize_t i = 0; i < n; i += 512)
+			CHECK(buf[i] == 0 || buf[i] == 'x');
+	}
+	CHECK(pthread_join(t, NULL) == 0);
+	CHECK(munmap(f, N * PAGE) == 0 && close(fd) == 0);
+	free(buf);
+}
+
 int
 main(void)
 {
@@ -227,5 +269,6 @@ main(void)
 	test_errors();
 	test_self();
 	test_ending();
+	test_cut_meanwhile();
 	return 0;
 }

@@ -295,6 +295,65 @@ sim_store(vaddr_t va, uint64_t value, void (*stored)(void *), void *arg)
 
 /* -- Copies --------------------------------------------------------------------- */
 
+static bool kernel_translate(vaddr_t va, enum mmu_access access, paddr_t *pap);
+
+static bool
+is_paged(vaddr_t va)
+{
+	return va - KVA_BASE < KVA_SIZE;
+}
+
+/* => where the host has what is at va, a user's or not; NULL: nowhere */
+static void *
+place(vaddr_t va, bool user, enum mmu_access access)
+{
+	paddr_t pa;
+
+	if (!user && !is_paged(va))
+		return (void *)va;
+	if (user ? user_translate(va, access, &pa) != 0
+		 : !kernel_translate(va, access, &pa))
+		return NULL;
+	return sim_ram(pa);
+}
+
+/*
+ * Either side may fault, for good too: what was loaded is in registers while
+ * others run.
+ * => 0 or EFAULT
+ */
+static int
+copy_faulting(vaddr_t src, bool srcuser, vaddr_t dst, bool dstuser, size_t len)
+{
+	char registers[64];
+	size_t n;
+	void *p;
+
+	for (; len > 0; src += n, dst += n, len -= n) {
+		n = MIN(MIN(len, sizeof(registers)),
+		    PAGE_SIZE - MAX(src & PAGE_MASK, dst & PAGE_MASK));
+		p = place(src, srcuser, MMU_LOAD);
+		if (p == NULL)
+			return EFAULT;
+		memcpy(registers, p, n);
+		p = place(dst, dstuser, MMU_STORE);
+		if (p == NULL)
+			return EFAULT;
+		memcpy(p, registers, n);
+	}
+	return 0;
+}
+
+int
+kcopy(const void *src, void *dst, size_t len)
+{
+	if (is_paged((vaddr_t)src) || is_paged((vaddr_t)dst))
+		return copy_faulting(
+		    (vaddr_t)src, false, (vaddr_t)dst, false, len);
+	memcpy(dst, src, len);
+	return 0;
+}
+
 /* => 0 or EFAULT; a page at a time */
 static int
 copy_user(vaddr_t va, char *kaddr, size_t len, bool out)
@@ -303,6 +362,10 @@ copy_user(vaddr_t va, char *kaddr, size_t len, bool out)
 	size_t n;
 
 	KASSERT(curcpu()->ci_mtxdepth == 0);
+	if (is_paged((vaddr_t)kaddr))
+		return out
+		    ? copy_faulting((vaddr_t)kaddr, false, va, true, len)
+		    : copy_faulting(va, true, (vaddr_t)kaddr, false, len);
 	for (; len > 0; va += n, kaddr += n, len -= n) {
 		n = MIN(len, PAGE_SIZE - (va & PAGE_MASK));
 		if (user_translate(va, out ? MMU_STORE : MMU_LOAD, &pa) != 0)
