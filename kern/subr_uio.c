@@ -41,8 +41,10 @@ copy_what_can_be(char *cp, size_t len, struct uio *uio)
 	size_t n;
 
 	while (len > 0) {
-		n = MIN(
-		    len, PAGE_SIZE - ((uintptr_t)iov->iov_base & PAGE_MASK));
+		n = PAGE_SIZE -
+		    MAX((uintptr_t)iov->iov_base & PAGE_MASK,
+			(uintptr_t)cp & PAGE_MASK);
+		n = MIN(n, len);
 		if (copy_one(cp, iov->iov_base, n, uio) != 0)
 			return;
 		advance(uio, n);
