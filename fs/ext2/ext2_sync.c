@@ -99,7 +99,8 @@ flush_trees(struct ext2fs *fs, uint64_t owner)
  * => fs_synclock held; what it points to is written, it is in its table block
  * => named: has it names?  One that has just lost the last is not copied: its
  *    name may be on disk still, and has to go first
- * => *dataerror: not copied, as some of its blocks hold neither data nor zeros
+ * => *dataerror: not copied, as some of its blocks hold neither data nor zeros,
+ *    or lie behind its end: e2fsck would make them part of it
  */
 static int
 copy_inode(struct ext2_inode *ip, bool named, int *dataerror)
@@ -112,6 +113,8 @@ copy_inode(struct ext2_inode *ip, bool named, int *dataerror)
 	rw_enter_write(&ip->i_maplock);
 	if (named && ip->i_nlink == 0 && !MUTANT(EXT2_NAMELESS_EARLY))
 		skip = true;
+	else if (named && ip->i_cut)
+		bad = EIO;
 	else if (named && !MUTANT(EXT2_NAMES_UNWRITTEN))
 		bad = ext2_unwritten_zero(ip);
 	if (skip || bad) {
@@ -242,6 +245,7 @@ write_data(struct ext2_inode *ip, int *dataerror)
 {
 	int error = MUTANT(EXT2_NAMES_UNWRITTEN) ? 0 : flush_data(ip, false);
 
+	(void)ext2_cut_again(ip); /* copy_inode() sees what has come of it */
 	if (*dataerror == 0)
 		*dataerror = error;
 	return 0;
@@ -399,6 +403,7 @@ write_inode(struct ext2_inode *ip, bool dataonly)
 
 	if (error)
 		return error;
+	(void)ext2_cut_again(ip);
 	rw_enter_write(&fs->fs_synclock);
 	error = write_one(ip, dataonly);
 	rw_exit(&fs->fs_synclock);

@@ -119,6 +119,7 @@ struct ext2_inode {
 	uint32_t i_flags, i_gen; /* [m] */
 	uint32_t i_xattr; /* [m] block with attributes, or 0 */
 	uint64_t i_blocks; /* [m] of 512 bytes */
+	bool i_cut; /* [m] has blocks behind i_size: ext2_cut_again() */
 	uint32_t i_block[EXT2_NPTRS]; /* [m]; a fast link's target */
 	struct ext2_uwlist i_unwritten; /* [t] of a file */
 	uint32_t i_goal; /* [m] where the next block should be, or 0 */
@@ -228,8 +229,11 @@ bool ext2_frees_pending(struct ext2fs *fs);
 /* => referenced; 0; EIO: damaged, or no such inode */
 int ext2_iget(struct ext2fs *fs, uint32_t ino, struct ext2_inode **ipp);
 void ext2_iref(struct ext2_inode *ip);
-/* => the last one of an inode without names frees it and its blocks */
+/* => the last one of an inode without names frees it and its blocks; what it
+ *    cannot read for that is left to the next sync */
 void ext2_iput(struct ext2_inode *ip);
+/* => has an inode without names and users not gone yet? */
+bool ext2_unfreed(struct ext2fs *fs);
 /*
  * A new inode, without a name yet (i_nlink 0).
  * => EXT2_OPBLKS reserved; 0 and *ipp referenced; ENOSPC; EIO
@@ -271,8 +275,16 @@ int ext2_bmap_locked(struct ext2_inode *ip, uint64_t lbn, uint32_t max,
 int ext2_bmap_alloc(struct ext2_inode *ip, uint64_t lbn, uint32_t n);
 /* => blocks that are data or pointers; none: a link's target is in the inode */
 uint64_t ext2_own_blocks(const struct ext2_inode *ip);
-/* => i_size becomes size, blocks beyond are freed; 0 or EIO (then, too) */
+/*
+ * => i_size becomes size, blocks beyond are freed; 0; EIO: i_size is size, but
+ *    the file is damaged, or i_cut
+ */
 int ext2_truncate(struct ext2_inode *ip, uint64_t size);
+/*
+ * => i_maplock not held: what a truncation has left behind the end is freed;
+ *    0, or EIO: it is there still
+ */
+int ext2_cut_again(struct ext2_inode *ip);
 
 /* -- ext2_unwritten.c ------------------------------------------------------------- */
 
