@@ -186,16 +186,24 @@ find_goal(struct ext2_inode *ip, const struct path *p, uint32_t parent)
 	return ext2_group_start(fs, (ip->i_ino - 1) / fs->fs_ipg);
 }
 
+static void
+give_run_back(struct ext2fs *fs, uint32_t blk, uint32_t n)
+{
+	if (ext2_bfree(fs, blk, n) != n)
+		(void)ext2_bad(
+		    fs, "free blocks that stay in use, from", blk, n);
+}
+
 /* => back where they came from: nothing points to them */
 static void
 give_back(struct ext2fs *fs, const struct taken *t)
 {
 	for (u_int i = 0; i < t->ninds; i++) {
 		mc_forget(fs->fs_mc, t->ind[i]);
-		ext2_bfree(fs, t->ind[i], 1);
+		give_run_back(fs, t->ind[i], 1);
 	}
 	if (t->n > 0)
-		ext2_bfree(fs, t->data, t->n);
+		give_run_back(fs, t->data, t->n);
 }
 
 static int

@@ -327,9 +327,10 @@ write_rest(struct ext2fs *fs, uint64_t gen, int *dataerror)
 	if (error == 0) {
 		/* an inode that is free is not in memory any more */
 		forget_clean(fs, gen);
-		ext2_frees_release(fs);
-		error = ext2_super_copy(fs, false);
+		error = ext2_frees_release(fs);
 	}
+	if (error == 0)
+		error = ext2_super_copy(fs, false);
 	if (error == 0)
 		error = flush_step(fs, 0, CL_BITMAP | CL_GROUP, ORDER_REST);
 	/* data that is older than this is safe then, too */

@@ -208,19 +208,22 @@ int ext2_bad(struct ext2fs *fs, const char *what, uint64_t no, uint64_t value);
  */
 int ext2_balloc(struct ext2fs *fs, uint32_t goal, uint32_t want, uint32_t *blkp,
     uint32_t *np);
-/* => blocks that never were part of anything on disk; a block reserved */
-void ext2_bfree(struct ext2fs *fs, uint32_t blk, uint32_t n);
+/* => two blocks reserved; nothing on disk has the blocks; how many of them, from
+ *    the first on, are free now: not all if a bitmap cannot be read */
+uint32_t ext2_bfree(struct ext2fs *fs, uint32_t blk, uint32_t n);
 /* => a block reserved; 0 and *inop; ENOSPC; EIO */
 int ext2_ialloc(struct ext2fs *fs, uint32_t parent, bool isdir, uint32_t *inop);
-void ext2_ifree(struct ext2fs *fs, uint32_t ino, bool isdir);
+/* => a block reserved; 0; EIO: nothing is done */
+int ext2_ifree(struct ext2fs *fs, uint32_t ino, bool isdir);
 /* => what waits for the inode to be written; takes fr over */
 void ext2_frees_queue(struct ext2fs *fs, struct ext2_frees *fr);
 /* => adds a run; FALSE: full */
 bool ext2_frees_add(struct ext2_frees *fr, uint32_t blk);
 /* => the inode is in its table block now */
 void ext2_frees_copied(struct ext2fs *fs, uint32_t ino);
-/* => those copied become free; table blocks are on the device */
-void ext2_frees_release(struct ext2fs *fs);
+/* => those copied become free; table blocks are on the device; 0; EIO: some
+ *    wait on, as a bitmap cannot be read */
+int ext2_frees_release(struct ext2fs *fs);
 /* => is anything to be got by syncing? */
 bool ext2_frees_pending(struct ext2fs *fs);
 

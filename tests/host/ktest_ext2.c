@@ -2014,6 +2014,41 @@ TEST(ext2_free_unreadable)
 	CHECK(failed > 15);
 }
 
+/* And bitmaps that cannot be read when all that is to become free. */
+static bool
+release_unreadable(long nth)
+{
+	struct ext2_inode *root, *ip, *dp;
+	bool failed;
+
+	begin("-t ext2 -b 1024", "4M");
+	root = get_node(0);
+	ip = create_deep(root, "file");
+	dp = create(root, "dir", S_IFDIR | 0755);
+	CHECK_EQ(ext2_sync(fs), 0);
+	CHECK_EQ(ext2_remove(root, "file", 4, ip), 0);
+	CHECK_EQ(ext2_remove(root, "dir", 3, dp), 0);
+	ext2_iput(ip);
+	ext2_iput(dp);
+	fail_nth(nth);
+	failed = ext2_sync(fs) != 0;
+	CHECK_EQ(failed, env.fail_io == 0);
+	env.fail_io = 0;
+	ext2_iput(root);
+	finish();
+	return failed;
+}
+
+TEST(ext2_release_unreadable)
+{
+	long n = 1;
+
+	make_dir();
+	while (release_unreadable(n))
+		n++;
+	CHECK(n > 6);
+}
+
 /* A failed sync is done by the next one. */
 TEST(ext2_sync_again)
 {
