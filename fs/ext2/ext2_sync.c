@@ -84,14 +84,20 @@ flush_step(struct ext2fs *fs, uint64_t owner, uint32_t classes, uint32_t order)
 	return error;
 }
 
-/* => what the inode refers to is written, but for data */
+/*
+ * => what the inode refers to is written, but for data
+ * => named: has it names?  Blocks of one without may have no data, so its last
+ *    name has to be gone from the disk before anything leads to them.
+ */
 static int
-flush_trees(struct ext2fs *fs, uint64_t owner)
+flush_trees(struct ext2fs *fs, uint64_t owner, bool named)
 {
-	int error = flush_step(fs, owner, CL_DIRFRESH | CL_DIRNEW, ORDER_FRESH);
+	int error = flush_step(fs, owner, CL_DIRFRESH | CL_DIRNEW,
+	    named ? ORDER_FRESH : ORDER_NAMELESS);
 
 	for (u_int level = 1; level <= EXT2_NLEVELS && error == 0; level++)
-		error = flush_step(fs, owner, CL_IND(level), ORDER_IND(level));
+		error = flush_step(fs, owner, CL_IND(level),
+		    named ? ORDER_IND(level) : ORDER_NAMELESS);
 	return error;
 }
 
@@ -124,7 +130,7 @@ copy_inode(struct ext2_inode *ip, bool named, int *dataerror)
 			*dataerror = bad;
 		return 0;
 	}
-	error = flush_trees(fs, ip->i_ino);
+	error = flush_trees(fs, ip->i_ino, named);
 	mtx_enter(&fs->fs_mtx);
 	ip->i_modified = ip->i_changed = false;
 	mtx_leave(&fs->fs_mtx);

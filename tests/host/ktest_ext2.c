@@ -1695,6 +1695,47 @@ TEST(ext2_old_contents_stay_hidden)
 	run_old("-t ext2 -b 4096 -N 32");
 }
 
+/*
+ * A file gets blocks in a block of pointers that is on disk, and loses its name
+ * before it gets data: nothing leads from the name, still on disk, to them.
+ */
+static void
+remove_unwritten(struct ext2_inode *root)
+{
+	struct ext2_inode *ip = create(root, "f0", S_IFREG | 0644);
+
+	for (u_int i = 0; i < 16; i++)
+		write_later(ip);
+	CHECK_EQ(ext2_sync(fs), 0);
+	for (u_int i = 0; i < 8; i++)
+		write_later(ip);
+	CHECK_EQ(ext2_remove(root, "f0", 2, ip), 0);
+	CHECK_EQ(ext2_sync(fs), 0);
+	ndelayed = 0;
+	ext2_iput(ip);
+}
+
+TEST(ext2_old_contents_of_removed)
+{
+	struct ext2_inode *root;
+
+	make_dir();
+	begin("-t ext2 -b 1024 -N 32", "2M");
+	soil();
+	fs->fs_flushdata = write_now;
+	ndelayed = 0;
+	begin_cuts();
+	root = get_node(0);
+	for (u_int i = 0; i < 20; i++)
+		remove_unwritten(root);
+	check_cuts(150, check_not_old);
+	fs->fs_flushdata = NULL;
+	ext2_iput(root);
+	free(base);
+	base = NULL;
+	finish();
+}
+
 /* -- Times --------------------------------------------------------------------------------------------- */
 
 static void
