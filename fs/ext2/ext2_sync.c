@@ -4,11 +4,11 @@
  *
  *	1. data, or zeros in new blocks that have none yet; new blocks of
  *	   directories
- *	2. blocks of pointers, leaves first
+ *	2. blocks of pointers, leaves first, of inodes that have names
  *	3. inodes that have names
  *	4. names: blocks of directories
  *	5. blocks of directories that lost a name to another block
- *	6. inodes without names
+ *	6. inodes without names, their blocks of pointers before
  *	7. what these inodes had is free from here on, in memory
  *	8. bitmaps, descriptors, superblock
  *
