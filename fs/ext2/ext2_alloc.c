@@ -161,19 +161,16 @@ ext2_balloc(struct ext2fs *fs, uint32_t goal, uint32_t want, uint32_t *blkp,
 	return *np > 0 ? 0 : ENOSPC;
 }
 
-/* => fs_alloclock held, the run is in one group */
-static void
+/* => fs_alloclock held, the run is in one group; FALSE: no bitmap to be read */
+static bool
 bfree_group(struct ext2fs *fs, uint32_t g, uint32_t blk, uint32_t n)
 {
 	struct ext2_group *gr = &fs->fs_group[g];
 	uint32_t i = blk - ext2_group_start(fs, g), freed = 0;
 	struct mblk *mb;
 
-	if (mc_get(fs->fs_mc, gr->g_bbitmap, MC_READ, &mb) != 0) {
-		(void)ext2_bad(fs, "block bitmap, not readable, of group", g,
-		    gr->g_bbitmap);
-		return;
-	}
+	if (mc_get(fs->fs_mc, gr->g_bbitmap, MC_READ, &mb) != 0)
+		return false;
 	for (uint32_t k = i; k < i + n; k++) {
 		if (!bit_get(mb->mb_data, k)) {
 			(void)ext2_bad(fs, "free block, freed again,", k, g);
@@ -185,29 +182,23 @@ bfree_group(struct ext2fs *fs, uint32_t g, uint32_t blk, uint32_t n)
 	mc_dirty(mb, 0, CL_BITMAP);
 	mc_put(mb);
 	count_blocks(fs, gr, freed);
+	return true;
 }
 
-/* => no lock held: may sleep for memory */
-static void
-bfree_reserved(struct ext2fs *fs, uint32_t blk, uint32_t n)
-{
-	mc_reserve(fs->fs_mc, 2);
-	ext2_bfree(fs, blk, n);
-	mc_unreserve(fs->fs_mc, 2);
-}
-
-void
+uint32_t
 ext2_bfree(struct ext2fs *fs, uint32_t blk, uint32_t n)
 {
-	uint32_t g, m;
+	uint32_t g, m, done;
 
 	rw_enter_write(&fs->fs_alloclock);
-	for (; n > 0; n -= m, blk += m) {
+	for (done = 0; done < n; done += m, blk += m) {
 		g = (blk - fs->fs_first) / fs->fs_bpg;
-		m = MIN(n, ext2_group_start(fs, g) + fs->fs_bpg - blk);
-		bfree_group(fs, g, blk, m);
+		m = MIN(n - done, ext2_group_start(fs, g) + fs->fs_bpg - blk);
+		if (!bfree_group(fs, g, blk, m))
+			break;
 	}
 	rw_exit(&fs->fs_alloclock);
+	return done;
 }
 
 /* -- Inodes ---------------------------------------------------------------------------- */
@@ -297,16 +288,18 @@ ext2_ialloc(struct ext2fs *fs, uint32_t parent, bool isdir, uint32_t *inop)
 	return *inop != 0 ? 0 : ENOSPC;
 }
 
-void
+int
 ext2_ifree(struct ext2fs *fs, uint32_t ino, bool isdir)
 {
 	uint32_t g = (ino - 1) / fs->fs_ipg, i = (ino - 1) % fs->fs_ipg;
 	struct ext2_group *gr = &fs->fs_group[g];
 	struct mblk *mb;
 	bool was = false;
+	int error;
 
 	rw_enter_write(&fs->fs_alloclock);
-	if (mc_get(fs->fs_mc, gr->g_ibitmap, MC_READ, &mb) == 0) {
+	error = mc_get(fs->fs_mc, gr->g_ibitmap, MC_READ, &mb);
+	if (error == 0) {
 		was = bit_get(mb->mb_data, i);
 		bit_clear(mb->mb_data, i);
 		mc_dirty(mb, 0, CL_BITMAP);
@@ -314,9 +307,10 @@ ext2_ifree(struct ext2fs *fs, uint32_t ino, bool isdir)
 	}
 	if (was)
 		count_inode(fs, gr, 1, isdir);
-	else
+	else if (error == 0)
 		(void)ext2_bad(fs, "inode bitmap at inode", ino, g);
 	rw_exit(&fs->fs_alloclock);
+	return error;
 }
 
 /* -- What is to be free later -------------------------------------------------------------- */
@@ -388,22 +382,53 @@ take_copied(struct ext2fs *fs)
 	return found;
 }
 
-void
+/* => no lock held: may sleep for memory; FALSE: the rest of the run waits on */
+static bool
+release_run(struct ext2fs *fs, uint32_t *start, uint32_t *np)
+{
+	uint32_t done;
+
+	mc_reserve(fs->fs_mc, 2);
+	done = ext2_bfree(fs, *start, *np);
+	mc_unreserve(fs->fs_mc, 2);
+	*start += done;
+	*np -= done;
+	return *np == 0;
+}
+
+/* => the same of a batch that is on no list */
+static bool
+release_batch(struct ext2fs *fs, struct ext2_frees *fr)
+{
+	int error = 0;
+	uint32_t i;
+
+	for (; fr->fr_n > 0; fr->fr_n--) {
+		i = fr->fr_n - 1;
+		if (!release_run(fs, &fr->fr_run[i].start, &fr->fr_run[i].n))
+			return false;
+	}
+	if (fr->fr_inode) {
+		mc_reserve(fs->fs_mc, 1);
+		error = ext2_ifree(fs, fr->fr_ino, fr->fr_isdir);
+		mc_unreserve(fs->fs_mc, 1);
+	}
+	return error == 0;
+}
+
+int
 ext2_frees_release(struct ext2fs *fs)
 {
 	struct ext2_frees *fr;
 
 	while ((fr = take_copied(fs)) != NULL) {
-		for (uint32_t i = 0; i < fr->fr_n; i++)
-			bfree_reserved(
-			    fs, fr->fr_run[i].start, fr->fr_run[i].n);
-		if (fr->fr_inode) {
-			mc_reserve(fs->fs_mc, 1);
-			ext2_ifree(fs, fr->fr_ino, fr->fr_isdir);
-			mc_unreserve(fs->fs_mc, 1);
+		if (!release_batch(fs, fr)) {
+			ext2_frees_queue(fs, fr);
+			return EIO;
 		}
 		kmem_free(fr, sizeof(*fr));
 	}
+	return 0;
 }
 
 bool

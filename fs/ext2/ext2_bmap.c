@@ -186,16 +186,24 @@ find_goal(struct ext2_inode *ip, const struct path *p, uint32_t parent)
 	return ext2_group_start(fs, (ip->i_ino - 1) / fs->fs_ipg);
 }
 
+static void
+give_run_back(struct ext2fs *fs, uint32_t blk, uint32_t n)
+{
+	if (ext2_bfree(fs, blk, n) != n)
+		(void)ext2_bad(
+		    fs, "free blocks that stay in use, from", blk, n);
+}
+
 /* => back where they came from: nothing points to them */
 static void
 give_back(struct ext2fs *fs, const struct taken *t)
 {
 	for (u_int i = 0; i < t->ninds; i++) {
 		mc_forget(fs->fs_mc, t->ind[i]);
-		ext2_bfree(fs, t->ind[i], 1);
+		give_run_back(fs, t->ind[i], 1);
 	}
 	if (t->n > 0)
-		ext2_bfree(fs, t->data, t->n);
+		give_run_back(fs, t->data, t->n);
 }
 
 static int
@@ -347,8 +355,20 @@ struct trunc {
 	struct ext2_frees *fr; /* [thread] has room, or full is set */
 	uint64_t left; /* [thread] blocks the inode may have; more: damaged */
 	bool full; /* [thread] enough for one step */
+	bool stuck; /* [thread] and the next would get no further */
 	int error; /* [thread] */
 };
+
+/*
+ * A block of pointers cannot be read, or changed.  What is below it stays the
+ * inode's, or nobody would ever find it again.
+ */
+static void
+trunc_stuck(struct trunc *tr)
+{
+	tr->full = tr->stuck = true;
+	tr->error = EIO;
+}
 
 /* => says it once */
 static void
@@ -381,7 +401,7 @@ release(struct trunc *tr, uint32_t blk)
 }
 
 /* => clears pointers from the last down to `keep', as far as there is room;
- *    the block need not be written when it goes itself (keep 0) */
+ *    the block is dirty: even one that is to go stays if its parent is stuck */
 static void
 trunc_leaf(struct trunc *tr, uint32_t ind, uint32_t keep)
 {
@@ -391,7 +411,7 @@ trunc_leaf(struct trunc *tr, uint32_t ind, uint32_t keep)
 	le32_t *ptr;
 
 	if (mc_get(fs->fs_mc, ind, MC_READ, &mb) != 0) {
-		tr->error = EIO;
+		trunc_stuck(tr);
 		return;
 	}
 	ptr = mb->mb_data;
@@ -402,11 +422,12 @@ trunc_leaf(struct trunc *tr, uint32_t ind, uint32_t keep)
 		n += blk != 0;
 		ptr[i - 1] = tole32(0);
 	}
-	if (n > 0 && (keep > 0 || tr->full))
+	if (n > 0)
 		mc_dirty(mb, tr->ip->i_ino, CL_IND(1));
 	mc_put(mb);
 }
 
+/* => 0: none, or the truncation is stuck */
 static uint32_t
 get_ptr(struct trunc *tr, uint32_t ind, uint32_t slot)
 {
@@ -414,12 +435,25 @@ get_ptr(struct trunc *tr, uint32_t ind, uint32_t slot)
 	uint32_t blk;
 
 	if (mc_get(tr->ip->i_fs->fs_mc, ind, MC_READ, &mb) != 0) {
-		tr->error = EIO;
+		trunc_stuck(tr);
 		return 0;
 	}
 	blk = le32(((le32_t *)mb->mb_data)[slot]);
 	mc_put(mb);
 	return blk;
+}
+
+/* => the block of pointers that a slot of another leads to goes, empty */
+static void
+trunc_child(
+    struct trunc *tr, uint32_t ind, u_int level, uint32_t slot, uint32_t blk)
+{
+	if (set_ptrs(tr->ip, ind, MC_READ, level, slot, 0, 1) != 0) {
+		trunc_stuck(tr);
+		return;
+	}
+	mc_forget(tr->ip->i_fs->fs_mc, blk);
+	(void)release(tr, blk);
 }
 
 /*
@@ -440,7 +474,7 @@ trunc_tree(struct trunc *tr, uint32_t ind, u_int level, uint64_t keep)
 	}
 	for (u_int i = 1; i < level; i++)
 		span *= fs->fs_ptrs;
-	for (uint32_t i = fs->fs_ptrs; i > keep / span; i--) {
+	for (uint32_t i = fs->fs_ptrs; i > keep / span && !tr->full; i--) {
 		first = (uint64_t)(i - 1) * span;
 		blk = get_ptr(tr, ind, i - 1);
 		if (blk == 0)
@@ -450,13 +484,8 @@ trunc_tree(struct trunc *tr, uint32_t ind, u_int level, uint64_t keep)
 			continue;
 		}
 		trunc_tree(tr, blk, level - 1, keep > first ? keep - first : 0);
-		if (tr->full)
-			return;
-		if (keep > first)
-			continue;
-		(void)set_ptrs(tr->ip, ind, MC_READ, level, i - 1, 0, 1);
-		mc_forget(fs->fs_mc, blk);
-		(void)release(tr, blk);
+		if (!tr->full && keep <= first)
+			trunc_child(tr, ind, level, i - 1, blk);
 	}
 }
 
@@ -515,26 +544,42 @@ ext2_own_blocks(const struct ext2_inode *ip)
 	return ip->i_xattr != 0 && n > 0 ? n - 1 : n;
 }
 
-int
-ext2_truncate(struct ext2_inode *ip, uint64_t size)
+/* => i_maplock held for writing; what goes to tr->fr is the inode's no more */
+static void
+cut_step(struct trunc *tr)
+{
+	struct ext2_inode *ip = tr->ip;
+	struct ext2fs *fs = ip->i_fs;
+	uint64_t nblks = (ip->i_size + fs->fs_bsize - 1) >> fs->fs_bshift;
+	uint64_t before = ext2_own_blocks(ip);
+
+	ext2_unwritten_drop(ip, nblks);
+	tr->left = before;
+	trunc_step(tr, nblks);
+	ip->i_blocks -= (before - tr->left) << (fs->fs_bshift - 9);
+	if (tr->stuck || !tr->full)
+		ip->i_cut = tr->stuck;
+}
+
+#define AGAIN UINT64_MAX
+
+/* => as ext2_truncate(); AGAIN: to the present size, if something was left */
+static int
+cut(struct ext2_inode *ip, uint64_t size)
 {
 	struct ext2fs *fs = ip->i_fs;
-	uint64_t nblks = (size + fs->fs_bsize - 1) >> fs->fs_bshift, before;
 	struct trunc tr = { .ip = ip };
 
-	if (size > fs->fs_maxsize && size > ip->i_size)
-		return EFBIG;
 	do {
 		tr.fr = kmem_zalloc(sizeof(*tr.fr), PR_WAITOK);
 		tr.fr->fr_ino = ip->i_ino;
 		tr.full = false;
 		mc_reserve(fs->fs_mc, ALLOCBLKS);
 		rw_enter_write(&ip->i_maplock);
-		ip->i_size = size;
-		ext2_unwritten_drop(ip, nblks);
-		tr.left = before = ext2_own_blocks(ip);
-		trunc_step(&tr, nblks);
-		ip->i_blocks -= (before - tr.left) << (fs->fs_bshift - 9);
+		if (size != AGAIN)
+			ip->i_size = size;
+		if (size != AGAIN || ip->i_cut)
+			cut_step(&tr);
 		if (tr.fr->fr_n > 0)
 			ext2_frees_queue(fs, tr.fr);
 		else
@@ -542,6 +587,25 @@ ext2_truncate(struct ext2_inode *ip, uint64_t size)
 		rw_exit(&ip->i_maplock);
 		mc_unreserve(fs->fs_mc, ALLOCBLKS);
 		ext2_idirty(ip);
-	} while (tr.full);
+	} while (tr.full && !tr.stuck);
 	return tr.error;
+}
+
+int
+ext2_truncate(struct ext2_inode *ip, uint64_t size)
+{
+	if (size > ip->i_fs->fs_maxsize && size > ip->i_size)
+		return EFBIG;
+	return cut(ip, size);
+}
+
+int
+ext2_cut_again(struct ext2_inode *ip)
+{
+	bool left;
+
+	rw_enter_read(&ip->i_maplock);
+	left = ip->i_cut;
+	rw_exit(&ip->i_maplock);
+	return left ? cut(ip, AGAIN) : 0;
 }

@@ -390,12 +390,12 @@ ext2_iref(struct ext2_inode *ip)
 	mtx_leave(&ip->i_fs->fs_mtx);
 }
 
+/* => fs_mtx held */
 static void
-set_dirty(struct ext2_inode *ip, bool changed)
+set_dirty_locked(struct ext2_inode *ip, bool changed)
 {
 	struct ext2fs *fs = ip->i_fs;
 
-	mtx_enter(&fs->fs_mtx);
 	ip->i_modified = true;
 	ip->i_changed |= changed;
 	if (!ip->i_dirty) {
@@ -403,7 +403,14 @@ set_dirty(struct ext2_inode *ip, bool changed)
 		ip->i_refs++;
 		TAILQ_INSERT_TAIL(&fs->fs_dirty, ip, i_dirtylink);
 	}
-	mtx_leave(&fs->fs_mtx);
+}
+
+static void
+set_dirty(struct ext2_inode *ip, bool changed)
+{
+	mtx_enter(&ip->i_fs->fs_mtx);
+	set_dirty_locked(ip, changed);
+	mtx_leave(&ip->i_fs->fs_mtx);
 }
 
 void
@@ -491,7 +498,7 @@ ext2_inew(struct ext2fs *fs, uint32_t parent, mode_t mode, uid_t uid, gid_t gid,
 	return 0;
 }
 
-/* Its attributes have one user less. => 0, or damage */
+/* Its attributes have one user less. => 0; EIO: not, the block is unreadable */
 static int
 free_xattr(struct ext2_inode *ip, struct ext2_frees *fr)
 {
@@ -507,37 +514,50 @@ free_xattr(struct ext2_inode *ip, struct ext2_frees *fr)
 		xa = mb->mb_data;
 		n = le32(xa->h_refcount);
 		if (le32(xa->h_magic) != EXT2_XATTR_MAGIC || n == 0)
-			error = ext2_bad(
+			(void)ext2_bad(
 			    fs, "attributes of inode", ip->i_ino, ip->i_xattr);
 		else if (n > 1) {
 			xa->h_refcount = tole32(n - 1);
 			mc_dirty(mb, 0, CL_XATTR);
-		}
-		mc_put(mb);
-		if (error == 0 && n == 1)
+		} else
 			(void)ext2_frees_add(fr, ip->i_xattr);
+		mc_put(mb);
 	}
 	mc_unreserve(fs->fs_mc, 1);
 	return error;
 }
 
+/* => what the inode has besides itself waits in a batch, or in fr; FALSE: some
+ *    could not be read, and is the inode's still */
+static bool
+free_blocks(struct ext2_inode *ip, struct ext2_frees *fr)
+{
+	if (S_ISREG(ip->i_mode) || S_ISDIR(ip->i_mode) ||
+	    (S_ISLNK(ip->i_mode) && ext2_own_blocks(ip) != 0)) {
+		(void)ext2_truncate(ip, 0);
+		if (ip->i_cut)
+			return false;
+	}
+	return ip->i_xattr == 0 || free_xattr(ip, fr) == 0;
+}
+
 /*
  * Nobody can name it, nobody uses it: its blocks go, then, when it has been
  * written as free, it.
+ * => FALSE: not now
  */
-static void
+static bool
 free_inode(struct ext2_inode *ip)
 {
 	struct ext2_frees *fr = kmem_zalloc(sizeof(*fr), PR_WAITOK);
 
-	if (S_ISREG(ip->i_mode) || S_ISDIR(ip->i_mode) ||
-	    (S_ISLNK(ip->i_mode) && ext2_own_blocks(ip) != 0))
-		(void)ext2_truncate(ip, 0);
+	if (!free_blocks(ip, fr)) {
+		kmem_free(fr, sizeof(*fr));
+		return false;
+	}
 	fr->fr_ino = ip->i_ino;
 	fr->fr_inode = true;
 	fr->fr_isdir = S_ISDIR(ip->i_mode);
-	if (ip->i_xattr != 0)
-		(void)free_xattr(ip, fr);
 	rw_enter_write(&ip->i_maplock);
 	ip->i_dtime = (uint32_t)(nsecwall() / NSEC);
 	ip->i_xattr = 0;
@@ -547,6 +567,21 @@ free_inode(struct ext2_inode *ip)
 	ext2_frees_queue(ip->i_fs, fr);
 	rw_exit(&ip->i_maplock);
 	ext2_idirty(ip);
+	return true;
+}
+
+/* => the reference is used: who writes the dirty ones has one now and then, and
+ *    whose is the last tries again */
+static void
+free_later(struct ext2_inode *ip)
+{
+	struct ext2fs *fs = ip->i_fs;
+
+	mtx_enter(&fs->fs_mtx);
+	ip->i_dead = false;
+	set_dirty_locked(ip, true);
+	ip->i_refs--;
+	mtx_leave(&fs->fs_mtx);
 }
 
 void
@@ -561,9 +596,23 @@ ext2_iput(struct ext2_inode *ip)
 	if (dies)
 		ip->i_dead = true;
 	mtx_leave(&fs->fs_mtx);
-	if (dies)
-		free_inode(ip);
-	drop_ref(ip);
+	if (dies && !free_inode(ip))
+		free_later(ip);
+	else
+		drop_ref(ip);
+}
+
+bool
+ext2_unfreed(struct ext2fs *fs)
+{
+	struct ext2_inode *ip;
+	bool yes = false;
+
+	mtx_enter(&fs->fs_mtx);
+	TAILQ_FOREACH (ip, &fs->fs_dirty, i_dirtylink)
+		yes |= ip->i_nlink == 0 && ip->i_refs == 1;
+	mtx_leave(&fs->fs_mtx);
+	return yes;
 }
 
 void

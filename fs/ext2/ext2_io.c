@@ -310,6 +310,10 @@ grow(struct vnode *vp, uint64_t size)
 
 	if (size > ip->i_fs->fs_maxsize)
 		return EFBIG;
+	/* what lies behind the end must not come back */
+	error = ext2_cut_again(ip);
+	if (error)
+		return error;
 	error = fill_last_page(ip, old, size);
 	if (error) {
 		(void)ext2_truncate(ip, old);

@@ -505,6 +505,20 @@ ext2_mount(struct bdev *bd, bool rdonly, struct ext2fs **fsp)
 	return 0;
 }
 
+/* => as ext2_sync(); nothing waits to be freed, or EIO */
+static int
+sync_all(struct ext2fs *fs)
+{
+	int error = ext2_sync(fs);
+
+	/* what a sync could free late only is for another to write */
+	if (error == 0 && ext2_unfreed(fs))
+		error = ext2_sync(fs);
+	if (error == 0 && ext2_unfreed(fs))
+		error = EIO;
+	return error;
+}
+
 int
 ext2_set_rdonly(struct ext2fs *fs, bool rdonly)
 {
@@ -513,7 +527,7 @@ ext2_set_rdonly(struct ext2fs *fs, bool rdonly)
 	if (!rdonly && fs->fs_mustro)
 		return EROFS;
 	if (rdonly)
-		error = ext2_sync(fs);
+		error = sync_all(fs);
 	if (error == 0)
 		error = mark(fs, rdonly);
 	if (error == 0)
@@ -527,7 +541,7 @@ ext2_unmount(struct ext2fs *fs, bool force)
 	int error = 0;
 
 	if (!fs->fs_rdonly) {
-		error = ext2_sync(fs);
+		error = sync_all(fs);
 		if (error == 0)
 			error = mark(fs, true);
 	}

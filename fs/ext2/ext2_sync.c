@@ -4,11 +4,11 @@
  *
  *	1. data, or zeros in new blocks that have none yet; new blocks of
  *	   directories
- *	2. blocks of pointers, leaves first
+ *	2. blocks of pointers, leaves first, of inodes that have names
  *	3. inodes that have names
  *	4. names: blocks of directories
  *	5. blocks of directories that lost a name to another block
- *	6. inodes without names
+ *	6. inodes without names, their blocks of pointers before
  *	7. what these inodes had is free from here on, in memory
  *	8. bitmaps, descriptors, superblock
  *
@@ -84,14 +84,20 @@ flush_step(struct ext2fs *fs, uint64_t owner, uint32_t classes, uint32_t order)
 	return error;
 }
 
-/* => what the inode refers to is written, but for data */
+/*
+ * => what the inode refers to is written, but for data
+ * => named: has it names?  Blocks of one without may have no data, so its last
+ *    name has to be gone from the disk before anything leads to them.
+ */
 static int
-flush_trees(struct ext2fs *fs, uint64_t owner)
+flush_trees(struct ext2fs *fs, uint64_t owner, bool named)
 {
-	int error = flush_step(fs, owner, CL_DIRFRESH | CL_DIRNEW, ORDER_FRESH);
+	int error = flush_step(fs, owner, CL_DIRFRESH | CL_DIRNEW,
+	    named ? ORDER_FRESH : ORDER_NAMELESS);
 
 	for (u_int level = 1; level <= EXT2_NLEVELS && error == 0; level++)
-		error = flush_step(fs, owner, CL_IND(level), ORDER_IND(level));
+		error = flush_step(fs, owner, CL_IND(level),
+		    named ? ORDER_IND(level) : ORDER_NAMELESS);
 	return error;
 }
 
@@ -99,7 +105,8 @@ flush_trees(struct ext2fs *fs, uint64_t owner)
  * => fs_synclock held; what it points to is written, it is in its table block
  * => named: has it names?  One that has just lost the last is not copied: its
  *    name may be on disk still, and has to go first
- * => *dataerror: not copied, as some of its blocks hold neither data nor zeros
+ * => *dataerror: not copied, as some of its blocks hold neither data nor zeros,
+ *    or lie behind its end: e2fsck would make them part of it
  */
 static int
 copy_inode(struct ext2_inode *ip, bool named, int *dataerror)
@@ -112,6 +119,8 @@ copy_inode(struct ext2_inode *ip, bool named, int *dataerror)
 	rw_enter_write(&ip->i_maplock);
 	if (named && ip->i_nlink == 0 && !MUTANT(EXT2_NAMELESS_EARLY))
 		skip = true;
+	else if (named && ip->i_cut)
+		bad = EIO;
 	else if (named && !MUTANT(EXT2_NAMES_UNWRITTEN))
 		bad = ext2_unwritten_zero(ip);
 	if (skip || bad) {
@@ -121,7 +130,7 @@ copy_inode(struct ext2_inode *ip, bool named, int *dataerror)
 			*dataerror = bad;
 		return 0;
 	}
-	error = flush_trees(fs, ip->i_ino);
+	error = flush_trees(fs, ip->i_ino, named);
 	mtx_enter(&fs->fs_mtx);
 	ip->i_modified = ip->i_changed = false;
 	mtx_leave(&fs->fs_mtx);
@@ -242,6 +251,7 @@ write_data(struct ext2_inode *ip, int *dataerror)
 {
 	int error = MUTANT(EXT2_NAMES_UNWRITTEN) ? 0 : flush_data(ip, false);
 
+	(void)ext2_cut_again(ip); /* copy_inode() sees what has come of it */
 	if (*dataerror == 0)
 		*dataerror = error;
 	return 0;
@@ -323,9 +333,10 @@ write_rest(struct ext2fs *fs, uint64_t gen, int *dataerror)
 	if (error == 0) {
 		/* an inode that is free is not in memory any more */
 		forget_clean(fs, gen);
-		ext2_frees_release(fs);
-		error = ext2_super_copy(fs, false);
+		error = ext2_frees_release(fs);
 	}
+	if (error == 0)
+		error = ext2_super_copy(fs, false);
 	if (error == 0)
 		error = flush_step(fs, 0, CL_BITMAP | CL_GROUP, ORDER_REST);
 	/* data that is older than this is safe then, too */
@@ -399,6 +410,7 @@ write_inode(struct ext2_inode *ip, bool dataonly)
 
 	if (error)
 		return error;
+	(void)ext2_cut_again(ip);
 	rw_enter_write(&fs->fs_synclock);
 	error = write_one(ip, dataonly);
 	rw_exit(&fs->fs_synclock);

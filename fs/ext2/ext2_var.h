@@ -119,6 +119,7 @@ struct ext2_inode {
 	uint32_t i_flags, i_gen; /* [m] */
 	uint32_t i_xattr; /* [m] block with attributes, or 0 */
 	uint64_t i_blocks; /* [m] of 512 bytes */
+	bool i_cut; /* [m] has blocks behind i_size: ext2_cut_again() */
 	uint32_t i_block[EXT2_NPTRS]; /* [m]; a fast link's target */
 	struct ext2_uwlist i_unwritten; /* [t] of a file */
 	uint32_t i_goal; /* [m] where the next block should be, or 0 */
@@ -207,19 +208,22 @@ int ext2_bad(struct ext2fs *fs, const char *what, uint64_t no, uint64_t value);
  */
 int ext2_balloc(struct ext2fs *fs, uint32_t goal, uint32_t want, uint32_t *blkp,
     uint32_t *np);
-/* => blocks that never were part of anything on disk; a block reserved */
-void ext2_bfree(struct ext2fs *fs, uint32_t blk, uint32_t n);
+/* => two blocks reserved; nothing on disk has the blocks; how many of them, from
+ *    the first on, are free now: not all if a bitmap cannot be read */
+uint32_t ext2_bfree(struct ext2fs *fs, uint32_t blk, uint32_t n);
 /* => a block reserved; 0 and *inop; ENOSPC; EIO */
 int ext2_ialloc(struct ext2fs *fs, uint32_t parent, bool isdir, uint32_t *inop);
-void ext2_ifree(struct ext2fs *fs, uint32_t ino, bool isdir);
+/* => a block reserved; 0; EIO: nothing is done */
+int ext2_ifree(struct ext2fs *fs, uint32_t ino, bool isdir);
 /* => what waits for the inode to be written; takes fr over */
 void ext2_frees_queue(struct ext2fs *fs, struct ext2_frees *fr);
 /* => adds a run; FALSE: full */
 bool ext2_frees_add(struct ext2_frees *fr, uint32_t blk);
 /* => the inode is in its table block now */
 void ext2_frees_copied(struct ext2fs *fs, uint32_t ino);
-/* => those copied become free; table blocks are on the device */
-void ext2_frees_release(struct ext2fs *fs);
+/* => those copied become free; table blocks are on the device; 0; EIO: some
+ *    wait on, as a bitmap cannot be read */
+int ext2_frees_release(struct ext2fs *fs);
 /* => is anything to be got by syncing? */
 bool ext2_frees_pending(struct ext2fs *fs);
 
@@ -228,8 +232,11 @@ bool ext2_frees_pending(struct ext2fs *fs);
 /* => referenced; 0; EIO: damaged, or no such inode */
 int ext2_iget(struct ext2fs *fs, uint32_t ino, struct ext2_inode **ipp);
 void ext2_iref(struct ext2_inode *ip);
-/* => the last one of an inode without names frees it and its blocks */
+/* => the last one of an inode without names frees it and its blocks; what it
+ *    cannot read for that is left to the next sync */
 void ext2_iput(struct ext2_inode *ip);
+/* => has an inode without names and users not gone yet? */
+bool ext2_unfreed(struct ext2fs *fs);
 /*
  * A new inode, without a name yet (i_nlink 0).
  * => EXT2_OPBLKS reserved; 0 and *ipp referenced; ENOSPC; EIO
@@ -271,8 +278,16 @@ int ext2_bmap_locked(struct ext2_inode *ip, uint64_t lbn, uint32_t max,
 int ext2_bmap_alloc(struct ext2_inode *ip, uint64_t lbn, uint32_t n);
 /* => blocks that are data or pointers; none: a link's target is in the inode */
 uint64_t ext2_own_blocks(const struct ext2_inode *ip);
-/* => i_size becomes size, blocks beyond are freed; 0 or EIO (then, too) */
+/*
+ * => i_size becomes size, blocks beyond are freed; 0; EIO: i_size is size, but
+ *    the file is damaged, or i_cut
+ */
 int ext2_truncate(struct ext2_inode *ip, uint64_t size);
+/*
+ * => i_maplock not held: what a truncation has left behind the end is freed;
+ *    0, or EIO: it is there still
+ */
+int ext2_cut_again(struct ext2_inode *ip);
 
 /* -- ext2_unwritten.c ------------------------------------------------------------- */
 

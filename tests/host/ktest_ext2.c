@@ -1695,6 +1695,47 @@ TEST(ext2_old_contents_stay_hidden)
 	run_old("-t ext2 -b 4096 -N 32");
 }
 
+/*
+ * A file gets blocks in a block of pointers that is on disk, and loses its name
+ * before it gets data: nothing leads from the name, still on disk, to them.
+ */
+static void
+remove_unwritten(struct ext2_inode *root)
+{
+	struct ext2_inode *ip = create(root, "f0", S_IFREG | 0644);
+
+	for (u_int i = 0; i < 16; i++)
+		write_later(ip);
+	CHECK_EQ(ext2_sync(fs), 0);
+	for (u_int i = 0; i < 8; i++)
+		write_later(ip);
+	CHECK_EQ(ext2_remove(root, "f0", 2, ip), 0);
+	CHECK_EQ(ext2_sync(fs), 0);
+	ndelayed = 0;
+	ext2_iput(ip);
+}
+
+TEST(ext2_old_contents_of_removed)
+{
+	struct ext2_inode *root;
+
+	make_dir();
+	begin("-t ext2 -b 1024 -N 32", "2M");
+	soil();
+	fs->fs_flushdata = write_now;
+	ndelayed = 0;
+	begin_cuts();
+	root = get_node(0);
+	for (u_int i = 0; i < 20; i++)
+		remove_unwritten(root);
+	check_cuts(150, check_not_old);
+	fs->fs_flushdata = NULL;
+	ext2_iput(root);
+	free(base);
+	base = NULL;
+	finish();
+}
+
 /* -- Times --------------------------------------------------------------------------------------------- */
 
 static void
@@ -1861,6 +1902,192 @@ TEST(ext2_io_errors)
 	make_dir();
 	run_errors(false);
 	run_errors(true);
+}
+
+/* => nothing that was read before is in memory, but for what is dirty */
+static void
+forget_blocks(void)
+{
+	struct mblk *mb;
+
+	/* the cache keeps those used last, whatever they are */
+	for (u_int i = 0; i < MC_MIN; i++) {
+		CHECK_EQ(mc_get(fs->fs_mc, fs->fs_group[0].g_itable + 20 + i,
+			     MC_READ, &mb),
+		    0);
+		mc_put(mb);
+	}
+	(void)mc_shrink_all();
+}
+
+/* => the nth request fails, those of before are not in memory */
+static void
+fail_nth(long n)
+{
+	forget_blocks();
+	env.fail_writes_only = false;
+	env.fail_io = n;
+}
+
+/* => a file with holes, of one, two and three levels */
+static struct ext2_inode *
+create_deep(struct ext2_inode *root, const char *name)
+{
+	struct ext2_inode *ip = create(root, name, S_IFREG | 0644);
+	static char data[40000];
+
+	memset(data, 'x', sizeof(data));
+	CHECK_EQ(t_write(ip, 0, data, sizeof(data)), 0);
+	for (u_int i = 1; i < 4; i++)
+		CHECK_EQ(t_write(ip, i * 23000000UL, data, sizeof(data)), 0);
+	CHECK_EQ(ext2_sync(fs), 0);
+	return ip;
+}
+
+/*
+ * Blocks of pointers that cannot be read when a file is cut, each in turn: what
+ * they lead to is not lost, and does not come back.
+ */
+static bool
+cut_unreadable(struct ext2_inode *root, long nth, uint64_t size)
+{
+	struct ext2_inode *ip = create_deep(root, "file");
+	static char buf[100000];
+	bool failed;
+	size_t n;
+
+	fail_nth(nth);
+	failed = ext2_truncate(ip, size) != 0;
+	CHECK_EQ(failed, env.fail_io == 0);
+	CHECK_EQ(ip->i_size, size);
+	if (failed && nth % 2 == 0) { /* and once more: not on disk then */
+		fail_nth(1);
+		CHECK_EQ(ext2_fsync(ip, false), EIO);
+	}
+	env.fail_io = 0;
+	if (nth % 3 != 0) {
+		CHECK_EQ(ext2_fsync(ip, false), 0);
+		CHECK(!ip->i_cut);
+	}
+	CHECK_EQ(ext2_cut_again(ip), 0);
+	CHECK_EQ(t_truncate(ip, size + 90000), 0);
+	CHECK_EQ(t_read(ip, size, buf, sizeof(buf), &n), 0);
+	CHECK_EQ(n, 90000);
+	for (size_t i = 0; i < n; i++)
+		CHECK_EQ(buf[i], 0);
+	CHECK_EQ(ext2_remove(root, "file", 4, ip), 0);
+	ext2_iput(ip);
+	return failed;
+}
+
+TEST(ext2_cut_unreadable)
+{
+	static const uint64_t sizes[] = { 0, 5000, 30000, 23000000, 46010000 };
+	struct ext2_inode *root;
+	u_int failed = 0;
+
+	make_dir();
+	for (u_int i = 0; i < nitems(sizes); i++) {
+		for (long n = 1;; n++) {
+			bool more;
+
+			begin("-t ext2 -b 1024", "4M");
+			root = get_node(0);
+			more = cut_unreadable(root, n, sizes[i]);
+			ext2_iput(root);
+			finish();
+			if (!more)
+				break;
+			failed++;
+		}
+	}
+	CHECK(failed > 20);
+}
+
+/*
+ * The same when a file without a name goes: by the sync after it, the one of
+ * the end, or not at all, and then the disk is not said to be clean.
+ */
+static bool
+free_unreadable(long nth, int how)
+{
+	struct ext2_inode *root, *ip;
+	bool failed;
+
+	begin("-t ext2 -b 1024", "4M");
+	root = get_node(0);
+	ip = create_deep(root, "file");
+	CHECK_EQ(ext2_remove(root, "file", 4, ip), 0);
+	fail_nth(nth);
+	ext2_iput(ip);
+	failed = env.fail_io == 0;
+	env.fail_io = 0;
+	CHECK_EQ(ext2_unfreed(fs), true); /* or freed, not written */
+	if (how == 0) {
+		CHECK_EQ(ext2_sync(fs), 0);
+		CHECK_EQ(ext2_sync(fs), 0);
+		CHECK_EQ(ext2_unfreed(fs), false);
+	}
+	ext2_iput(root);
+	if (how < 2 || !failed) {
+		finish();
+		return failed;
+	}
+	close_all();
+	fail_nth(-1);
+	CHECK_EQ(ext2_unmount(fs, true), EIO);
+	env.fail_io = 0;
+	CHECK_EQ(fsck("-fy"), 1);
+	check_clean();
+	fs = mount();
+	finish();
+	return failed;
+}
+
+TEST(ext2_free_unreadable)
+{
+	u_int failed = 0;
+
+	make_dir();
+	for (int how = 0; how < 3; how++)
+		for (long n = 1; free_unreadable(n, how); n++)
+			failed++;
+	CHECK(failed > 15);
+}
+
+/* And bitmaps that cannot be read when all that is to become free. */
+static bool
+release_unreadable(long nth)
+{
+	struct ext2_inode *root, *ip, *dp;
+	bool failed;
+
+	begin("-t ext2 -b 1024", "4M");
+	root = get_node(0);
+	ip = create_deep(root, "file");
+	dp = create(root, "dir", S_IFDIR | 0755);
+	CHECK_EQ(ext2_sync(fs), 0);
+	CHECK_EQ(ext2_remove(root, "file", 4, ip), 0);
+	CHECK_EQ(ext2_remove(root, "dir", 3, dp), 0);
+	ext2_iput(ip);
+	ext2_iput(dp);
+	fail_nth(nth);
+	failed = ext2_sync(fs) != 0;
+	CHECK_EQ(failed, env.fail_io == 0);
+	env.fail_io = 0;
+	ext2_iput(root);
+	finish();
+	return failed;
+}
+
+TEST(ext2_release_unreadable)
+{
+	long n = 1;
+
+	make_dir();
+	while (release_unreadable(n))
+		n++;
+	CHECK(n > 6);
 }
 
 /* A failed sync is done by the next one. */
