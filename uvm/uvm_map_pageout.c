@@ -134,8 +134,7 @@ clean_files(vm_map_t map, vaddr_t start, vaddr_t end)
 		rw_enter_write(&uobj->uo_lock);
 		(void)uvn_clean(to_uvn(uobj),
 		    e->offset + (voff_t)(from - e->start),
-		    e->offset + (voff_t)(MIN(end, e->end) - e->start), false,
-		    false);
+		    e->offset + (voff_t)(MIN(end, e->end) - e->start), false);
 		rw_exit(&uobj->uo_lock);
 	}
 	vm_map_lock(map);

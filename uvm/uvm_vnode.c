@@ -220,7 +220,7 @@ free_pages(struct uvm_vnode *un, uint64_t i)
 static void
 write_and_free(struct uvm_vnode *un)
 {
-	(void)uvn_clean(un, 0, UVN_MAXOFF, true, false);
+	(void)uvn_sync(un, 0, UVN_MAXOFF);
 	(void)uvn_flush(&un->u_obj, 0, 0, PGO_ALLPAGES | PGO_FREE);
 }
 
@@ -289,7 +289,7 @@ uvm_vnp_terminate(struct vnode *vp)
 	rw_enter_write(&uobj->uo_lock);
 	un->u_flags |= UVN_DEAD;
 	if (!MUTANT(UVN_TERMINATE_DROPS))
-		(void)uvn_clean(un, 0, UVN_MAXOFF, true, false);
+		(void)uvn_sync(un, 0, UVN_MAXOFF);
 	lost = free_pages(un, 0);
 	wait_for_holds(un);
 	refs = uobj->uo_refs;
@@ -499,47 +499,33 @@ uvm_vnp_text(struct vnode *vp, bool text)
 /* -- Writing ----------------------------------------------------------------- */
 
 int
-uvn_take_error(struct uvm_vnode *un)
-{
-	int error;
-
-	rw_enter_write(&un->u_obj.uo_lock);
-	error = un->u_error;
-	if (!MUTANT(UVN_ERROR_TWICE))
-		un->u_error = 0;
-	rw_exit(&un->u_obj.uo_lock);
-	return error;
-}
-
-int
 uvm_vnp_flush(struct vnode *vp, voff_t start, voff_t stop)
 {
 	struct uvm_vnode *un = atomic_load_acq(&vp->v_uvm);
+	int error;
 
 	if (un == NULL)
 		return 0;
 	rw_enter_write(&un->u_obj.uo_lock);
-	(void)uvn_clean(un, start, stop, true, false);
+	error = uvn_sync_asked(un, start, stop);
 	rw_exit(&un->u_obj.uo_lock);
-	return uvn_take_error(un);
+	return error;
 }
 
 int
 uvm_vnp_write(struct vnode *vp, voff_t start, voff_t stop)
 {
 	struct uvm_vnode *un = atomic_load_acq(&vp->v_uvm);
-	u_int failed;
+	int error;
 
 	if (MUTANT(UVN_ERROR_TO_OTHERS))
 		return uvm_vnp_flush(vp, start, stop);
 	if (un == NULL)
 		return 0;
 	rw_enter_write(&un->u_obj.uo_lock);
-	failed = un->u_failed;
-	(void)uvn_clean(un, start, stop, true, false);
-	failed = un->u_failed - failed;
+	error = uvn_sync(un, start, stop);
 	rw_exit(&un->u_obj.uo_lock);
-	return failed != 0 ? EIO : 0;
+	return error;
 }
 
 int
@@ -574,22 +560,24 @@ forget_clean(struct uvm_vnode *un)
 	mtx_leave(&uvn_mtx);
 }
 
-/* => un held; object unlocked */
-static void
+/* => un held; object unlocked; 0 or errno */
+static int
 sync_one(struct uvm_vnode *un)
 {
 	u_int failed;
+	int error;
 
 	rw_enter_write(&un->u_obj.uo_lock);
 	failed = un->u_failed;
 	atomic_store(&un->u_dirtied, 0);
-	(void)uvn_clean(un, 0, UVN_MAXOFF, true, false);
+	error = uvn_sync(un, 0, UVN_MAXOFF);
 	failed = un->u_failed - failed;
 	forget_clean(un);
 	rw_exit(&un->u_obj.uo_lock);
 	/* u_error stays for who asks by fsync */
 	if (failed != 0)
 		printf("uvm_vnp_sync: %u writes to a file failed\n", failed);
+	return error;
 }
 
 /*
@@ -620,14 +608,11 @@ next_writer(struct mount *mp, enum uvn_pass by, u_int pass, uint64_t before)
 	return un;
 }
 
-/*
- * => mp NULL: of every file system; no locks; sleeps; errors go to the console
- *    and to the next fsync of the file
- */
-void
-uvm_vnp_sync(struct mount *mp)
+int
+uvm_vnp_writeall(struct mount *mp)
 {
 	struct uvm_vnode *un;
+	int error, first = 0;
 	u_int pass;
 
 	rw_enter_write(&uvn_sync_lock);
@@ -635,12 +620,25 @@ uvm_vnp_sync(struct mount *mp)
 	pass = ++uvn_passes;
 	while ((un = next_writer(mp, UVN_BY_SYNC, pass, ALWAYS)) != NULL) {
 		mtx_leave(&uvn_mtx);
-		sync_one(un);
+		error = sync_one(un);
+		if (first == 0)
+			first = error;
 		mtx_enter(&uvn_mtx);
 		release(un);
 	}
 	mtx_leave(&uvn_mtx);
 	rw_exit(&uvn_sync_lock);
+	return first;
+}
+
+/*
+ * => mp NULL: of every file system; no locks; sleeps; errors go to the console
+ *    and to the next fsync of the file
+ */
+void
+uvm_vnp_sync(struct mount *mp)
+{
+	(void)uvm_vnp_writeall(mp);
 }
 
 /* -- The writer thread ------------------------------------------------------- */
@@ -663,7 +661,7 @@ write_one(struct uvm_vnode *un, bool pageout)
 	if (MUTANT(UVN_WRITER_ALLOCATES))
 		kmem_free(kmem_alloc(64, PR_WAITOK), 64);
 	rw_enter_write(&un->u_obj.uo_lock);
-	n = uvn_clean(un, 0, UVN_MAXOFF, false, pageout);
+	n = uvn_clean(un, 0, UVN_MAXOFF, pageout);
 	rw_exit(&un->u_obj.uo_lock);
 	if (pageout)
 		uvm_pd_iodone(n != 0);

@@ -15,6 +15,8 @@
 #include <uvm/uvm_object.h>
 #include <uvm/uvm_pager.h>
 
+struct mount;
+
 #define UVN_CLUSTER  32 /* most pages of a read or write */
 #define UVN_AHEAD    4 /* pages read at once by who reads here and there */
 #define UVN_WINDOW   64 /* most pages that are read ahead */
@@ -91,14 +93,22 @@ uvn_pages(const struct uvm_vnode *un)
  * => vnode referenced; no object lock held; may sleep
  * => 0, or the error of a write since the last report, this one's or the
  *    writer thread's: each is reported once, and its pages are dirty still
+ * => what this one could not write is reported even if somebody else, who asked
+ *    meanwhile, was told: 0 means that it is on the device
  */
 int uvm_vnp_flush(struct vnode *vp, voff_t start, voff_t stop);
 /*
  * The same in passing, for who syncs more than this file: nobody has asked for
  * its errors, so they are kept for who does.
- * => 0, or EIO: something could not be written now
+ * => 0, or errno: something could not be written now; not for what others
+ *    failed to write and this one then did
  */
 int uvm_vnp_write(struct vnode *vp, voff_t start, voff_t stop);
+/*
+ * uvm_vnp_sync(), for who has to know whether all of it was written.
+ * => as that; 0, or the first errno
+ */
+int uvm_vnp_writeall(struct mount *mp);
 /*
  * As uvm_vnp_setsize(), to newsize, which is more.
  * => EIO: the last page cannot be read, so what it holds behind the end cannot
@@ -132,13 +142,21 @@ bool uvn_pageout(struct vm_page *pg);
 /* => is pg to be written before it may be freed? object locked */
 bool uvn_page_dirty(struct vm_page *pg);
 /*
- * Write what is dirty in [start, stop).
+ * Write what is dirty in [start, stop), but for busy pages.
  * => object write-locked on entry and exit, dropped meanwhile
- * => sync: wait for busy pages; pageout: on the daemon's behalf; errors are
- *    noted in u_error; pages written
+ * => pageout: on the daemon's behalf; errors are noted in u_error; pages written
  */
-u_int uvn_clean(
-    struct uvm_vnode *un, voff_t start, voff_t stop, bool sync, bool pageout);
+u_int uvn_clean(struct uvm_vnode *un, voff_t start, voff_t stop, bool pageout);
+/*
+ * The same with busy pages, which are waited for.
+ * => 0: what was dirty is on the device; or errno, noted in u_error, too
+ */
+int uvn_sync(struct uvm_vnode *un, voff_t start, voff_t stop);
+/*
+ * The same for who asks for the file's errors.
+ * => as uvn_sync(), or else the error that was noted; it is noted no more
+ */
+int uvn_sync_asked(struct uvm_vnode *un, voff_t start, voff_t stop);
 /*
  * What is not in memory of [start, end) will be read, in clusters, while there
  * is memory to spare; errors are for who needs the page.
@@ -155,6 +173,7 @@ struct uvn_walk {
 	u_int uw_nio; /* so many */
 	u_int uw_written; /* pages */
 	u_int uw_kept; /* pages that count as dirty still */
+	int uw_error; /* of its own writes; 0: none */
 };
 /* => as uvn_clean(); FALSE: stopped, uw_next is where to go on */
 bool uvn_clean_walk(struct uvm_vnode *un, struct uvn_walk *uw);
@@ -163,8 +182,6 @@ bool uvn_clean_walk(struct uvm_vnode *un, struct uvn_walk *uw);
  *    i or behind, not busy; NULL: none
  */
 struct vm_page *uvn_next_unbusy(struct uvm_vnode *un, uint64_t i);
-/* => object unlocked; the error that was noted, which is forgotten, or 0 */
-int uvn_take_error(struct uvm_vnode *un);
 /* => the writer thread will write what is dirty; object write-locked */
 void uvn_want_write(struct uvm_vnode *un, bool pageout);
 /* => pages of files are being written, or will be; a moment's view */

@@ -476,10 +476,12 @@ cluster_done(struct uvm_vnode *un, struct vm_page **pgs, int n, int error,
 			uvm_pageactivate(pgs[i]);
 		(void)uvm_page_unbusy(pgs[i]);
 	}
-	if (error == 0)
+	if (error == 0) {
 		uw->uw_written += (u_int)n;
-	else
+	} else {
 		uw->uw_kept += (u_int)n;
+		uw->uw_error = error;
+	}
 }
 
 /* => no locks: the write has come to its end */
@@ -646,18 +648,42 @@ uvn_clean_walk(struct uvm_vnode *un, struct uvn_walk *uw)
 }
 
 u_int
-uvn_clean(
-    struct uvm_vnode *un, voff_t start, voff_t stop, bool sync, bool pageout)
+uvn_clean(struct uvm_vnode *un, voff_t start, voff_t stop, bool pageout)
 {
 	struct uvn_walk uw = {
 		.uw_next = (uint64_t)start >> PAGE_SHIFT,
 		.uw_end = ((uint64_t)stop + PAGE_MASK) >> PAGE_SHIFT,
-		.uw_sync = sync,
 		.uw_pageout = pageout,
 	};
 
 	(void)uvn_clean_walk(un, &uw);
 	return uw.uw_written;
+}
+
+int
+uvn_sync(struct uvm_vnode *un, voff_t start, voff_t stop)
+{
+	struct uvn_walk uw = {
+		.uw_next = (uint64_t)start >> PAGE_SHIFT,
+		.uw_end = ((uint64_t)stop + PAGE_MASK) >> PAGE_SHIFT,
+		.uw_sync = true,
+	};
+
+	(void)uvn_clean_walk(un, &uw);
+	return uw.uw_error;
+}
+
+int
+uvn_sync_asked(struct uvm_vnode *un, voff_t start, voff_t stop)
+{
+	/* another one who asks may have taken what this one noted */
+	int error = uvn_sync(un, start, stop);
+
+	if (error == 0 || MUTANT(UVN_ERROR_TAKEN))
+		error = un->u_error;
+	if (!MUTANT(UVN_ERROR_TWICE))
+		un->u_error = 0;
+	return error;
 }
 
 /* -- Flushing ---------------------------------------------------------------- */
@@ -706,13 +732,9 @@ uvn_flush(struct uvm_object *uobj, voff_t start, voff_t stop, int flags)
 		start = 0;
 		stop = UVN_MAXOFF;
 	}
-	if ((flags & (PGO_CLEANIT | PGO_SYNCIO)) ==
-	    (PGO_CLEANIT | PGO_SYNCIO)) {
-		(void)uvn_clean(un, start, stop, true, false);
-		ok = un->u_error == 0;
-		if (!MUTANT(UVN_ERROR_TWICE))
-			un->u_error = 0;
-	} else if (flags & PGO_CLEANIT)
+	if ((flags & (PGO_CLEANIT | PGO_SYNCIO)) == (PGO_CLEANIT | PGO_SYNCIO))
+		ok = uvn_sync_asked(un, start, stop) == 0;
+	else if (flags & PGO_CLEANIT)
 		uvn_want_write(un, false);
 	if ((flags & (PGO_FREE | PGO_INVALIDATE | PGO_DEACTIVATE)) == 0)
 		return ok;

@@ -3,6 +3,7 @@
 #include <sys/systm.h>
 #include <sys/atomic.h>
 #include <sys/errno.h>
+#include <sys/mutant.h>
 #include <sys/pool.h>
 #include <uvm/uvm_extern.h>
 #include <uvm/uvm_vnode.h>
@@ -214,17 +215,33 @@ ext2_vmount(struct mount *mp, const char *options)
 	return error;
 }
 
+/*
+ * What ext2_sync() says of data is not all: it looks at files whose inodes are
+ * not copied yet, and an fsync may have copied one since its data failed.
+ */
+static int
+ext2_vsync(struct mount *mp)
+{
+	struct ext2_mount *em = mp->mnt_data;
+	int dataerror = uvm_vnp_writeall(mp), error = ext2_sync(em->em_fs);
+
+	if (error == 0 && !MUTANT(EXT2_SYNC_FORGETS_DATA))
+		error = dataerror;
+	return error;
+}
+
 static int
 ext2_remount(struct mount *mp, uint32_t flags, const char *options)
 {
 	struct ext2_mount *em = mp->mnt_data;
 	bool rdonly = (flags & MNT_RDONLY) != 0;
+	int error = 0;
 
 	if (rdonly == em->em_fs->fs_rdonly)
 		return 0;
-	if (rdonly)
-		uvm_vnp_sync(mp);
-	return ext2_set_rdonly(em->em_fs, rdonly);
+	if (rdonly) /* nothing can be written later */
+		error = ext2_vsync(mp);
+	return error ? error : ext2_set_rdonly(em->em_fs, rdonly);
 }
 
 static bool
@@ -354,15 +371,6 @@ ext2_statfs(struct mount *mp, struct statfs *sf)
 	sf->f_namelen = EXT2_NAMELEN;
 	rw_exit(&fs->fs_alloclock);
 	return 0;
-}
-
-static int
-ext2_vsync(struct mount *mp)
-{
-	struct ext2_mount *em = mp->mnt_data;
-
-	uvm_vnp_sync(mp);
-	return ext2_sync(em->em_fs);
 }
 
 /* What was changed is written first, as ever when a vnode goes. */

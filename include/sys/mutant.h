@@ -819,6 +819,12 @@
 	    "a page that leaves its file is counted as one of it for ever") \
 	X(UVN_ERROR_TWICE, "uvn",                                           \
 	    "an error of a write is reported by each msync that follows")   \
+	X(UVN_ERROR_TAKEN, "uvn",                                           \
+	    "an fsync that could not write says that all is well if "       \
+	    "another one was told of it meanwhile")                         \
+	X(EXT2_SYNC_FORGETS_DATA, "ext2",                                   \
+	    "a sync of everything says that all is well, though data "      \
+	    "could not be written, since the inode has been copied")        \
 	X(UVN_SEES_NO_SEQUENCE, "uvn",                                      \
 	    "a sequential reader gets no more at once than others")         \
 	X(UVN_READ_ERROR_STAYS, "uvn",                                      \

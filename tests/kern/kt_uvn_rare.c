@@ -384,3 +384,90 @@ KTEST(uvn_uncache_again)
 	KT_EQ(KT_DELTA(&s, vnodepages), 0);
 	tvfs_end(tv);
 }
+
+/* -- Errors of writes ---------------------------------------------------------- */
+
+/* In each write of a sync somebody else asks for errors, of the first page. */
+static void
+ask_meanwhile(struct tvnode *tv, bool write)
+{
+	u_int *told = tv->tv_arg;
+
+	KT_CHECK(write);
+	tv->tv_during = NULL;
+	*told += uvm_vnp_flush(&tv->tv_vnode, 0, (voff_t)PAGE_SIZE) == EIO;
+	tv->tv_during = ask_meanwhile;
+}
+
+/* => dirty pages that no request takes together, from page 2 on */
+static void
+make_scattered(struct tvnode *tv)
+{
+	for (int i = 2; i < 16; i += 2)
+		KT_EQ(tvfs_write_word(tv, i, 700 + (uint64_t)i), 0);
+}
+
+static bool
+pager_flush(struct tvnode *tv)
+{
+	struct uvm_object *uobj = uvn_attach(&tv->tv_vnode, RW);
+	bool ok;
+
+	rw_enter_write(&uobj->uo_lock);
+	ok = uobj->pgops->pgo_flush(
+	    uobj, 0, 0, PGO_ALLPAGES | PGO_CLEANIT | PGO_SYNCIO);
+	rw_exit(&uobj->uo_lock);
+	detach(uobj);
+	return ok;
+}
+
+/* Who could not write is told, even if another one was told meanwhile. */
+KTEST(uvn_error_taken)
+{
+	struct tvnode *tv = tvfs_make(ptoa(16));
+	u_int told = 0;
+
+	tv->tv_arg = &told;
+	tv->tv_badw = 1UL << 2;
+	make_scattered(tv);
+	tv->tv_during = ask_meanwhile;
+	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), EIO);
+	KT_EQ(told, 1);
+	make_scattered(tv);
+	KT_CHECK(!pager_flush(tv));
+	KT_EQ(told, 2);
+	/* and once */
+	tv->tv_during = NULL;
+	tv->tv_badw = 0;
+	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), 0);
+	KT_EQ(*tvfs_word(tv, 2, 0), 702);
+	tvfs_end(tv);
+}
+
+/* Who writes in passing says what he could not write, not what others could
+ * not. */
+KTEST(uvn_error_in_passing)
+{
+	struct tvnode *tv = tvfs_make(ptoa(16));
+	struct mount *mp = (struct mount *)tv;
+	u_int told = 0;
+
+	tv->tv_vnode.v_mount = mp;
+	tv->tv_arg = &told;
+	tv->tv_badw = 1;
+	KT_EQ(tvfs_write_word(tv, 0, 5), 0);
+	make_scattered(tv);
+	tv->tv_during = ask_meanwhile;
+	KT_EQ(uvm_vnp_write(&tv->tv_vnode, (voff_t)ptoa(2), UVN_MAXOFF), 0);
+	KT_EQ(told, 7);
+	tv->tv_during = NULL;
+	KT_EQ(uvm_vnp_writeall(mp), EIO);
+	KT_EQ(uvm_vnp_write(&tv->tv_vnode, 0, UVN_MAXOFF), EIO);
+	tv->tv_badw = 0;
+	KT_EQ(uvm_vnp_writeall(mp), 0);
+	/* it was kept for who asks */
+	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), EIO);
+	KT_EQ(uvm_vnp_flush(&tv->tv_vnode, 0, UVN_MAXOFF), 0);
+	KT_EQ(*tvfs_word(tv, 0, 0), 5);
+	tvfs_end(tv);
+}

@@ -15,6 +15,8 @@
  *		more when everything has been synced after that
  *
  * The model knows a value by its number, so it needs no history of each word.
+ * Cuts are few: so of each sync, too, is asked whether the disk has ever held
+ * what it has made safe.
  */
 #include "prog_file.h"
 #include <sys/disk.h>
@@ -69,6 +71,7 @@ static u_int nsizes;
 static struct cut_name names[NAME_MAX];
 static uint32_t value_owner[VALUES]; /* file and page; 0: not known */
 static uint32_t value_stored[VALUES]; /* orc_now */
+static bool value_held[VALUES]; /* by the disk, at some time */
 
 /* -- What happens ---------------------------------------------------------------- */
 
@@ -91,6 +94,19 @@ is_data(const struct buf *bp)
 	    UVM_OBJ_IS_VNODE(pg->uobject);
 }
 
+/* => data of files; other bytes than those of words are zero */
+static void
+note_held(const uint8_t *data, size_t len)
+{
+	uint64_t x;
+
+	for (size_t at = 0; at + sizeof(x) <= len; at += sizeof(x)) {
+		memcpy(&x, data + at, sizeof(x));
+		if (x >> 2 < VALUES)
+			value_held[x >> 2] = true;
+	}
+}
+
 /* What a request that failed has written is on the disk, too. */
 static void
 log_write(const struct buf *bp)
@@ -108,6 +124,8 @@ log_write(const struct buf *bp)
 	memcpy(log_data + log_used,
 	    disk_image + (cw->len ? (size_t)cw->sector << DEV_BSHIFT : 0),
 	    cw->len);
+	if (!cw->meta)
+		note_held(log_data + log_used, cw->len);
 	log_used += cw->len;
 	nlog++;
 }
@@ -234,12 +252,43 @@ cut_sync_range(struct cut_sync *cs, int i, int j)
 			memset(cs->known[k], 0, sizeof(cs->known[k]));
 }
 
+/* => is the word still what it was when the sync began? */
+static bool
+unchanged(const struct cut_sync *cs, const struct orc_slot *s, int i, int w)
+{
+	return s->flux == 0 && !s->sizing && !s->beyond &&
+	    s->w[w].state == ORC_EXACT && s->w[w].val == cs->val[i][w] &&
+	    (s->limit == 0 || orc_off(w) < s->limit);
+}
+
+/* => done: what it should have written of file o the disk has held */
+static void
+check_held(const struct cut_sync *cs, int o)
+{
+	uint64_t n;
+
+	for (int i = 0; i < ORC_OBJPAGES; i++)
+		for (int w = 0; w < (int)orc_words; w++) {
+			n = cs->val[i][w] >> 2;
+			if (cs->known[i][w] && n != 0 && n < VALUES &&
+			    !value_held[n] &&
+			    unchanged(cs, orc_obj[o].slot[i], i, w))
+				sim_fail("%s, page %d, word %d: %#lx was "
+					 "synced and not written",
+				    names[cs->id].name, i, w, cs->val[i][w]);
+		}
+}
+
 void
 cut_sync_end(struct cut_sync *cs, bool done)
 {
 	/* nothing of a file without names survives */
-	if (cs != NULL && done && names[cs->id].removing == SIZE_MAX)
-		cs->at = nlog;
+	if (cs == NULL || !done || names[cs->id].removing != SIZE_MAX)
+		return;
+	cs->at = nlog;
+	for (int o = 0; o < FILES && !log_full; o++)
+		if (prog_files[o].id == cs->id)
+			check_held(cs, o);
 }
 
 /* -- The image ------------------------------------------------------------------- */

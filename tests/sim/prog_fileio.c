@@ -406,6 +406,21 @@ write_range(struct file_use *fu, uint64_t off, size_t len, bool append)
 	buf_give(buf);
 }
 
+/*
+ * => as much that the end lies in no word: what was stored to such a one by a
+ *    mapping would lose the bytes behind the end only, which no model knows
+ */
+static size_t
+whole_words(uint64_t off, size_t len)
+{
+	uint64_t at = (off + len) & PAGE_MASK;
+
+	for (int w = 0; w < ORC_MAXWORDS; w++)
+		if (at > orc_off(w) && at < orc_off(w) + sizeof(uint64_t))
+			return len - MIN(len, at - orc_off(w));
+	return len;
+}
+
 void
 file_write(struct file_use *fu, uint64_t off, size_t len, bool append)
 {
@@ -414,7 +429,7 @@ file_write(struct file_use *fu, uint64_t off, size_t len, bool append)
 		off = fu->f->size;
 	if (off >= FILE_MAX || orc_obj[fu->o].sizing)
 		return;
-	len = MIN(len, FILE_MAX - off);
+	len = whole_words(off, MIN(len, FILE_MAX - off));
 	if (append || off + len > fu->f->size) {
 		if (fu->f->writers != 0)
 			return;
