@@ -406,6 +406,21 @@ write_range(struct file_use *fu, uint64_t off, size_t len, bool append)
 	buf_give(buf);
 }
 
+/*
+ * => the last byte up to `end' where a file may end: with a word only partly in
+ *    it, the rest would become zero at any time
+ */
+static uint64_t
+between_words(uint64_t end)
+{
+	uint64_t at = end & PAGE_MASK;
+
+	for (int w = 0; w < ORC_MAXWORDS; w++)
+		if (at > orc_off(w) && at < orc_off(w) + sizeof(uint64_t))
+			return end - (at - orc_off(w));
+	return end;
+}
+
 void
 file_write(struct file_use *fu, uint64_t off, size_t len, bool append)
 {
@@ -415,6 +430,7 @@ file_write(struct file_use *fu, uint64_t off, size_t len, bool append)
 	if (off >= FILE_MAX || orc_obj[fu->o].sizing)
 		return;
 	len = MIN(len, FILE_MAX - off);
+	len = between_words(off + len) - off;
 	if (append || off + len > fu->f->size) {
 		if (fu->f->writers != 0)
 			return;
