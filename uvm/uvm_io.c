@@ -2,6 +2,32 @@
 #include <sys/uio.h>
 #include <uvm/uvm.h>
 
+#define IO_TRIES 3 /* of a copy that fails for no reason that lasts */
+
+/*
+ * Copy as far as end; start, of the other address space, is at kva.  What is
+ * resident may be gone when its turn comes: files are cut, swap fails.  Faults
+ * that cannot be resolved have their errno here only, not in the copy.
+ */
+static int
+io_copy(struct uio *uio, vaddr_t kva, vaddr_t start, vaddr_t end)
+{
+	vaddr_t kend = kva + (round_page(end) - start);
+	vm_prot_t access =
+	    uio->uio_rw == UIO_READ ? PROT_READ : PROT_READ | PROT_WRITE;
+	int error = EFAULT, tries;
+	vaddr_t va;
+
+	for (tries = 0; error == EFAULT && tries < IO_TRIES; tries++) {
+		error = uvm_map_populate(kernel_map, kva, kend, access);
+		if (error != 0)
+			break;
+		va = (vaddr_t)uio->uio_offset;
+		error = uiomove((void *)(kva + (va - start)), end - va, uio);
+	}
+	return error;
+}
+
 /*
  * One piece: map the pages into the kernel, copy, unmap.
  * => unlocked; 0, or errno with uio as far as it came
@@ -17,11 +43,7 @@ io_chunk(vm_map_t map, struct uio *uio, vaddr_t va, vsize_t len)
 	    UVM_EXTRACT_QREF | UVM_EXTRACT_CONTIG | UVM_EXTRACT_FIXPROT);
 	if (error != 0)
 		return error;
-	/* Faults that cannot be resolved have to show here, not in the copy. */
-	error = uvm_map_populate(kernel_map, kva, kva + size,
-	    uio->uio_rw == UIO_READ ? PROT_READ : PROT_READ | PROT_WRITE);
-	if (error == 0)
-		error = uiomove((void *)(kva + (va - start)), len, uio);
+	error = io_copy(uio, kva, start, va + len);
 	uvm_unmap(kernel_map, kva, kva + size);
 	return error;
 }
@@ -29,7 +51,8 @@ io_chunk(vm_map_t map, struct uio *uio, vaddr_t va, vsize_t len)
 /*
  * Copy between uio and memory of map; uio_offset is the address there.
  * => map unlocked; may sleep
- * => 0; EIO: it wraps; EFAULT: a hole; ENOMEM: no kernel addresses
+ * => 0; EIO: it wraps, or a page cannot be had; EFAULT: a hole, or uio's own
+ *    addresses; EACCES; ENOMEM: no kernel addresses
  */
 int
 uvm_io(vm_map_t map, struct uio *uio)

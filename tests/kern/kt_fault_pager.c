@@ -2,6 +2,9 @@
  * Faults that wait: a pager that answers as told reaches every branch after
  * which locks are taken again, and anons' pages are kept busy by hand.
  */
+#include <sys/errno.h>
+#include <sys/uio.h>
+#include "kt_user.h"
 #include "kt_map.h"
 
 /* -- A pager that does as it is told --------------------------------------- */
@@ -11,7 +14,7 @@
 static struct stub {
 	struct uvm_object obj; /* first */
 	int resident; /* [o] answer locked gets from the tree */
-	int script[4]; /* [o] results of the next unlocked gets */
+	int script[8]; /* [o] results of the next unlocked gets */
 	int nscript; /* [o] how many */
 	int gets; /* [o] unlocked gets so far */
 	void (*during)(struct stub *); /* [o] called unlocked, in the get */
@@ -452,6 +455,119 @@ KTEST(uvm_vslock_error_unmapped)
 	KT_EQ(pmap_wired_count(vm->vm_map.pmap), 0);
 	uvmspace_free(vm);
 	ktm_proc_free(kp);
+}
+
+/* -- What goes while it is copied ----------------------------------------------- */
+
+#define CUT_LEN 1024 /* more than is loaded before the first store */
+
+/* Page 0 goes, as if its file was cut, when page 1 is fetched. */
+static void
+cut_first(struct stub *st)
+{
+	struct vm_page *pg;
+
+	rw_enter_write(&st->obj.uo_lock);
+	pg = uvm_pagelookup(&st->obj, 0);
+	pmap_page_protect(pg, PROT_NONE);
+	uvm_pagefree(pg);
+	rw_exit(&st->obj.uo_lock);
+}
+
+/*
+ * Between page 0, by uvm_io(), and page 1 at `other', which nobody has touched.
+ * => script[2] and on: the next gets of page 0 fail
+ */
+static int
+io_cut(struct vmspace *vm, vaddr_t other, enum uio_seg seg, enum uio_rw rw,
+    int nfail)
+{
+	struct iovec iov = { (void *)other, CUT_LEN };
+	struct uio uio = { .uio_iov = &iov,
+		.uio_iovcnt = 1,
+		.uio_offset = (off_t)KTF_VA(0),
+		.uio_resid = CUT_LEN,
+		.uio_segflg = seg,
+		.uio_rw = rw,
+		.uio_procp = curproc };
+	struct uvmexp s;
+	int error;
+
+	KT_EQ(ktf_read(vm, 0), 7000);
+	stub.gets = 1;
+	stub.nscript = 2 + nfail;
+	for (int i = 0; i < stub.nscript; i++)
+		stub.script[i] = i < 2 ? VM_PAGER_OK : VM_PAGER_ERROR;
+	stub.during = cut_first;
+	KT_SNAP(&s);
+	error = uvm_io(&vm->vm_map, &uio);
+	KT_EQ(KT_DELTA(&s, kmapent), 0);
+	KT_EQ(uio.uio_resid, error != 0 ? CUT_LEN : 0);
+	KT_EQ(uio.uio_offset, KTF_VA(0) + (CUT_LEN - uio.uio_resid));
+	KT_CHECK(stub.during == NULL);
+	stub.nscript = 0;
+	return error;
+}
+
+/* Page 1 is not in memory again. */
+static void
+forget_second(void)
+{
+	struct vm_page *pg;
+
+	rw_enter_write(&stub.obj.uo_lock);
+	pg = uvm_pagelookup(&stub.obj, PAGE_SIZE);
+	pmap_page_protect(pg, PROT_NONE);
+	uvm_pagefree(pg);
+	rw_exit(&stub.obj.uo_lock);
+}
+
+/* process_vm_readv() and process_vm_writev() of a file that is cut meanwhile. */
+KTEST(uvm_io_cut_user)
+{
+	vaddr_t other = KTF_VA(1);
+	struct kt_user ku;
+
+	kt_user_enter(&ku);
+	memset(&stub, 0, sizeof(stub));
+	uvm_obj_init(&stub.obj, &stub_pager, 1);
+	stub.resident = 1;
+	ktf_map_obj(
+	    ku.ku_vm, KTF_BASE, &stub.obj, STUB_PAGES, false, MADV_RANDOM);
+	KT_EQ(io_cut(ku.ku_vm, other, UIO_USERSPACE, UIO_READ, 6), EIO);
+	forget_second();
+	KT_EQ(io_cut(ku.ku_vm, other, UIO_USERSPACE, UIO_WRITE, 6), EIO);
+	forget_second();
+	/* the page comes back: nothing is lost */
+	KT_EQ(io_cut(ku.ku_vm, other, UIO_USERSPACE, UIO_READ, 2), 0);
+	KT_EQ(kt_user_load(other), 7000);
+	forget_second();
+	KT_EQ(io_cut(ku.ku_vm, other, UIO_USERSPACE, UIO_WRITE, 2), 0);
+	KT_EQ(kt_user_load(KTF_VA(0)), 7001);
+	kt_user_leave(&ku);
+	KT_EQ(stub.obj.uo_refs, 0);
+	uvm_obj_destroy(&stub.obj);
+}
+
+/* The same for the kernel's own use: /proc, core files. */
+KTEST(uvm_io_cut_kernel)
+{
+	struct vmspace *vm = stub_space(false, MADV_RANDOM);
+	vaddr_t other = vm_map_min(kernel_map);
+
+	stub_reference(&stub.obj);
+	KT_EQ(uvm_map(kernel_map, &other, PAGE_SIZE, &stub.obj, PAGE_SIZE, 0,
+		  UVM_MAPFLAG(UVM_PROT_RW, UVM_PROT_RW, MAP_INHERIT_NONE,
+		      MADV_RANDOM, 0)),
+	    0);
+	KT_EQ(io_cut(vm, other, UIO_SYSSPACE, UIO_READ, 6), EIO);
+	forget_second();
+	KT_EQ(io_cut(vm, other, UIO_SYSSPACE, UIO_WRITE, 6), EIO);
+	forget_second();
+	KT_EQ(io_cut(vm, other, UIO_SYSSPACE, UIO_READ, 2), 0);
+	KT_EQ(ktf_read(vm, 1), 7000);
+	uvm_unmap(kernel_map, other, other + PAGE_SIZE);
+	stub_end(vm);
 }
 
 /* -- What can be fetched again -------------------------------------------------- */

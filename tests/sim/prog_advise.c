@@ -175,6 +175,34 @@ inherit_anew(struct prog_thread *t, struct prog_range r)
 
 /* -- Populate ------------------------------------------------------------------------------- */
 
+/*
+ * For stores: a private page that shows an object's becomes a copy.
+ * => done: it has; else it may have
+ */
+static void
+populate_copy(struct orc_page *pg, uint64_t since, bool done)
+{
+	struct orc_slot *s = pg->slot;
+
+	if (s == NULL || s->lower == NULL || s->present)
+		return;
+	if (done && pg->priv != ORC_NO)
+		orc_promote(s, since);
+	else
+		s->murky = true;
+}
+
+/*
+ * What lies behind the end of its file now may have been copied before, and
+ * what follows it: a copy stays.
+ */
+static void
+populate_resized(struct prog_thread *t, struct prog_range r, uint64_t since)
+{
+	for (int i = r.i; i < r.j; i++)
+		populate_copy(&own(t)->page[i], since, false);
+}
+
 static void
 populate_range(struct prog_thread *t, struct prog_range r, bool write,
     int error, uint64_t since, u_int sizegen)
@@ -193,13 +221,11 @@ populate_range(struct prog_thread *t, struct prog_range r, bool write,
 		else if (orc_past(pg) == ORC_YES || orc_was_lost(pg, since))
 			want = EFAULT;
 		io |= pg->obj != 0 && simobj_has_io(pg->obj - 1);
-		if (want == 0 && write && error == 0 && pg->slot != NULL &&
-		    pg->priv != ORC_NO && pg->slot->lower != NULL)
-			orc_promote(pg->slot, since);
-		else if (want == 0 && write && pg->slot != NULL &&
-		    pg->slot->lower != NULL && !pg->slot->present)
-			pg->slot->murky = true;
+		if (want == 0 && write)
+			populate_copy(pg, since, error == 0);
 	}
+	if (write && orc_resized(sizegen))
+		populate_resized(t, r, since);
 	io |= error == EFAULT && prog_lost_any(t, r.i, r.j);
 	io |= orc_resized(sizegen);
 	if (error != want && !(io && error == EFAULT) &&
