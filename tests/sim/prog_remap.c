@@ -81,23 +81,23 @@ alike(const struct remap *rm, int i)
 		b->priv == ORC_MAYBE);
 }
 
-/* => 0 and *altp, another errno that may come, or 0; or what must come */
+/* => 0 and alt[], what may come as well, or 0; or what must come */
 static int
-remap_want(const struct remap *rm, int *altp)
+remap_want(const struct remap *rm, int alt[2])
 {
 	const struct orc_page *first = page(rm, rm->from);
 	int end = rm->from +
 	    (rm->how == R_MOVE ? MIN(rm->osize, rm->nsize) : rm->osize);
 	int error = 0;
 
-	*altp = 0;
+	alt[0] = alt[1] = 0;
 	if (!first->mapped)
 		return EFAULT;
 	if (rm->how == R_INPLACE && rm->nsize <= rm->osize)
 		return 0;
 	if (rm->how == R_TWICE || rm->how == R_LEAVE) {
 		if (first->priv == ORC_MAYBE)
-			*altp = EINVAL;
+			alt[0] = EINVAL;
 		else if ((first->priv == ORC_YES) != (rm->how == R_LEAVE))
 			return EINVAL;
 		if (rm->how == R_LEAVE && first->obj != 0)
@@ -108,8 +108,8 @@ remap_want(const struct remap *rm, int *altp)
 	for (int i = rm->from; i < end - 1 && error == 0; i++)
 		if (!alike(rm, i))
 			error = EFAULT;
-	if (error == 0 && end - rm->from > 1 && *altp == 0)
-		*altp = EFAULT;
+	if (error == 0 && end - rm->from > 1)
+		alt[1] = EFAULT;
 	if (error == 0 && rm->how == R_INPLACE &&
 	    prog_any_mapped(rm->sl, end, rm->from + rm->nsize))
 		error = ENOMEM;
@@ -245,20 +245,20 @@ void
 prog_remap(struct prog_thread *t, const struct prog_op *o)
 {
 	struct remap rm = { .t = t, .sl = &t->op->slice[t->slice] };
-	int error, want, alt;
+	int error, want, alt[2];
 	vaddr_t to;
 
 	if (!remap_decode(&rm, o) || !prog_begin(t, 0, ORC_PAGES))
 		return;
 	rm.forks = t->op->forks - t->op->forking;
 	rm.last = *page(&rm, rm.from + MIN(rm.osize, rm.nsize) - 1);
-	want = remap_want(&rm, &alt);
+	want = remap_want(&rm, alt);
 	pin(&rm, 1);
 	error = remap_call(&rm, &to);
 	pin(&rm, -1);
 	if (error == 0 && want != 0)
 		sim_fail("remap succeeded, expected %d", want);
-	if (error != want && error == alt) {
+	if (error != want && (error == alt[0] || error == alt[1])) {
 		sim_trace_mix((uint64_t)error);
 	} else if (prog_expect(t, error, want)) {
 		if (error == 0 && to != orc_va(t->slice, rm.to))
