@@ -275,6 +275,19 @@ size_done(struct file_use *fu, uint64_t size, uint64_t since)
 	fu->f->size = size;
 }
 
+/*
+ * It should have become that long and did not, but may have been for a while:
+ * what was stored behind the end meanwhile is gone.
+ */
+static void
+size_short(struct file_use *fu, uint64_t size)
+{
+	int n = MIN(pages_of(size), ORC_OBJPAGES);
+
+	for (int i = pages_of(fu->f->size); i < n; i++)
+		set_beyond(orc_obj[fu->o].slot[i], true, 0);
+}
+
 void
 file_check_size(struct file_use *fu, uint64_t size)
 {
@@ -311,6 +324,8 @@ file_truncate(struct file_use *fu, uint64_t size)
 	/* to the same size: what was stored behind it may stay there */
 	if (done && size != f->size)
 		size_done(fu, size, since);
+	if (!done)
+		size_short(fu, size);
 	cut_size(f->id, f->size, false);
 }
 
@@ -399,6 +414,7 @@ write_range(struct file_use *fu, uint64_t off, size_t len, bool append)
 	if (grows) {
 		if (now != f->size)
 			size_done(fu, now, since);
+		size_short(fu, size);
 		cut_size(f->id, now, false);
 	}
 	for (int k = i; k < end_page(off + n) && n > 0; k++)
