@@ -505,8 +505,11 @@ wire_want(struct prog_thread *t, struct prog_range r, bool wire, bool *iop)
 		if (pg->prot == PROT_NONE || pg->wired == ORC_YES)
 			continue;
 		*iop |= pg->obj != 0 && simobj_has_io(pg->obj - 1);
-		if (orc_past(pg) == ORC_YES || orc_lost(pg) == ORC_YES)
+		if (orc_past(pg) != ORC_YES && orc_lost(pg) != ORC_YES)
+			continue;
+		if (pg->wired == ORC_NO)
 			return EIO;
+		*iop = true; /* what is wired is not looked for */
 	}
 	return 0;
 }
