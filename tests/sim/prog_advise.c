@@ -55,6 +55,16 @@ is_clear(const struct orc_page *pg, bool forked)
 	    !(forked && pg->priv == ORC_NO && pg->obj == 0);
 }
 
+/* What is private goes; what a fork may have made so, perhaps. */
+static void
+discard(struct orc_page *pg, bool maybe, bool forked)
+{
+	if (pg->priv != ORC_NO)
+		orc_discard(pg, maybe || pg->priv == ORC_MAYBE);
+	else if (forked && pg->obj == 0)
+		orc_discard(pg, true);
+}
+
 /*
  * DONTNEED, FREE: page by page until one that may not be.
  * => was: a page was shared before the operation, too; forked: see is_clear()
@@ -76,8 +86,7 @@ discard_range(struct prog_thread *t, struct prog_range r, int advice, int error,
 			want = discard_error(pg, advice);
 			break;
 		}
-		if (pg->priv != ORC_NO)
-			orc_discard(pg, maybe || !sure);
+		discard(pg, maybe || !sure, forked);
 	}
 	if (sure)
 		(void)prog_expect(t, error, want);
@@ -364,9 +373,11 @@ prog_clean(struct prog_thread *t, const struct prog_op *o)
 	bool was, sure = true, io;
 	struct orc_page *pg;
 	u_long errors;
+	u_int forks;
 
 	if (!prog_begin(t, r.i, r.j))
 		return;
+	forks = t->op->forks - t->op->forking;
 	was = is_shared(t, r);
 	errors = range_errors(t, r);
 	if (how & PGO_SYNCIO)
@@ -391,10 +402,7 @@ prog_clean(struct prog_thread *t, const struct prog_op *o)
 		(void)prog_expect(t, error, want);
 	was |= is_shared(t, r);
 	for (int i = r.i;
-	     i < r.j && (how & PGO_FREE) != 0 && (error == 0 || io); i++) {
-		pg = &own(t)->page[i];
-		if (pg->priv != ORC_NO)
-			orc_discard(pg, was || pg->priv == ORC_MAYBE);
-	}
+	     i < r.j && (how & PGO_FREE) != 0 && (error == 0 || io); i++)
+		discard(&own(t)->page[i], was, t->op->forks != forks);
 	orc_end(own(t));
 }
