@@ -647,15 +647,21 @@ uvn_clean_walk(struct uvm_vnode *un, struct uvn_walk *uw)
 	return done;
 }
 
+static struct uvn_walk
+walk_of(voff_t start, voff_t stop)
+{
+	return (struct uvn_walk){
+		.uw_next = (uint64_t)start >> PAGE_SHIFT,
+		.uw_end = ((uint64_t)stop + PAGE_MASK) >> PAGE_SHIFT,
+	};
+}
+
 u_int
 uvn_clean(struct uvm_vnode *un, voff_t start, voff_t stop, bool pageout)
 {
-	struct uvn_walk uw = {
-		.uw_next = (uint64_t)start >> PAGE_SHIFT,
-		.uw_end = ((uint64_t)stop + PAGE_MASK) >> PAGE_SHIFT,
-		.uw_pageout = pageout,
-	};
+	struct uvn_walk uw = walk_of(start, stop);
 
+	uw.uw_pageout = pageout;
 	(void)uvn_clean_walk(un, &uw);
 	return uw.uw_written;
 }
@@ -663,12 +669,9 @@ uvn_clean(struct uvm_vnode *un, voff_t start, voff_t stop, bool pageout)
 int
 uvn_sync(struct uvm_vnode *un, voff_t start, voff_t stop)
 {
-	struct uvn_walk uw = {
-		.uw_next = (uint64_t)start >> PAGE_SHIFT,
-		.uw_end = ((uint64_t)stop + PAGE_MASK) >> PAGE_SHIFT,
-		.uw_sync = true,
-	};
+	struct uvn_walk uw = walk_of(start, stop);
 
+	uw.uw_sync = true;
 	(void)uvn_clean_walk(un, &uw);
 	return uw.uw_error;
 }
